@@ -1,0 +1,90 @@
+// Runs one guest image on Bochs 2.7 (which has VMX) and returns what it sent over COM1 and how it ended.
+//   node scripts/oracle/runBochs.mjs GUEST.asm|IMAGE [--entry E] [--load ADDR] [--memory MB] [--timeout MS] [--log FILE]
+import { spawn } from "node:child_process";
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { buildBootDisk, DEFAULT_LOAD, withTemporaryFolder } from "./buildImage.mjs";
+import { runFromCommandLine, runsAsMain } from "./commandLine.mjs";
+
+const BOCHS = "bochs-bin";
+const CPU_MODEL = "corei7_skylake_x";
+const POLL_MS = 100;
+/** Bochs has no debug-exit device, but logs writes to ports that nobody claims. */
+const EXIT_PATTERN = /unmapped: (?:8|16|32)-bit write to 00f4 = ([0-9a-f]+)/;
+
+/**
+ * `exitStatus` as QEMU would give it: `(value << 1) | 1` after a write to port 0xf4, 0 after a
+ * triple fault, undefined when the time was up.
+ */
+export async function runOnBochs({ image, entry, load, timeoutMs = 60000, memoryMb = 64, log }) {
+  const address = load ?? DEFAULT_LOAD[entry];
+  return withTemporaryFolder(async (folder) => {
+    const paths = {
+      disk: join(folder, "disk.img"),
+      serial: join(folder, "serial.txt"),
+      log: join(folder, "bochs.log"),
+      configuration: join(folder, "bochsrc.txt"),
+      debugger: join(folder, "debugger.txt"),
+    };
+    writeFileSync(paths.disk, buildBootDisk(image, entry, address, folder));
+    writeFileSync(paths.configuration, configuration(paths, memoryMb));
+    writeFileSync(paths.debugger, "continue\n");
+    const result = await watch(paths, timeoutMs);
+    if (log !== undefined) copyFileSync(paths.log, log);
+    return result;
+  });
+}
+
+function configuration(paths, memoryMb) {
+  return `cpu: model=${CPU_MODEL}, count=1, ips=50000000, reset_on_triple_fault=0
+memory: guest=${String(memoryMb)}, host=${String(memoryMb)}
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+ata0-master: type=disk, mode=flat, path=${paths.disk}, cylinders=0
+boot: disk
+display_library: rfb, options="timeout=0"
+com1: enabled=1, mode=file, dev=${paths.serial}
+sound: driver=dummy, waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
+clock: sync=none, time0=1000000000
+log: ${paths.log}
+panic: action=fatal
+error: action=report
+info: action=report
+debug: action=ignore, unmapped=report
+`;
+}
+
+async function watch(paths, timeoutMs) {
+  const args = ["-q", "-f", paths.configuration, "-rc", paths.debugger];
+  const child = spawn(BOCHS, args, { stdio: "ignore" });
+  const ended = new Promise((resolve, reject) => {
+    child.on("close", resolve);
+    child.on("error", reject);
+  });
+  let running = true;
+  void ended.finally(() => {
+    running = false;
+  });
+  for (let waitedMs = 0; running && waitedMs < timeoutMs; waitedMs += POLL_MS) {
+    if (EXIT_PATTERN.test(read(paths.log))) break;
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
+  }
+  if (running) child.kill("SIGKILL");
+  await ended;
+  return outcome(read(paths.serial), read(paths.log));
+}
+
+function outcome(serial, log) {
+  const exit = EXIT_PATTERN.exec(log);
+  if (exit?.[1] !== undefined) return { serial, exitStatus: (parseInt(exit[1], 16) << 1) | 1 };
+  // With reset_on_triple_fault=0 Bochs enters the shutdown state and says so.
+  const isShutdown = /shutdown/i.test(log.split("\n").find((line) => line.includes(">>PANIC<<")) ?? "");
+  const isTripleFault = isShutdown || /3rd \(\d+\) exception with no resolution/.test(log);
+  return { serial, exitStatus: isTripleFault ? 0 : undefined };
+}
+
+function read(file) {
+  return existsSync(file) ? readFileSync(file, "latin1") : "";
+}
+
+if (runsAsMain(import.meta.url)) await runFromCommandLine(runOnBochs);

@@ -1,0 +1,92 @@
+/** Settings of launch.json and of the command line, with their defaults, as a machine configuration. */
+import { ENTRY_KINDS, MMU_KINDS, UserError, VMM_KINDS } from "../../engine/index";
+import type { EntryKind, MmuKind, VmmKind } from "../../engine/index";
+import { parseNumber } from "../expressions/lexer";
+
+export const DEFAULT_VMM: VmmKind = "hardware-assisted";
+const DEFAULT_MEMORY = 64 << 20;
+/** Guest memory is made of 2 MiB pages. */
+const MEMORY_UNIT = 2 << 20;
+const MAX_MEMORY = 1 << 30;
+
+const DEFAULT_MMU: Readonly<Record<VmmKind, MmuKind>> = {
+  "hardware-assisted": "nested",
+  paravirtual: "direct",
+  "trap-and-emulate": "shadow-lazy",
+  "binary-translation": "shadow-lazy",
+  none: "shadow-lazy",
+};
+
+export interface RawSettings {
+  readonly vmm?: string | undefined;
+  readonly mmu?: string | undefined;
+  readonly entry?: string | undefined;
+  readonly loadAddress?: number | string | undefined;
+  readonly memory?: number | string | undefined;
+  readonly vcpus?: number | string | undefined;
+}
+
+export interface MachineSettings {
+  readonly vmm: VmmKind;
+  readonly mmu: MmuKind;
+  readonly entry: EntryKind | undefined;
+  readonly loadAddress: number | undefined;
+  readonly memoryBytes: number;
+}
+
+/** Checks everything that can be checked before the program is read. */
+export function machineSettings(raw: RawSettings): MachineSettings {
+  const vmm = oneOf("vmm", raw.vmm, VMM_KINDS) ?? DEFAULT_VMM;
+  const vcpus = raw.vcpus === undefined ? 1 : Number(raw.vcpus);
+  if (vcpus !== 1) {
+    throw new UserError("bad-vcpus", `vcpus is ${raw.vcpus ?? ""}.`, "This machine has one VCPU: use 1."); // prettier-ignore
+  }
+  return {
+    vmm,
+    mmu: oneOf("mmu", raw.mmu, MMU_KINDS) ?? DEFAULT_MMU[vmm],
+    entry: oneOf("entry", raw.entry, ENTRY_KINDS),
+    loadAddress: raw.loadAddress === undefined ? undefined : parseAddress("load address", raw.loadAddress), // prettier-ignore
+    memoryBytes: parseMemory(raw.memory),
+  };
+}
+
+function oneOf<T extends string>(
+  name: string,
+  value: string | undefined,
+  values: readonly T[],
+): T | undefined {
+  if (value === undefined || value === "") return undefined;
+  const found = values.find((candidate) => candidate === value);
+  if (found === undefined) {
+    throw new UserError(`bad-${name}`, `"${value}" is not a value of ${name}.`, `Use one of ${values.join(", ")}.`); // prettier-ignore
+  }
+  return found;
+}
+
+/** A number, or text in any of NASM's forms. */
+export function parseAddress(name: string, value: number | string): number {
+  const number = typeof value === "number" ? value : Number(parseNumber(value.trim()) ?? NaN);
+  if (!Number.isSafeInteger(number) || number < 0) {
+    throw new UserError("bad-number", `"${value}" is not a ${name}.`, "Write a number such as 0x100000."); // prettier-ignore
+  }
+  return number;
+}
+
+const UNITS: Readonly<Record<string, number>> = { k: 1 << 10, m: 1 << 20, g: 1 << 30 };
+
+/** "64M", "1G", or bytes. */
+function parseMemory(value: number | string | undefined): number {
+  if (value === undefined) return DEFAULT_MEMORY;
+  const match = /^(.+?)\s*([kmg])(?:i?b)?$/i.exec(String(value));
+  const bytes = match
+    ? parseAddress("memory size", match[1] ?? "") * (UNITS[match[2]?.toLowerCase() ?? ""] ?? 1)
+    : parseAddress("memory size", value);
+  if (bytes < MEMORY_UNIT || bytes > MAX_MEMORY || bytes % MEMORY_UNIT !== 0) {
+    throw new UserError(
+      "bad-memory",
+      `The guest cannot have ${value} of memory.`,
+      "Give it a multiple of 2M, from 2M to 1G.",
+    );
+  }
+  return bytes;
+}

@@ -1,0 +1,4 @@
+/** Entry point of the adapter's own process. */
+import { startDebugAdapter } from "./main";
+
+startDebugAdapter();

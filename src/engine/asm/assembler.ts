@@ -1,0 +1,187 @@
+/** One run over a program: preprocess, parse, lay out until nothing moves. What comes of it is read by `assemble` and `buildSourceModel`. */
+import { DiagnosticSink } from "./diagnosticSink";
+import { Evaluator } from "./evaluate";
+import { isConstant } from "./expressionTree";
+import { Cursor, parseExpression } from "./expressionParser";
+import { Layout } from "./layout";
+import { Preprocessor } from "./preprocessor/preprocessor";
+import type { PreprocessorObserver } from "./preprocessor/observer";
+import { Session, type AssemblerHost } from "./preprocessor/session";
+import { SourceText } from "./sourceText";
+import { StatementParser, type ParserObserver } from "./statementParser";
+import type { StatementTree } from "./statementTree";
+import { SymbolTable } from "./symbols";
+import { Token } from "./tokens";
+import type { AssembleOptions } from "./types";
+import type { Value } from "./value";
+import { WordTable } from "./words";
+
+/** What a tool may watch. `restart` says that a new preprocessing pass begins and all that was heard so far is void. */
+export interface AssemblerObserver extends PreprocessorObserver, ParserObserver {
+  restart(): void;
+  statementParsed(statement: StatementTree): void;
+}
+
+/** NASM gives up after 1000 passes without progress; programs that need more than a few are wrong. */
+const MOST_STALLED = 100;
+const MOST_PASSES = 1000;
+
+export class Assembler {
+  readonly sink = new DiagnosticSink();
+  readonly symbols = new SymbolTable();
+  readonly sources = new Map<string, SourceText>();
+  readonly layout: Layout;
+  readonly files: string[] = [];
+  statements: StatementTree[] = [];
+  private readonly words = new WordTable();
+  private readonly parser: StatementParser;
+  private readonly main: SourceText;
+  private preprocessor!: Preprocessor;
+  private session!: Session;
+  /** Preprocessing asked for something that may change from pass to pass. */
+  private preprocessAgain = false;
+  private asksPassKind = false;
+  private passKind: 1 | 2 = 1;
+
+  constructor(
+    private readonly options: AssembleOptions,
+    private readonly observer: AssemblerObserver | undefined,
+  ) {
+    this.main = new SourceText(options.file, options.text);
+    this.sources.set(options.file, this.main);
+    this.files.push(options.file);
+    this.layout = new Layout(
+      this.symbols,
+      this.sink,
+      {
+        readFile: (name, from) => this.readFile(name, from),
+        includedBinary: (name, spelled, file) => this.observer?.included("incbin", name, spelled, file),
+      },
+      options.bits ?? 16,
+    );
+    this.parser = new StatementParser(this.symbols, this.sink, observer);
+  }
+
+  private readFile(
+    name: string,
+    from: string,
+  ): { readonly file: string; readonly bytes: Uint8Array } | undefined {
+    const found = this.options.readFile?.(name, from);
+    if (found && !this.files.includes(found.file)) this.files.push(found.file);
+    return found;
+  }
+
+  run(): void {
+    this.pass(true);
+    const kept = this.sink.diagnostics.length;
+    let least = Infinity;
+    let stalled = 0;
+    for (;;) {
+      this.sink.rollback(kept);
+      if (this.pass(this.preprocessAgain)) {
+        if (!this.asksPassKind || this.passKind === 2) return;
+        this.passKind = 2;
+        continue;
+      }
+      const { changeCount, pass } = this.layout;
+      stalled = changeCount < least ? 0 : stalled + 1;
+      least = Math.min(least, changeCount);
+      if (stalled > MOST_STALLED || pass > MOST_PASSES) {
+        this.noConvergence(pass);
+        return;
+      }
+    }
+  }
+
+  private noConvergence(pass: number): void {
+    const message = `unable to find valid values for all labels after ${pass} passes; possible causes: recursive EQUs, macro abuse`;
+    this.sink.error("no-convergence", message, { source: this.main, start: 0, end: 0 });
+  }
+
+  /** True if no label moved. */
+  private pass(preprocess: boolean): boolean {
+    this.layout.beginPass();
+    if (preprocess) this.preprocessingPass();
+    else for (const statement of this.statements) this.layout.execute(statement);
+    return this.layout.endPass();
+  }
+
+  private preprocessingPass(): void {
+    this.observer?.restart();
+    this.words.forget(true, true, false);
+    this.session = new Session(this.words, this.sink, this.host(), this.observer, this.sources);
+    this.preprocessor = new Preprocessor(this.session, this.main, this.preDefines());
+    this.statements = [];
+    const { layout, parser } = this;
+    for (;;) {
+      parser.bits = layout.bits;
+      const ready = this.preprocessor.next();
+      if (ready === undefined) return;
+      parser.bits = layout.bits;
+      const statement = parser.parse(ready);
+      this.statements.push(statement);
+      this.observer?.statementParsed(statement);
+      layout.execute(statement);
+    }
+  }
+
+  /** `-D NAME=VALUE` as %define lines; NASM defines them before the file is read. */
+  private preDefines(): string {
+    return Object.entries(this.options.defines ?? {})
+      .map(([name, value]) => `%define ${name} ${value.replace(/[\r\n]+/g, " ")}`)
+      .join("\n");
+  }
+
+  private host(): AssemblerHost {
+    const owner = this;
+    return {
+      get bits() {
+        return owner.layout.bits;
+      },
+      get passKind() {
+        return owner.passKind;
+      },
+      evaluate: (tokens, place) => this.evaluateTokens(tokens, place),
+      dependsOnPass: () => {
+        this.preprocessAgain = true;
+        this.asksPassKind = true;
+      },
+      readFile: (name, from) => this.readFile(name, from),
+    };
+  }
+
+  /** An expression in a preprocessor directive: everything in it must be known now. */
+  private evaluateTokens(
+    tokens: readonly Token[],
+    place: Token,
+  ): { readonly value: Value; readonly rest: number } | undefined {
+    const { session, layout } = this;
+    const error = (token: Token, code: string, message: string): void =>
+      session.error(token, code, message);
+    if (tokens.length === 0) {
+      error(place, "expression-syntax", "expression syntax error");
+      return undefined;
+    }
+    const cursor = new Cursor(tokens);
+    const expression = parseExpression(cursor, {
+      bits: layout.bits,
+      symbol: (name, token) => {
+        const symbol = this.symbols.entry(name);
+        this.observer?.symbolReferred(symbol, token);
+        return symbol;
+      },
+      error,
+      warning: (token, name, message) => session.warning(token, name, message),
+    });
+    if (expression === undefined) return undefined;
+    if (!isConstant(expression)) this.preprocessAgain = true;
+    const value = new Evaluator({
+      segment: layout.hereSegment,
+      offset: BigInt(layout.offset),
+      critical: true,
+      firstPass: layout.pass === 1,
+      report: error,
+    }).evaluate(expression);
+    return value && { value, rest: cursor.position };
+  }
+}

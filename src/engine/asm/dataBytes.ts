@@ -1,0 +1,183 @@
+/** Bytes of `db` and its kin, with the values of this pass. */
+import { Evaluator, type Surroundings } from "./evaluate";
+import type { Expression } from "./expressionTree";
+import type { DataItem } from "./statementTree";
+import type { Token } from "./tokens";
+
+export interface DataSurroundings extends Surroundings {
+  baseOf(segment: number): number;
+  warn(token: Token, name: string, message: string): void;
+}
+
+const SIZE_NAMES: Readonly<Record<number, string>> = { 1: "byte", 2: "word", 4: "dword", 8: "qword" };
+
+/** A statement that gives more than this is refused. */
+const MOST_BYTES = 1 << 28;
+
+/** Grows as bytes come; reserved space is zeros. */
+class ByteList {
+  bytes = new Uint8Array(64);
+  length = 0;
+  reserved = 0;
+
+  room(count: number): void {
+    if (this.length + count <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + count));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+  }
+
+  push(source: readonly number[] | Uint8Array): void {
+    this.room(source.length);
+    this.bytes.set(source, this.length);
+    this.length += source.length;
+  }
+
+  /** Repeats what was pushed from `start` on, so that it is there `count` times. */
+  repeat(start: number, count: number): void {
+    const size = this.length - start;
+    if (count === 0) {
+      this.length = start;
+      return;
+    }
+    this.room(size * (count - 1));
+    for (let i = 1; i < count; i++) this.bytes.copyWithin(start + i * size, start, start + size);
+    this.length = start + size * count;
+  }
+}
+
+export interface DataResult {
+  readonly bytes: Uint8Array;
+  /** Nothing but `?`. */
+  readonly onlyReserved: boolean;
+}
+
+export class DataWriter {
+  private readonly list = new ByteList();
+  private readonly evaluator: Evaluator;
+  private failed = false;
+  private written = false;
+
+  constructor(private readonly around: DataSurroundings) {
+    this.evaluator = new Evaluator(around);
+  }
+
+  /** Undefined: an error was reported. */
+  write(items: readonly DataItem[], place: Token): DataResult | undefined {
+    for (const item of items) this.item(item, place);
+    if (this.failed) return undefined;
+    return {
+      bytes: this.list.bytes.slice(0, this.list.length),
+      onlyReserved: !this.written && this.list.length > 0,
+    };
+  }
+
+  private fail(token: Token, code: string, message: string): void {
+    this.failed = true;
+    this.around.report(token, code, message);
+  }
+
+  private item(item: DataItem, place: Token): void {
+    const count = this.count(item.repeat);
+    if (count === undefined) return;
+    const start = this.list.length;
+    switch (item.kind) {
+      case "bytes": {
+        this.list.push(item.bytes);
+        const rest = item.bytes.length % item.element;
+        if (rest > 0) this.list.push(new Uint8Array(item.element - rest));
+        this.written = true;
+        break;
+      }
+      case "number":
+        this.number(item.expression, item.element);
+        this.written = true;
+        break;
+      case "reserve":
+        this.list.push(new Uint8Array(item.element));
+        break;
+      case "list":
+        for (const inner of item.items) this.item(inner, place);
+        break;
+    }
+    const size = this.list.length - start;
+    if (size * count + start > MOST_BYTES) {
+      this.fail(place, "too-long", "the data of this line is too long");
+      this.list.length = start;
+    } else this.list.repeat(start, count);
+  }
+
+  /** The product of all `n dup` in front. */
+  private count(repeat: readonly Expression[]): number | undefined {
+    let count = 1;
+    for (const expression of repeat) {
+      const value = this.evaluator.evaluate(expression);
+      if (value === undefined) {
+        this.failed = true;
+        return undefined;
+      }
+      if (!value.isSimple) {
+        this.fail(expression.token, "dup", "non-constant argument supplied to DUP");
+        return undefined;
+      }
+      if (value.scalar < 0n) {
+        this.fail(expression.token, "dup", "negative argument supplied to DUP");
+        return undefined;
+      }
+      count *= Number(value.scalar);
+    }
+    return count;
+  }
+
+  private number(expression: Expression, element: number): void {
+    const { around } = this;
+    const { token } = expression;
+    if (element > 8) {
+      this.fail(token, "data-size", `integer supplied as ${element * 8}-bit data`);
+      return;
+    }
+    this.evaluator.external = undefined;
+    const value = this.evaluator.evaluate(expression);
+    if (value === undefined) this.failed = true;
+    else if (this.evaluator.external && around.critical) {
+      const message = "binary output format does not support external references";
+      this.fail(token, "external-reference", message);
+    } else if (!value.isJustUnknown && !value.isRelocatable(around.segment)) {
+      this.fail(token, "not-relocatable", "expression is not simple or relocatable");
+    } else {
+      let number = value.scalar;
+      if (overflows(number, element)) {
+        around.warn(token, "number-overflow", `${SIZE_NAMES[element]!} data exceeds bounds`);
+      }
+      for (const { segment, factor } of value.segments) {
+        number += BigInt(around.baseOf(segment)) * factor;
+      }
+      this.pushNumber(number, element);
+      return;
+    }
+    this.pushNumber(0n, element);
+  }
+
+  private pushNumber(value: bigint, element: number): void {
+    const { list } = this;
+    list.room(element);
+    let low = Number(BigInt.asUintN(32, value));
+    for (let i = 0; i < Math.min(4, element); i++) {
+      list.bytes[list.length++] = low & 0xff;
+      low >>>= 8;
+    }
+    if (element <= 4) return;
+    let high = Number(BigInt.asUintN(32, value >> 32n));
+    for (let i = 4; i < element; i++) {
+      list.bytes[list.length++] = high & 0xff;
+      high >>>= 8;
+    }
+  }
+}
+
+/** Fits in that many bytes neither as it is nor as a negative number; NASM allows down to -256 in a byte. */
+function overflows(value: bigint, bytes: number): boolean {
+  if (bytes >= 8) return false;
+  const limit = 1n << BigInt(bytes * 8);
+  return value < -limit || value >= limit;
+}

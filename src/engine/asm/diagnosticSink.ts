@@ -1,0 +1,132 @@
+/** Collects diagnostics with exact places, macro trails and NASM's warning switches. */
+import { Token, type Frame } from "./tokens";
+import type { SourceText } from "./sourceText";
+import type { Diagnostic, SourceRange } from "./types";
+import { WarningState } from "./warningClasses";
+
+/** A place in a source: a token, or a run of tokens of one source. */
+export interface Place {
+  readonly source: SourceText;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Note {
+  readonly message: string;
+  readonly range: SourceRange;
+}
+
+/** From the first to the last of the tokens that stand on its line; a token from a single-line macro stands where the macro was called. */
+export function placeOfTokens(tokens: readonly Token[], from = 0, to = tokens.length): Place {
+  const first = tokens[from]!.via ?? tokens[from]!;
+  const { source } = first;
+  let { start, end } = first;
+  for (let i = from + 1; i < to; i++) {
+    const token = tokens[i]!.via ?? tokens[i]!;
+    if (token.source !== source) continue;
+    if (token.end > end && sameLine(source, end, token.start)) end = token.end;
+    else if (token.start < start && sameLine(source, token.end, start)) start = token.start;
+  }
+  return { source, start, end };
+}
+
+/** Nothing but continued line ends between two offsets. */
+function sameLine({ text }: SourceText, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) {
+    const code = text.charCodeAt(i);
+    if (code !== 10 && code !== 13) continue;
+    const before = code === 10 && text.charCodeAt(i - 1) === 13 ? i - 2 : i - 1;
+    if (text.charCodeAt(before) !== 92) return false;
+  }
+  return true;
+}
+
+/** A token's place on the line that is read, not in the definition that it comes from. */
+function visiblePlace(place: Place): Place {
+  return place instanceof Token && place.via ? place.via : place;
+}
+
+function definitionNotes(place: Place): Note[] {
+  if (!(place instanceof Token) || !place.via || place.source.builtin) return [];
+  return [{ message: `in the definition of \`${place.via.text}'`, range: rangeOf(place) }];
+}
+
+export function rangeOf(place: Place): SourceRange {
+  return place.source.range(place.start, place.end);
+}
+
+/** More than this many is noise; what comes after is dropped and said once. */
+const MOST = 2000;
+
+export class DiagnosticSink {
+  readonly diagnostics: Diagnostic[] = [];
+  warnings = WarningState.initial;
+  private readonly seen = new Set<string>();
+  /** True while messages shall not be kept: passes whose outcome is not final. */
+  muted = false;
+  /** Keys of the diagnostics, in the same order. */
+  private keys: string[] = [];
+
+  error(
+    code: string,
+    message: string,
+    place: Place,
+    frame?: Frame,
+    notes: readonly Note[] = [],
+  ): void {
+    this.add("error", code, message, place, frame, notes);
+  }
+
+  /** `name` is NASM's warning class. */
+  warning(
+    name: string,
+    message: string,
+    place: Place,
+    frame?: Frame,
+    notes: readonly Note[] = [],
+  ): void {
+    if (!this.warnings.isOn(name)) return;
+    const severity = this.warnings.isError(name) ? "error" : "warning";
+    this.add(severity, name, message, place, frame, notes);
+  }
+
+  get hasErrors(): boolean {
+    return this.diagnostics.some((diagnostic) => diagnostic.severity === "error");
+  }
+
+  /** Forgets everything from the `count`th diagnostic on: what a pass said that was not the last. */
+  rollback(count: number): void {
+    for (const key of this.keys.splice(count)) this.seen.delete(key);
+    this.diagnostics.length = count;
+  }
+
+  private add(
+    severity: Diagnostic["severity"],
+    code: string,
+    message: string,
+    place: Place,
+    frame: Frame | undefined,
+    notes: readonly Note[],
+  ): void {
+    if (this.muted || this.diagnostics.length >= MOST) return;
+    const shown = visiblePlace(place);
+    const key = `${shown.source.name}:${shown.start}:${message}`;
+    if (this.seen.has(key)) return;
+    this.seen.add(key);
+    this.keys.push(key);
+    const range = rangeOf(shown);
+    const related = [...notes, ...definitionNotes(place), ...trailNotes(frame)];
+    this.diagnostics.push({ severity, code, message, range, related });
+  }
+}
+
+/** The calls that a frame stands in, innermost first. */
+export function trailNotes(frame: Frame | undefined): Note[] {
+  const notes: Note[] = [];
+  for (let f = frame; f !== undefined; f = f.parent) {
+    if (f.builtin) continue;
+    const message = f.name === "%rep" ? "in this %rep" : `in the expansion of macro \`${f.name}'`;
+    notes.push({ message, range: rangeOf(f.callToken) });
+  }
+  return notes;
+}

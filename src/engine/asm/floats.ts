@@ -1,0 +1,196 @@
+/** Floating-point constants as bytes, rounded exactly (NASM manual, "Floating-Point Constants"). */
+
+interface FloatFormat {
+  readonly bytes: number;
+  /** Fraction bits, without the integer bit. */
+  readonly fraction: number;
+  /** The 80-bit format stores the integer bit. */
+  readonly explicit: boolean;
+  readonly exponent: number;
+}
+
+const FORMATS = {
+  8: { bytes: 1, fraction: 3, explicit: false, exponent: 4 },
+  16: { bytes: 2, fraction: 10, explicit: false, exponent: 5 },
+  b16: { bytes: 2, fraction: 7, explicit: false, exponent: 8 },
+  32: { bytes: 4, fraction: 23, explicit: false, exponent: 8 },
+  64: { bytes: 8, fraction: 52, explicit: false, exponent: 11 },
+  80: { bytes: 10, fraction: 63, explicit: true, exponent: 15 },
+  128: { bytes: 16, fraction: 112, explicit: false, exponent: 15 },
+} as const satisfies Record<string, FloatFormat>;
+
+export type FloatResult =
+  | { readonly bytes: number[]; readonly warning?: { readonly name: string; readonly message: string } }
+  | { readonly error: string };
+
+/** The format of `dd` and its kin by the size of an element in bytes. */
+export function floatFormatOfSize(bytes: number): FloatFormat | undefined {
+  return Object.values(FORMATS).find((format) => format.bytes === bytes);
+}
+
+/** `__?float80m?__`: the format and which of its bytes make the number. */
+export function floatFormatOfWord(word: string): {
+  readonly format: FloatFormat;
+  readonly from: number;
+  readonly length: number;
+} {
+  const name = word.replaceAll("_", "").replaceAll("?", "");
+  switch (name) {
+    case "float80m":
+      return { format: FORMATS[80], from: 0, length: 8 };
+    case "float80e":
+      return { format: FORMATS[80], from: 8, length: 2 };
+    case "float128l":
+      return { format: FORMATS[128], from: 0, length: 8 };
+    case "float128h":
+      return { format: FORMATS[128], from: 8, length: 8 };
+    case "bfloat16":
+      return { format: FORMATS.b16, from: 0, length: 2 };
+    default: {
+      const format = FORMATS[name.slice("float".length) as "32"];
+      return { format, from: 0, length: format.bytes };
+    }
+  }
+}
+
+/** A number as numerator / denominator. */
+interface Ratio {
+  readonly numerator: bigint;
+  readonly denominator: bigint;
+}
+
+export function floatBytes(text: string, negative: boolean, format: FloatFormat): FloatResult {
+  if (/p$/i.test(text)) return packedDecimal(text.slice(0, -1), negative, format);
+  if (/^0p/i.test(text)) return packedDecimal(text.slice(2), negative, format);
+  const special = specialValue(text);
+  if (special !== undefined) return { bytes: assembleSpecial(special, negative, format) };
+  const ratio = parse(text);
+  if (typeof ratio === "string") return { error: ratio };
+  return rounded(ratio, negative, format);
+}
+
+function specialValue(text: string): "infinity" | "qnan" | "snan" | undefined {
+  if (!text.startsWith("_")) return undefined;
+  const letter = text.charAt(3).toLowerCase();
+  return letter === "i" ? "infinity" : letter === "s" ? "snan" : "qnan";
+}
+
+const RADIX_BITS: Readonly<Record<string, number>> = { x: 4, h: 4, o: 3, q: 3, b: 1, y: 1 };
+
+function parse(text: string): Ratio | string {
+  const plain = text.replaceAll("_", "");
+  const letter = plain.startsWith("0") ? plain.charAt(1).toLowerCase() : "";
+  const bits = RADIX_BITS[letter];
+  if (bits !== undefined) return parseBinary(plain.slice(2), bits);
+  if (plain.startsWith("$")) return parseBinary(plain.slice(1), 4);
+  return parseDecimal(letter === "d" || letter === "t" ? plain.slice(2) : plain);
+}
+
+function parseDecimal(text: string): Ratio | string {
+  const match = /^(\d*)\.?(\d*)(?:e([-+]?\d*))?$/i.exec(text);
+  if (match === null) return "invalid character in floating-point constant";
+  const digits = BigInt(`0${match[1]!}${match[2]!}`);
+  // The exponent is capped as NASM does; no format reaches that far.
+  const written = Number(match[3] ?? 0) || 0;
+  const exponent = Math.max(-5000, Math.min(5000, written)) - match[2]!.length;
+  return exponent >= 0
+    ? { numerator: digits * 10n ** BigInt(exponent), denominator: 1n }
+    : { numerator: digits, denominator: 10n ** BigInt(-exponent) };
+}
+
+function parseBinary(text: string, bits: number): Ratio | string {
+  const match = /^([\da-f]*)\.?([\da-f]*)(?:p([-+]?\d*))?$/i.exec(text);
+  if (match === null) return "floating-point constant: invalid character";
+  let mantissa = 0n;
+  for (const character of match[1]! + match[2]!) {
+    const digit = parseInt(character, 16);
+    if (digit >= 1 << bits) return `floating-point constant: \`${character}' is invalid character`;
+    mantissa = (mantissa << BigInt(bits)) | BigInt(digit);
+  }
+  const written = Number(match[3] ?? 0) || 0;
+  const exponent = Math.max(-20000, Math.min(20000, written)) - match[2]!.length * bits;
+  return exponent >= 0
+    ? { numerator: mantissa << BigInt(exponent), denominator: 1n }
+    : { numerator: mantissa, denominator: 1n << BigInt(-exponent) };
+}
+
+/** Divides and rounds to nearest, ties to even. */
+function divideRounded(numerator: bigint, denominator: bigint): bigint {
+  const quotient = numerator / denominator;
+  const twice = (numerator % denominator) * 2n;
+  const up = twice > denominator || (twice === denominator && (quotient & 1n) === 1n);
+  return up ? quotient + 1n : quotient;
+}
+
+function rounded({ numerator, denominator }: Ratio, negative: boolean, format: FloatFormat): FloatResult {
+  if (numerator === 0n) return { bytes: pack(0n, 0n, negative, format) };
+  const bias = (1 << (format.exponent - 1)) - 1;
+  let exponent = numerator.toString(2).length - denominator.toString(2).length;
+  const scaledLess = (e: number): boolean =>
+    e >= 0 ? numerator < denominator << BigInt(e) : numerator << BigInt(-e) < denominator;
+  if (scaledLess(exponent)) exponent--;
+  // Below the least normal exponent the fraction loses bits: a denormal.
+  const least = 1 - bias;
+  const used = Math.max(exponent, least);
+  const shift = format.fraction - used;
+  let mantissa =
+    shift >= 0
+      ? divideRounded(numerator << BigInt(shift), denominator)
+      : divideRounded(numerator, denominator << BigInt(-shift));
+  let stored = used + bias;
+  if (mantissa >= 1n << BigInt(format.fraction + 1)) {
+    mantissa >>= 1n;
+    stored++;
+  }
+  if (mantissa < 1n << BigInt(format.fraction)) stored = 0;
+  if (stored >= 2 * bias + 1) {
+    const warning = { name: "float-overflow", message: "overflow in floating-point constant" };
+    return { bytes: assembleSpecial("infinity", negative, format), warning };
+  }
+  const bytes = pack(BigInt(stored), mantissa, negative, format);
+  if (stored !== 0) return { bytes };
+  const warning =
+    mantissa === 0n
+      ? { name: "float-underflow", message: "underflow in floating-point constant" }
+      : { name: "float-denorm", message: "denormal floating-point constant" };
+  return { bytes, warning };
+}
+
+function pack(exponent: bigint, mantissa: bigint, negative: boolean, format: FloatFormat): number[] {
+  const fraction = BigInt(format.fraction);
+  const kept = format.explicit ? mantissa : mantissa & ((1n << fraction) - 1n);
+  const mantissaBits = fraction + (format.explicit ? 1n : 0n);
+  const sign = negative ? 1n << BigInt(format.bytes * 8 - 1) : 0n;
+  let value = sign | (exponent << mantissaBits) | kept;
+  const bytes: number[] = [];
+  for (let i = 0; i < format.bytes; i++) {
+    bytes.push(Number(value & 0xffn));
+    value >>= 8n;
+  }
+  return bytes;
+}
+
+function assembleSpecial(
+  kind: "infinity" | "qnan" | "snan",
+  negative: boolean,
+  format: FloatFormat,
+): number[] {
+  const fraction = BigInt(format.fraction);
+  const integer = format.explicit ? 1n << fraction : 0n;
+  const payload = kind === "infinity" ? 0n : kind === "qnan" ? 1n << (fraction - 1n) : 1n;
+  return pack((1n << BigInt(format.exponent)) - 1n, integer | payload, negative, format);
+}
+
+/** `0p12345` or `12345p`: 18 decimal digits, two in a byte, for FBLD. */
+function packedDecimal(text: string, negative: boolean, format: FloatFormat): FloatResult {
+  if (format.bytes !== 10) return { error: "packed BCD requires an 80-bit format" };
+  const digits = text.replaceAll("_", "");
+  const wrong = /\D/.exec(digits);
+  if (wrong) return { error: `invalid character \`${wrong[0]}' in packed BCD constant` };
+  const padded = digits.slice(-18).padStart(18, "0");
+  const bytes: number[] = [];
+  for (let i = 16; i >= 0; i -= 2) bytes.push(parseInt(padded.slice(i, i + 2), 16));
+  bytes.push(negative ? 0x80 : 0);
+  if (digits.length <= 18) return { bytes };
+  return { bytes, warning: { name: "other", message: "packed BCD truncated to 18 digits" } };
+}

@@ -1,0 +1,616 @@
+/**
+ * Gives every statement its address and bytes. A program is run through again and again, each pass with the label values that the one before
+ * found, until no label moves: NASM's -Ox. The first pass takes unknown values optimistically, so code only grows.
+ */
+import { encodeInstruction } from "../codec/encode";
+import { emitPrefixes, sortPrefixes } from "../codec/nasm/prefixes";
+import type { AsmOperand, EncodeWarning } from "../codec/types";
+import type { Bits, InstructionForm } from "../isa/types";
+import { DataWriter, type DataSurroundings } from "./dataBytes";
+import { rangeOf, type DiagnosticSink, type Note } from "./diagnosticSink";
+import { runDirectiveStatement, type DirectiveState } from "./assemblerDirectives";
+import { Evaluator } from "./evaluate";
+import type { Expression } from "./expressionTree";
+import { OperandEvaluator, type OperandSurroundings } from "./operandValues";
+import { SectionTable, type Section } from "./sections";
+import type { StatementTree } from "./statementTree";
+import { NO_SEGMENT, type SymbolEntry, type SymbolTable } from "./symbols";
+import type { Token } from "./tokens";
+import type { Value } from "./value";
+import { WarningState } from "./warningClasses";
+
+/** What the last pass made of a statement. */
+export interface Placed {
+  readonly section: Section | undefined;
+  readonly segment: number;
+  readonly offset: number;
+  /** Of all copies. */
+  readonly length: number;
+  /** One copy if `uniform`, else all of them. Empty for reserved space. */
+  readonly bytes: Uint8Array;
+  readonly copies: number;
+  readonly uniform: boolean;
+  readonly kind: "code" | "data" | "reserve";
+  readonly bits: Bits;
+  readonly form: InstructionForm | undefined;
+  readonly operands: readonly AsmOperand[] | undefined;
+}
+
+export interface LayoutHost {
+  readFile(
+    name: string,
+    from: string,
+  ): { readonly file: string; readonly bytes: Uint8Array } | undefined;
+  includedBinary(name: Token, spelled: string, file: string | undefined): void;
+}
+
+/** An image that is longer than this is a mistake (NASM would fill the disk). */
+const MOST_IMAGE = 1 << 28;
+
+const NOTHING = new Uint8Array(0);
+
+export class Layout implements DirectiveState {
+  readonly sections = new SectionTable();
+  bits: Bits = 16;
+  defaultRel = false;
+  pass = 0;
+  segment = NO_SEGMENT;
+  offset = 0;
+  inAbsolute = false;
+  absoluteSegment = NO_SEGMENT;
+  warningStack: WarningState[] = [];
+  floatOptions = "";
+  /** Labels that got another value in this pass. */
+  private changes = 0;
+  private statement!: StatementTree;
+  readonly placed = new Map<StatementTree, Placed>();
+  private readonly operandSurroundings: OperandSurroundings;
+  private readonly dataSurroundings: DataSurroundings;
+  /** The absolute space is that of a struc. */
+  private inStructure = false;
+  private readonly startBits: Bits;
+
+  constructor(
+    readonly symbols: SymbolTable,
+    readonly sink: DiagnosticSink,
+    private readonly host: LayoutHost,
+    startBits: Bits,
+  ) {
+    this.startBits = startBits;
+    const surroundings = this.surroundings();
+    this.operandSurroundings = surroundings;
+    this.dataSurroundings = surroundings;
+  }
+
+  private surroundings(): OperandSurroundings & DataSurroundings {
+    const owner = this;
+    return {
+      get segment() {
+        return owner.hereSegment;
+      },
+      get offset() {
+        return BigInt(owner.offset);
+      },
+      get critical() {
+        return owner.pass > 1;
+      },
+      get firstPass() {
+        return owner.pass === 1;
+      },
+      get bits() {
+        return owner.bits;
+      },
+      get defaultRel() {
+        return owner.defaultRel;
+      },
+      report: (token, code, message) => this.error(token, code, message),
+      warn: (token, name, message) => this.warn(token, name, message),
+      baseOf: (segment) => this.sections.baseOf(segment),
+    };
+  }
+
+  /** The segment of `$`. */
+  get hereSegment(): number {
+    return this.inAbsolute ? this.absoluteSegment : this.segment;
+  }
+
+  error(token: Token, code: string, message: string, notes: readonly Note[] = []): void {
+    this.sink.error(code, message, token, this.statement.frame, notes);
+  }
+
+  warn(token: Token, name: string, message: string): void {
+    this.sink.warning(name, message, token, this.statement.frame);
+  }
+
+  beginPass(): void {
+    this.pass++;
+    this.changes = 0;
+    this.bits = this.startBits;
+    this.defaultRel = false;
+    this.inAbsolute = false;
+    this.absoluteSegment = NO_SEGMENT;
+    this.warningStack = [];
+    this.sink.warnings = WarningState.initial;
+    this.symbols.scope = "";
+    this.sections.beginPass();
+    this.segment = this.sections.sections[0]!.segment;
+    this.offset = 0;
+    this.placed.clear();
+    if (this.pass === 2) this.defineSectionLabels();
+  }
+
+  /** `section.<name>.start` and `.vstart`: from the second pass on, for the sections of the first. */
+  private defineSectionLabels(): void {
+    for (const section of this.sections.sections) {
+      this.defineAt(`section.${section.name}.start`, section.startSegment);
+      this.defineAt(`section.${section.name}.vstart`, section.segment);
+    }
+  }
+
+  private defineAt(name: string, segment: number): void {
+    const symbol = this.symbols.entry(name);
+    symbol.segment = segment;
+    symbol.offset = 0n;
+    symbol.definedPass = this.pass;
+    symbol.kind = "label";
+    this.changes++;
+  }
+
+  /** Ends a pass: sections are placed again. True if nothing moved. */
+  endPass(): boolean {
+    this.saveOffset();
+    const before = this.sections.sections.map((s) => `${s.start},${s.vstart}`).join(";");
+    this.sections.place((message) => {
+      const section = this.sections.sections.find((s) => message.includes(`section ${s.name} `));
+      const place = section?.place ?? this.sections.sections.find((s) => s.place)?.place;
+      if (place) this.sink.error("section-layout", message, place);
+    });
+    const after = this.sections.sections.map((s) => `${s.start},${s.vstart}`).join(";");
+    return this.pass > 1 && this.changes === 0 && before === after;
+  }
+
+  get changeCount(): number {
+    return this.changes;
+  }
+
+  /** Continues in another section, where it was left. */
+  switchTo(section: Section): void {
+    this.saveOffset();
+    this.segment = section.segment;
+    this.offset = section.offset;
+    this.inAbsolute = false;
+  }
+
+  /** Continues at an address that belongs to no section. */
+  switchToAbsolute(segment: number, offset: number): void {
+    this.saveOffset();
+    const { frame } = this.statement;
+    this.inAbsolute = true;
+    this.inStructure = frame?.builtin === true && frame.name === "struc";
+    this.segment = NO_SEGMENT;
+    this.absoluteSegment = segment;
+    this.offset = offset;
+  }
+
+  private saveOffset(): void {
+    const section = this.sections.ofSegment(this.segment);
+    if (section && !this.inAbsolute) section.offset = this.offset;
+  }
+
+  evaluate(expression: Expression, critical: boolean): Value | undefined {
+    const around = this.operandSurroundings;
+    const evaluator = new Evaluator({
+      segment: around.segment,
+      offset: around.offset,
+      critical,
+      firstPass: around.firstPass,
+      report: around.report,
+    });
+    return evaluator.evaluate(expression);
+  }
+
+  execute(statement: StatementTree): void {
+    this.statement = statement;
+    statement.bits = this.bits;
+    statement.defaultRel = this.defaultRel;
+    statement.warnings = this.sink.warnings;
+    const { body, label } = statement;
+    if (label && body.kind !== "equ") {
+      const kind = this.inAbsolute && this.inStructure ? "struc-field" : "label";
+      this.define(label.symbol, label.token, this.hereSegment, BigInt(this.offset), kind);
+    }
+    const times = statement.times ? this.times(statement.times) : 1;
+    if (times === 0 && body.kind !== "directive") return;
+    switch (body.kind) {
+      case "empty":
+        return;
+      case "directive":
+        runDirectiveStatement(body, this);
+        return;
+      case "equ":
+        this.equ(statement, body.expression);
+        return;
+      case "instruction":
+        this.instruction(statement, body.mnemonic, times);
+        return;
+      case "prefixes":
+        this.prefixesAlone(statement, times);
+        return;
+      case "data":
+        this.data(statement, times);
+        return;
+      case "reserve":
+        this.reserve(body.count, body.element * times);
+        return;
+      case "incbin":
+        this.incbin(body.name, body.skip, body.limit, times);
+    }
+  }
+
+  private times(expression: Expression): number {
+    const value = this.evaluate(expression, this.pass > 1);
+    if (value === undefined) return 0;
+    const { token } = expression;
+    if (!value.isSimple) {
+      this.error(token, "times", "non-constant argument supplied to TIMES");
+      return 1;
+    }
+    if (value.scalar < 0n) {
+      if (this.pass > 1) this.error(token, "times", `TIMES value ${value.scalar} is negative`);
+      return 0;
+    }
+    if (value.scalar > BigInt(MOST_IMAGE)) {
+      this.error(token, "times", `TIMES value ${value.scalar} is too large`);
+      return 0;
+    }
+    return Number(value.scalar);
+  }
+
+  define(
+    symbol: SymbolEntry,
+    token: Token,
+    segment: number,
+    offset: bigint,
+    kind: NonNullable<SymbolEntry["kind"]>,
+  ): void {
+    if (symbol.declaration === "extern" || symbol.declaration === "required") {
+      if (kind !== "extern") {
+        symbol.declaration = "global";
+        symbol.definedPass = 0;
+      }
+    }
+    const changed = symbol.definedPass === 0 || symbol.segment !== segment || symbol.offset !== offset;
+    if (symbol.definedPass === this.pass && symbol.definition) {
+      // The first definition stays: else the value would swing between the two from pass to pass.
+      this.redefined(symbol, token, changed);
+      return;
+    }
+    if (changed) this.changes++;
+    symbol.definition = token;
+    symbol.definitionFrame = this.statement.frame;
+    symbol.segment = segment;
+    symbol.offset = offset;
+    symbol.kind = kind;
+    symbol.definedPass = this.pass;
+  }
+
+  private redefined(symbol: SymbolEntry, token: Token, changed: boolean): void {
+    const notes = [
+      {
+        message: `label \`${symbol.name}' originally defined here`,
+        range: rangeOf(symbol.definition!),
+      },
+    ];
+    if (changed) {
+      const message = `label \`${symbol.name}' inconsistently redefined`;
+      this.error(token, "label-redefined", message, notes);
+    } else {
+      const message = `label \`${symbol.name}' redefined to an identical value`;
+      this.sink.warning("label-redef", message, token, this.statement.frame, notes);
+    }
+  }
+
+  private equ(statement: StatementTree, expression: Expression): void {
+    const label = statement.label!;
+    const value = this.evaluate(expression, this.pass > 1);
+    if (value === undefined) return;
+    const here = this.hereSegment;
+    if (value.isJustUnknown) this.define(label.symbol, label.token, NO_SEGMENT, 0n, "equ");
+    else if (value.isRelocatable(here) && !value.isSelfRelative(here)) {
+      this.define(label.symbol, label.token, value.segment, value.scalar, "equ");
+    } else this.error(expression.token, "equ", "bad syntax for EQU");
+  }
+
+  private instruction(statement: StatementTree, mnemonic: string, times: number): void {
+    const operands = this.operands(statement);
+    if (operands === undefined) return;
+    const first = this.encode(statement, mnemonic, operands, this.offset);
+    if (first === undefined) return;
+    if (times === 1 || !first.usesAddress) {
+      this.place(statement, "code", first.bytes, times, true, first.form, operands);
+      return;
+    }
+    const copies: Uint8Array[] = [first.bytes];
+    let length = first.bytes.length;
+    for (let i = 1; i < times; i++) {
+      const next = this.encode(statement, mnemonic, operands, this.offset + length, false);
+      if (next === undefined) return;
+      copies.push(next.bytes);
+      length += next.bytes.length;
+    }
+    this.place(statement, "code", joinBytes(copies, length), times, false, first.form, operands);
+  }
+
+  private operands(statement: StatementTree): readonly AsmOperand[] | undefined {
+    const { body, encoded } = statement;
+    if (body.kind !== "instruction") return undefined;
+    if (statement.isConstant && encoded) return encoded.operands;
+    const evaluator = new OperandEvaluator(this.operandSurroundings);
+    const operands: AsmOperand[] = [];
+    for (const tree of body.operands) {
+      const operand = evaluator.operand(tree);
+      if (operand === undefined) return undefined;
+      operands.push(operand);
+    }
+    return operands;
+  }
+
+  /** Encodes, or takes what the last pass encoded from the same values. */
+  private encode(
+    statement: StatementTree,
+    mnemonic: string,
+    operands: readonly AsmOperand[],
+    offset: number,
+    keep = true,
+  ): EncodedHere | undefined {
+    const address = BigInt(this.sections.baseOf(this.segment) + offset);
+    const old = statement.encoded as EncodedHere | undefined;
+    if (
+      keep && old !== undefined && old.bits === this.bits &&
+      (!old.usesAddress || old.address === address) && sameOperands(old.operands, operands)
+    ) {
+      this.reportEncoding(statement, old);
+      return old;
+    } // prettier-ignore
+    const result = encodeInstruction({
+      mnemonic,
+      operands,
+      bits: this.bits,
+      prefixes: statement.prefixes,
+      address,
+    });
+    if (!result.ok) {
+      if (this.pass > 1) {
+        const place = statement.operandPlace(result.operand);
+        this.sink.error("operands", result.error, place, statement.frame);
+      }
+      return undefined;
+    }
+    const made: EncodedHere = {
+      operands,
+      address,
+      bytes: result.bytes,
+      form: result.form,
+      usesAddress: dependsOnAddress(result.form, operands),
+      bits: this.bits,
+      warnings: result.warnings,
+      outOfRange: result.outOfRange,
+    };
+    if (keep) statement.encoded = made;
+    this.reportEncoding(statement, made);
+    return made;
+  }
+
+  private reportEncoding(statement: StatementTree, { warnings, outOfRange }: EncodedHere): void {
+    if (this.pass === 1) return;
+    if (outOfRange) {
+      const message = "short jump is out of range";
+      this.sink.error("short-jump", message, statement.operandPlace(0), statement.frame);
+    }
+    for (const warning of warnings) {
+      const place = statement.operandPlace(warning.operand);
+      this.sink.warning(warning.class, warning.message, place, statement.frame);
+    }
+  }
+
+  /** `rep` on a line of its own. */
+  private prefixesAlone(statement: StatementTree, times: number): void {
+    const bytes: number[] = [];
+    const warnings: EncodeWarning[] = [];
+    emitPrefixes(sortPrefixes(statement.prefixes), this.bits, bytes, warnings);
+    for (const warning of warnings) {
+      this.warn(statement.prefixTokens[0]!, warning.class, warning.message);
+    }
+    const lock = statement.prefixTokens.find((token) => token.text.toLowerCase() === "lock");
+    if (lock && this.pass > 1) this.warn(lock, "prefix-lock", "instruction is not lockable");
+    if (bytes.length > 0) this.place(statement, "code", Uint8Array.from(bytes), times, true);
+  }
+
+  private data(statement: StatementTree, times: number): void {
+    const { body } = statement;
+    if (body.kind !== "data") return;
+    let result = statement.constantData;
+    if (result === undefined || result.warned) {
+      const writer = new DataWriter(this.dataSurroundings);
+      const before = this.sink.diagnostics.length;
+      const written = writer.write(body.items, statement.mnemonicToken!);
+      if (written === undefined) return;
+      result = { ...written, warned: this.sink.diagnostics.length > before };
+      if (body.isConstant) statement.constantData = result;
+    }
+    const { bytes, onlyReserved } = result;
+    if (bytes.length === 0) return;
+    if (onlyReserved) this.reserveBytes(bytes.length * times);
+    else this.place(statement, "data", bytes, times, true);
+  }
+
+  private reserve(count: Expression, unit: number): void {
+    const value = this.evaluate(count, this.pass > 1);
+    if (value === undefined || value.isJustUnknown) return;
+    if (!value.isReallySimple) {
+      const message = "attempt to reserve non-constant quantity of BSS space";
+      this.error(count.token, "reserve", message);
+      return;
+    }
+    if (value.scalar < 0n) {
+      if (this.pass > 1) this.error(count.token, "reserve", "negative argument to RESx");
+      return;
+    }
+    const bytes = value.scalar * BigInt(unit);
+    if (bytes > 0x7fffffffffffn) this.error(count.token, "reserve", "too much space is reserved");
+    else this.reserveBytes(Number(bytes));
+  }
+
+  private reserveBytes(length: number): void {
+    if (length === 0) return;
+    const section = this.inAbsolute ? undefined : this.sections.ofSegment(this.segment);
+    const zeroing = section !== undefined && section.type !== "nobits";
+    if (zeroing && this.pass > 1) {
+      const message = `uninitialized space declared in ${section.name} section: zeroing`;
+      this.warn(this.statement.mnemonicToken!, "zeroing", message);
+    }
+    if (zeroing && length > MOST_IMAGE) {
+      this.error(this.statement.mnemonicToken!, "too-long", "the image is too long");
+      return;
+    }
+    this.record({
+      section,
+      segment: this.segment,
+      offset: this.offset,
+      length,
+      bytes: NOTHING,
+      copies: 1,
+      uniform: true,
+      kind: "reserve",
+      bits: this.bits,
+      form: undefined,
+      operands: undefined,
+    });
+  }
+
+  private incbin(
+    name: Token,
+    skip: Expression | undefined,
+    limit: Expression | undefined,
+    times: number,
+  ): void {
+    const number = (expression: Expression | undefined): number | undefined => {
+      const value = expression && this.evaluate(expression, true);
+      return value?.isReallySimple ? Number(value.scalar) : undefined;
+    };
+    const from = number(skip) ?? 0;
+    const most = number(limit);
+    const found = this.statement.binary ?? this.readBinary(name);
+    if (found === undefined) return;
+    const end = most === undefined ? found.length : Math.min(found.length, from + most);
+    const bytes = from >= end ? NOTHING : found.subarray(from, end);
+    if (bytes.length > 0) this.place(this.statement, "data", bytes, times, true);
+  }
+
+  private readBinary(name: Token): Uint8Array | undefined {
+    const spelled = name.text.slice(1, -1);
+    const found = this.host.readFile(spelled, this.statement.line.source.name);
+    if (this.pass === 1) this.host.includedBinary(name, spelled, found?.file);
+    if (found === undefined) {
+      this.error(name, "file-not-found", `\`incbin': unable to open file \`${spelled}'`);
+      return undefined;
+    }
+    this.statement.binary = found.bytes;
+    return found.bytes;
+  }
+
+  private place(
+    statement: StatementTree,
+    kind: "code" | "data",
+    bytes: Uint8Array,
+    copies: number,
+    uniform: boolean,
+    form?: InstructionForm,
+    operands?: readonly AsmOperand[],
+  ): void {
+    const section = this.inAbsolute ? undefined : this.sections.ofSegment(this.segment);
+    const length = uniform ? bytes.length * copies : bytes.length;
+    const token = statement.mnemonicToken ?? statement.tokens[0]!;
+    if (section === undefined) {
+      this.error(token, "absolute-code", "attempt to assemble code in [ABSOLUTE] space");
+    } else if (section.type === "nobits" && this.pass > 1) {
+      this.warn(token, "other", "attempt to initialize memory in a nobits section: ignored");
+    }
+    if (length > MOST_IMAGE || this.offset + length > MOST_IMAGE) {
+      if (section && section.type !== "nobits") {
+        this.error(token, "too-long", "the image is too long");
+        return;
+      }
+    }
+    const { segment, offset, bits } = this;
+    this.record({ section, segment, offset, length, bytes, copies, uniform, kind, bits, form, operands });
+  }
+
+  private record(placed: Placed): void {
+    this.placed.set(this.statement, placed);
+    this.offset += placed.length;
+  }
+}
+
+type EncodedHere = NonNullable<StatementTree["encoded"]> & {
+  readonly bits: Bits;
+  readonly warnings: readonly EncodeWarning[];
+  readonly outOfRange: boolean;
+};
+
+function joinBytes(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Whether the bytes change when the instruction moves: relative jumps and RIP-relative operands. */
+function dependsOnAddress(form: InstructionForm, operands: readonly AsmOperand[]): boolean {
+  return (
+    form.operands.some((operand) => operand.kind.startsWith("rel")) ||
+    operands.some((operand) => operand.kind === "mem" && operand.relative === "rel")
+  );
+}
+
+function sameOperands(a: readonly AsmOperand[], b: readonly AsmOperand[]): boolean {
+  if (a === b) return true;
+  return a.length === b.length && a.every((operand, i) => sameOperand(operand, b[i]!));
+}
+
+/** Of two operands from one tree: only what an evaluation can change is compared. */
+function sameOperand(a: AsmOperand, b: AsmOperand): boolean {
+  if (a.kind !== b.kind) return false;
+  switch (a.kind) {
+    case "reg":
+      return a.register === (b as typeof a).register;
+    case "imm": {
+      const other = b as typeof a;
+      return (
+        a.value === other.value &&
+        a.known === other.known &&
+        a.isAddress === other.isAddress &&
+        a.otherSection === other.otherSection
+      );
+    }
+    case "far": {
+      const other = b as typeof a;
+      return a.selector === other.selector && a.offset === other.offset && a.known === other.known;
+    }
+    case "mem": {
+      const other = b as typeof a;
+      return (
+        a.displacement === other.displacement &&
+        a.displacementKnown === other.displacementKnown &&
+        a.displacementIsAddress === other.displacementIsAddress &&
+        a.relative === other.relative &&
+        a.base === other.base &&
+        a.index === other.index &&
+        a.scale === other.scale
+      );
+    }
+  }
+}

@@ -1,0 +1,461 @@
+/**
+ * The preprocessor: from files to lines for the assembler, one at a time, because `%if` may ask for labels and `$` that the assembler knows only
+ * when it has seen the lines before (NASM manual, "The NASM Preprocessor").
+ */
+import { LineReader } from "../lines";
+import { SourceText } from "../sourceText";
+import { isOp, Token, type Frame, type SourceLine } from "../tokens";
+import { defineBuiltins, FUNCTION_WORDS } from "./builtinFunctions";
+import { conditionOf, testCondition } from "./conditions";
+import { defineDirective } from "./definitions";
+import { runDirective, type DirectiveHost } from "./directives";
+import { emits, Input, type ConditionState, type Playback, type Recording } from "./inputs";
+import { findCall } from "./multiLine";
+import { expandParameters } from "./parameters";
+import { settle } from "./pasting";
+import type { Invocation, Session } from "./session";
+import { expandLine } from "./singleLine";
+import { STANDARD_MACROS } from "./standardMacros";
+
+/** A line for the assembler's parser. */
+export interface ReadyLine {
+  /** Fully expanded; never empty. */
+  readonly tokens: readonly Token[];
+  /** The line as written, in the open or in a body. */
+  readonly line: SourceLine;
+  readonly frame: Frame | undefined;
+}
+
+/** Limits that keep runaway macros finite. NASM has the same kinds: "mmacros" 100,000, "macro-levels" 10,000. */
+const MOST_CALLS = 100_000;
+const MOST_LEVELS = 1_000;
+const MOST_INCLUDES = 128;
+const MOST_LINES = 2_000_000;
+
+const STANDARD_SOURCE = new SourceText("<nasm>", STANDARD_MACROS, true);
+
+const CASELESS = new Set([
+  "assign", "defalias", "define", "defstr", "deftok", "macro", "pathsearch", "rmacro", "strcat", "strlen", "substr",
+  "xdefine",
+]); // prettier-ignore
+
+/** `ifdef` → `%if` with `def`; `idefine` → `define`, any case. */
+interface DirectiveWord {
+  readonly word: string;
+  readonly caseSensitive: boolean;
+}
+
+function directiveWord(token: Token): DirectiveWord {
+  const text = token.word!.folded.lower.slice(1);
+  if (text.startsWith("i") && CASELESS.has(text.slice(1))) {
+    return { word: text.slice(1), caseSensitive: false };
+  }
+  return { word: text, caseSensitive: true };
+}
+
+function isConditional(word: string): boolean {
+  return word.startsWith("if") || word.startsWith("elif") || word === "else" || word === "endif";
+}
+
+export class Preprocessor implements DirectiveHost {
+  private readonly inputs: Input[] = [];
+  readonly recordings: Recording[] = [];
+  private readonly pending: ReadyLine[] = [];
+  private serial = 0;
+  private calls = 0;
+  private lines = 0;
+  private complained = false;
+  private fatal = false;
+
+  constructor(
+    readonly session: Session,
+    main: SourceText,
+    preDefines: string,
+  ) {
+    this.pushSource(main);
+    if (preDefines !== "") this.pushSource(new SourceText("<command line>", preDefines, true));
+    this.pushSource(STANDARD_SOURCE);
+    const place = new Token("other", "", false, STANDARD_SOURCE, 0, 0);
+    defineBuiltins(place, session);
+  }
+
+  get input(): Input {
+    return this.inputs[this.inputs.length - 1]!;
+  }
+
+  nextSerial(): number {
+    return ++this.serial;
+  }
+
+  stop(): void {
+    this.fatal = true;
+  }
+
+  pushSource(source: SourceText, place?: Token): void {
+    if (this.inputs.length >= MOST_INCLUDES) {
+      this.session.error(place!, "include-depth", "files include each other without end");
+      return;
+    }
+    const problem = source.builtin
+      ? undefined
+      : (code: string, message: string, start: number, end: number): void => {
+          if (!this.isSkipping()) this.session.warning({ source, start, end }, code, message);
+        };
+    const reader = new LineReader(source, this.session.words, problem);
+    this.inputs.push(new Input(reader, source.builtin, this.session.frame));
+  }
+
+  /** The next line for the assembler, or undefined at the end. */
+  next(): ReadyLine | undefined {
+    for (;;) {
+      const ready = this.pending.shift();
+      if (ready) return ready;
+      if (this.inputs.length === 0 || this.fatal) return undefined;
+      const line = this.readLine();
+      if (line === undefined) continue;
+      if (++this.lines > MOST_LINES) {
+        this.giveUp(line, "overall line count exceeds the maximum");
+        return undefined;
+      }
+      const result = this.process(line);
+      if (result) return result;
+    }
+  }
+
+  private giveUp(line: SourceLine, message: string): void {
+    this.session.error({ source: line.source, start: line.start, end: line.end }, "too-long", message);
+    this.fatal = true;
+  }
+
+  /** Reads from the innermost body or file; undefined when that one has just ended. */
+  private readLine(): SourceLine | undefined {
+    const { input, session } = this;
+    const { playback } = input;
+    if (playback === undefined) {
+      const line = input.reader.read();
+      if (line === undefined) {
+        this.endInput(input);
+        return undefined;
+      }
+      session.frame = input.frame;
+      session.invocation = undefined;
+      session.line = line;
+      return line;
+    }
+    const line = playback.body[playback.next++];
+    if (line === undefined) {
+      this.endPlayback(input, playback);
+      return undefined;
+    }
+    session.frame = playback.frame;
+    session.invocation = playback.invocation;
+    session.line = line;
+    return line;
+  }
+
+  private endInput(input: Input): void {
+    for (const open of input.conditions) {
+      this.session.error(open.opener, "open-condition", "expected `%endif' before end of file");
+    }
+    this.inputs.pop();
+    if (this.inputs.length > 0) return;
+    for (const recording of this.recordings) {
+      const end = recording.kind === "macro" ? "%endmacro" : "%endrep";
+      const message = `\`${recording.directive.text}' without \`${end}'`;
+      this.session.error(recording.directive, "open-macro", message);
+    }
+  }
+
+  private endPlayback(input: Input, playback: Playback): void {
+    if (playback.kind === "rep" && playback.remaining > 0 && !playback.stopped) {
+      playback.remaining--;
+      playback.next = 0;
+      return;
+    }
+    input.playbacks.pop();
+    const recording = this.recordings[this.recordings.length - 1];
+    if (playback.kind === "macro") {
+      const { macro } = playback.invocation!;
+      macro.inProgress--;
+      if (recording?.kind === "rep" && recording.start.source === playback.body[0]?.source && this.recordedIn(recording, playback)) {
+        const message = `\`%rep' without \`%endrep' within expansion of macro \`${macro.name}'`;
+        this.session.error(recording.directive, "open-macro", message);
+        this.recordings.pop();
+      }
+      if (input.playbacks.length === 0) {
+        this.calls = 0;
+        this.complained = false;
+      }
+    }
+  }
+
+  private recordedIn(recording: Recording, playback: Playback): boolean {
+    return playback.body.includes(recording.start);
+  }
+
+  private isSkipping(): boolean {
+    const { input } = this;
+    const open = input.conditions[input.conditions.length - 1];
+    return (open !== undefined && !emits(open.state)) || input.playback?.stopped === true;
+  }
+
+  private process(line: SourceLine): ReadyLine | undefined {
+    const { session } = this;
+    const recording = this.recordings[this.recordings.length - 1];
+    const skipping = this.isSkipping();
+    let { tokens } = line;
+    if (tokens.length === 0) {
+      recording?.body.push(line);
+      if (session.observer) this.observeLine(line, skipping);
+      return undefined;
+    }
+    if (!recording && !skipping) tokens = expandParameters(tokens, session);
+    const first = tokens[0];
+    if (first?.kind === "directive" && this.directive(first, tokens, line, skipping)) return undefined;
+    if (session.observer) this.observeLine(line, skipping);
+    if (recording) {
+      recording.body.push(line);
+      return undefined;
+    }
+    if (skipping || first === undefined) return undefined;
+    if (isOp(first, "#") && !first.space && first.start === line.start) return undefined;
+    return this.ordinary(expandLine(tokens, session), line);
+  }
+
+  private observeLine(line: SourceLine, skipping: boolean): void {
+    const { input, session } = this;
+    if (input.builtin || line.source.builtin) return;
+    if (!skipping) session.observer!.active(line);
+    else {
+      const open = input.conditions[input.conditions.length - 1];
+      if (open && !emits(open.state)) session.observer!.skipped(line, open.directive);
+    }
+  }
+
+  /** A line that is no directive: a macro call, or one for the assembler. */
+  private ordinary(expanded: readonly Token[], line: SourceLine): ReadyLine | undefined {
+    const { session } = this;
+    const last = expanded[expanded.length - 1];
+    const call = this.macroCall(expanded, line);
+    if (call) return undefined;
+    const visible = last?.kind === "space" ? expanded.slice(0, -1) : expanded;
+    if (visible.length === 0) return undefined;
+    return { tokens: this.finished(visible), line, frame: session.frame };
+  }
+
+  /** `%$x` that is no macro becomes a label of its context; what grew together is read again. */
+  private finished(tokens: readonly Token[]): readonly Token[] {
+    const { session } = this;
+    const named = tokens.some((token) => token.kind === "contextLocal")
+      ? tokens.map((token) => (token.kind === "contextLocal" ? this.contextLabel(token) : token))
+      : tokens;
+    return settle(named, session);
+  }
+
+  private contextLabel(token: Token): Token {
+    const { contexts, words } = this.session;
+    const match = /^%\$(\$*)(.*)$/.exec(token.text)!;
+    const context = contexts[contexts.length - 1 - match[1]!.length];
+    if (context === undefined) {
+      this.session.error(token, "context-stack", `\`${token.text}': context stack is empty`);
+      return token;
+    }
+    this.session.observer?.localMentioned("contextLabel", token, String(context.number));
+    const text = `..@${context.number}.${match[2]!}`;
+    return new Token("id", text, token.space, token.source, token.start, token.end, words.word(text));
+  }
+
+  /** Starts the expansion if the line calls a multi-line macro, with or without a label in front. */
+  private macroCall(tokens: readonly Token[], line: SourceLine): boolean {
+    const { session } = this;
+    const first = tokens[0];
+    if (first === undefined || (first.kind !== "id" && first.kind !== "contextLocal")) return false;
+    let at = 0;
+    let call = first.word!.folded.multiLine ? findCall(first, tokens.slice(1), session) : undefined;
+    if (call === undefined) {
+      at = isOp(tokens[1], ":") ? 2 : 1;
+      const second = tokens[at];
+      if (second?.kind !== "id" || !second.word!.folded.multiLine) return false;
+      call = findCall(second, tokens.slice(at + 1), session);
+      if (call === undefined) return false;
+    }
+    const nameToken = tokens[at]!;
+    const { input } = this;
+    if (this.calls >= MOST_CALLS || input.playbacks.length >= MOST_LEVELS) {
+      if (!this.complained) {
+        session.error(nameToken, "macro-recursion", "interminable multiline macro recursion");
+        this.complained = true;
+      }
+      return false;
+    }
+    this.calls++;
+    const { macro } = call;
+    const frame: Frame = {
+      parent: session.frame,
+      name: macro.name,
+      builtin: macro.builtin,
+      call: line,
+      callToken: nameToken,
+      serial: this.nextSerial(),
+    };
+    const label = at > 0 ? tokens.slice(0, at) : [];
+    const parameters = [...call.parameters];
+    if (label.length > 0 && macro.capturesLabel) parameters[0] = [label[0]!.spaced(false)];
+    const invocation: Invocation = {
+      macro,
+      parameters,
+      count: call.count,
+      rotation: 0,
+      unique: session.unique++,
+      calledAs: nameToken.text,
+      frame,
+    };
+    macro.inProgress++;
+    input.playbacks.push({
+      kind: "macro",
+      body: macro.builtin ? macro.body.map((each) => placedAt(each, nameToken, line)) : macro.body,
+      next: 0,
+      frame,
+      invocation,
+      remaining: 0,
+      stopped: false,
+      conditions: input.conditions.length,
+    });
+    session.observer?.multiLineUsed(macro, nameToken, call.parameters.slice(1), frame);
+    if (label.length > 0 && !macro.capturesLabel) this.pushLabel(label, line);
+    return true;
+  }
+
+  /** A label in front of a macro call becomes a line of its own. */
+  private pushLabel(label: readonly Token[], line: SourceLine): void {
+    const first = label[0]!;
+    const colon = label[1] ?? new Token("op", ":", false, first.source, first.end, first.end);
+    const tokens = this.finished([first, colon]);
+    this.pending.push({ tokens, line, frame: this.session.frame });
+  }
+
+  /** Carries out a line that starts with a %-word. False: the word is no directive here. */
+  private directive(
+    first: Token,
+    tokens: readonly Token[],
+    line: SourceLine,
+    skipping: boolean,
+  ): boolean {
+    const { word, caseSensitive } = directiveWord(first);
+    const conditional = isConditional(word);
+    if (skipping && !conditional) return false;
+    const recording = this.recordings[this.recordings.length - 1];
+    if (recording) return this.directiveInBody(recording, word, first, line);
+    if (FUNCTION_WORDS.has(word) && isOp(tokens[1], "(")) return false;
+    if (conditional && this.conditional(word, first, tokens.slice(1))) {
+      this.observeDirective(line);
+      return true;
+    }
+    if (skipping) return false;
+    this.observeDirective(line);
+    if (defineDirective(word, caseSensitive, first, tokens.slice(1), this.session)) return true;
+    return runDirective(word, caseSensitive, first, tokens.slice(1), line, this);
+  }
+
+  private observeDirective(line: SourceLine): void {
+    const { observer } = this.session;
+    if (observer && !line.source.builtin && !this.input.builtin) observer.active(line);
+  }
+
+  /** While a body is recorded only nesting counts. */
+  private directiveInBody(
+    recording: Recording,
+    word: string,
+    first: Token,
+    line: SourceLine,
+  ): boolean {
+    if (word === "macro" || word === "rmacro") recording.macros++;
+    else if (word === "endmacro" || word === "endm") {
+      if (recording.macros > 0) recording.macros--;
+      else if (recording.kind === "macro") return this.finishRecording(recording, first, line);
+    } else if (recording.kind === "rep" && recording.macros === 0) {
+      if (word === "rep") recording.reps++;
+      else if (word === "endrep") {
+        if (recording.reps === 0) return this.finishRecording(recording, first, line);
+        recording.reps--;
+      }
+    }
+    return false;
+  }
+
+  private finishRecording(recording: Recording, word: Token, line: SourceLine): boolean {
+    this.recordings.pop();
+    this.observeDirective(line);
+    this.session.observer?.block(recording.kind, "close", word);
+    recording.finish(line);
+    return true;
+  }
+
+  /** %if, %elif, %else, %endif; false for a word that only looks like one. */
+  private conditional(word: string, first: Token, rest: readonly Token[]): boolean {
+    const { input, session } = this;
+    const open = input.conditions[input.conditions.length - 1];
+    if (word.startsWith("if")) {
+      const condition = conditionOf(word.slice(2));
+      if (condition === undefined) return false;
+      let state: ConditionState = "never";
+      if (!this.isSkipping()) {
+        const truth = testCondition(condition, rest, first, session);
+        state = truth === undefined ? "never" : truth ? "true" : "false";
+      }
+      input.conditions.push({ state, directive: first, opener: first });
+      session.observer?.block("if", "open", first);
+      return true;
+    }
+    if (word.startsWith("elif") && conditionOf(word.slice(4)) === undefined) return false;
+    if (open === undefined) {
+      session.error(first, "no-condition", `\`${first.text}': no matching \`%if'`);
+      return true;
+    }
+    session.observer?.block("if", word === "endif" ? "close" : "part", first);
+    if (word !== "elif" && !word.startsWith("elif") && rest.length > 0) {
+      session.warning(rest[0]!, "pp-trailing", `trailing garbage after \`${first.text}' ignored`);
+    }
+    if (word === "endif") {
+      input.conditions.pop();
+      return true;
+    }
+    open.directive = open.state === "true" || open.state === "false" || open.state === "elseTrue" ? first : open.directive;
+    if (word === "else") this.otherwise(open, first);
+    else this.elseIf(open, first, word.slice(4), rest);
+    return true;
+  }
+
+  private otherwise(open: Input["conditions"][number], first: Token): void {
+    if (open.state === "true" || open.state === "done") open.state = "elseFalse";
+    else if (open.state === "false") open.state = "elseTrue";
+    else if (open.state !== "never") {
+      this.session.warning(first, "pp-else-else", "`%else' after `%else', ignoring content");
+      open.state = "never";
+    }
+  }
+
+  private elseIf(
+    open: Input["conditions"][number],
+    first: Token,
+    suffix: string,
+    rest: readonly Token[],
+  ): void {
+    const { session } = this;
+    if (open.state === "true") open.state = "done";
+    else if (open.state === "elseTrue" || open.state === "elseFalse") {
+      const message = `\`${first.text}' after \`%else', ignoring content`;
+      session.warning(first, "pp-else-elif", message);
+      open.state = "never";
+    } else if (open.state === "false") {
+      const tokens = expandParameters(rest, session);
+      const truth = testCondition(conditionOf(suffix)!, tokens, first, session);
+      open.state = truth === undefined ? "never" : truth ? "true" : "false";
+    }
+  }
+}
+
+/** A line of a built-in macro, placed at the call: errors and statements are shown there. */
+function placedAt(line: SourceLine, call: Token, callLine: SourceLine): SourceLine {
+  return { ...callLine, tokens: line.tokens.map((token) => token.at(call)) };
+}

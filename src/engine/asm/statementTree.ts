@@ -1,0 +1,142 @@
+/** Statements as parsed once; every pass of the layout evaluates them again. */
+import type { Bits, InstructionForm, OperandSize } from "../isa/types";
+import type { SegmentIndex } from "../isa/registers";
+import type { AsmOperand } from "../codec/types";
+import { placeOfTokens, type Place } from "./diagnosticSink";
+import type { Expression } from "./expressionTree";
+import type { SymbolEntry } from "./symbols";
+import type { Frame, SourceLine, Token } from "./tokens";
+import type { WarningState } from "./warningClasses";
+
+/** Tokens of the statement that belong together: from `from` up to, but without, `to`. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface OperandSpan {
+  readonly span: Span;
+  readonly expression?: Expression;
+}
+
+export interface PlainOperand {
+  readonly kind: "plain";
+  readonly span: Span;
+  /** Bits, as written in front: 8, 16, 32, 64, 80 ... */
+  readonly size: number | undefined;
+  readonly strict: boolean;
+  readonly to: boolean;
+  readonly distance: "short" | "near" | "far" | undefined;
+  readonly expression: Expression;
+}
+
+export interface FarOperand {
+  readonly kind: "far";
+  readonly span: Span;
+  readonly size: number | undefined;
+  readonly distance: "short" | "near" | "far" | undefined;
+  readonly selector: Expression;
+  readonly offset: Expression;
+}
+
+export interface MemoryOperandTree {
+  readonly kind: "memory";
+  readonly span: Span;
+  readonly size: number | undefined;
+  readonly strict: boolean;
+  readonly far: boolean;
+  readonly near: boolean;
+  readonly segment: SegmentIndex | undefined;
+  /** `[expression]`, or `displacement[registers]` as two. */
+  readonly parts: readonly Expression[];
+  /** The second half of `[base,index*scale]`. */
+  readonly indexPart: Expression | undefined;
+  readonly displacementSize: OperandSize | undefined;
+  readonly addressSize: 16 | 32 | 64 | undefined;
+  readonly noSplit: boolean;
+  readonly relative: "rel" | "abs" | undefined;
+}
+
+export type OperandTree = PlainOperand | FarOperand | MemoryOperandTree;
+
+export type DataItem =
+  | { readonly kind: "bytes"; readonly bytes: readonly number[]; readonly element: number; readonly repeat: readonly Expression[] }
+  | { readonly kind: "number"; readonly expression: Expression; readonly element: number; readonly repeat: readonly Expression[] }
+  | { readonly kind: "reserve"; readonly element: number; readonly repeat: readonly Expression[] }
+  | { readonly kind: "list"; readonly items: readonly DataItem[]; readonly repeat: readonly Expression[] };
+
+export type StatementBody =
+  | { readonly kind: "empty" }
+  /** Prefixes alone: their bytes. */
+  | { readonly kind: "prefixes" }
+  | { readonly kind: "instruction"; readonly mnemonic: string; readonly operands: readonly OperandTree[] }
+  | { readonly kind: "data"; readonly items: readonly DataItem[]; readonly isConstant: boolean }
+  | { readonly kind: "reserve"; readonly element: number; readonly count: Expression }
+  | {
+      readonly kind: "incbin";
+      readonly name: Token;
+      readonly skip: Expression | undefined;
+      readonly limit: Expression | undefined;
+    }
+  | { readonly kind: "equ"; readonly expression: Expression }
+  | { readonly kind: "directive"; readonly name: string; readonly nameToken: Token; readonly value: readonly Token[]; readonly expression: Expression | undefined };
+
+export interface LabelTree {
+  readonly symbol: SymbolEntry;
+  readonly token: Token;
+}
+
+/** One line for the assembler. What passes find out is kept on it. */
+export class StatementTree {
+  label: LabelTree | undefined;
+  times: Expression | undefined;
+  /** Lower case, in source order; without `times`. */
+  readonly prefixes: string[] = [];
+  /** With `times`. */
+  readonly prefixTokens: Token[] = [];
+  mnemonicToken: Token | undefined;
+  body: StatementBody = { kind: "empty" };
+  /** An error was found in parsing: only its label counts. */
+  failed = false;
+  /** Operands of all kinds of statements, for errors and tools. */
+  operands: readonly OperandSpan[] = [];
+
+  /** State in force, set when it is first executed. */
+  bits: Bits = 16;
+  defaultRel = false;
+  warnings: WarningState | undefined;
+
+  /** No symbol, `$` or `$$` in it: the operands never change. */
+  isConstant = false;
+  encoded: EncodedStatement | undefined;
+  /** Data without symbols: its bytes. */
+  constantData:
+    | { readonly bytes: Uint8Array; readonly onlyReserved: boolean; readonly warned: boolean }
+    | undefined;
+  /** incbin: the whole file. */
+  binary: Uint8Array | undefined;
+
+  constructor(
+    readonly tokens: readonly Token[],
+    readonly line: SourceLine,
+    readonly frame: Frame | undefined,
+  ) {}
+
+  /** Where an operand stands; the whole statement's first word if there is no such operand. */
+  operandPlace(index: number | undefined): Place {
+    const operand = index === undefined ? undefined : this.operands[index];
+    if (operand === undefined || operand.span.from >= this.tokens.length) {
+      return this.mnemonicToken ?? this.tokens[0]!;
+    }
+    return placeOfTokens(this.tokens, operand.span.from, operand.span.to);
+  }
+}
+
+/** What the last pass made of an instruction; reused while its inputs stay. */
+export interface EncodedStatement {
+  readonly operands: readonly AsmOperand[];
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
+  readonly form: InstructionForm | undefined;
+  readonly usesAddress: boolean;
+}

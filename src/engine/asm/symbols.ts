@@ -1,0 +1,57 @@
+/** The symbols of one program, with NASM's scopes: `.x` belongs to the last ordinary label, `..@x` to nobody. */
+import type { Frame, Token } from "./tokens";
+
+/** Segment numbers: sections have even ones, NO_SEGMENT is a plain number, SEGMENT_ABSOLUTE + paragraph a far absolute (`x equ 8:5`). */
+export const NO_SEGMENT = -1;
+export const SEGMENT_ABSOLUTE = 0x40000000;
+
+export type Declaration = "local" | "static" | "global" | "extern" | "required" | "common" | "special";
+
+export class SymbolEntry {
+  /** The pass that last defined it (from 1), 0 if none did. */
+  definedPass = 0;
+  segment = NO_SEGMENT;
+  offset = 0n;
+  declaration: Declaration = "local";
+  /** How it was defined last. */
+  kind: "label" | "equ" | "struc-field" | "extern" | "common" | undefined;
+  definition: Token | undefined;
+  definitionFrame: Frame | undefined;
+  /** The last reference, for "symbol not defined". */
+  constructor(readonly name: string) {}
+}
+
+/** `.x`, but not `..x`. */
+export function isLocalName(name: string): boolean {
+  return name.charCodeAt(0) === 46 && name.charCodeAt(1) !== 46;
+}
+
+export class SymbolTable {
+  private readonly entries = new Map<string, SymbolEntry>();
+  /** The ordinary label that `.x` belongs to. */
+  scope = "";
+
+  fullName(name: string): string {
+    return isLocalName(name) ? this.scope + name : name;
+  }
+
+  /** Found or made; `name` without its `$`. */
+  entry(name: string): SymbolEntry {
+    const full = this.fullName(name);
+    let entry = this.entries.get(full);
+    if (entry === undefined) {
+      entry = new SymbolEntry(full);
+      this.entries.set(full, entry);
+    }
+    return entry;
+  }
+
+  find(full: string): SymbolEntry | undefined {
+    return this.entries.get(full);
+  }
+
+  all(): IterableIterator<SymbolEntry> {
+    return this.entries.values();
+  }
+}
+

@@ -1,0 +1,176 @@
+/** Choosing a template: NASM's own matching, with its size deduction and its ranking of reasons to refuse. */
+import type { Bits } from "../../isa/types";
+import type { Template } from "./compile";
+import { ANY_SIZE, COLON, MEMORY, REGISTER, SIZE16, SIZE32, SIZE64, STRICT } from "./operandTypes";
+import type { TypedOperand } from "./operandTypes";
+
+/** Reasons to refuse, the more specific the greater: the greatest is reported. */
+export const enum Match {
+  InvalidOperands,
+  SizeMissing,
+  SizeMismatch,
+  BadMode,
+  BadBnd,
+  BadRepne,
+  Jump,
+  Good,
+}
+
+/** What the matcher needs to know of the statement besides its operands. */
+export interface MatchContext {
+  readonly bits: Bits;
+  /** The repeat-slot prefix word, or "". */
+  readonly repeat: string;
+  /** Whether a jump's target is in range of the short form. */
+  readonly jumpFits: (template: Template) => boolean;
+}
+
+const MODE_SIZE = { 16: SIZE16, 32: SIZE32, 64: SIZE64 } as const;
+
+function operandsMatch(template: Template, operands: readonly TypedOperand[], bits: Bits): Match {
+  const { patterns, defaultFor } = template;
+  const standard = template.defaultSize === "mode" ? MODE_SIZE[bits] : template.defaultSize;
+  let missing = false;
+  for (let i = 0; i < patterns.length; i++) {
+    const pattern = patterns[i]!;
+    const operand = operands[i]!;
+    if ((pattern.types & ~operand.types) !== 0) return Match.InvalidOperands;
+    if (pattern.register >= 0 && (pattern.register !== operand.register || operand.high))
+      return Match.InvalidOperands;
+    let size = operand.size;
+    if (size === 0 && (defaultFor < 0 || defaultFor === i)) size = standard;
+    if (pattern.size !== 0 && pattern.size !== size) {
+      if (size !== 0) return Match.InvalidOperands;
+      if ((operand.types & REGISTER) === 0) missing = true;
+    }
+  }
+  return missing ? Match.SizeMissing : Match.Good;
+}
+
+/** The sizes that operands whose pattern names none may have. */
+function sizesAgree(template: Template, operands: readonly TypedOperand[], bits: Bits): boolean {
+  const { patterns, sameSize, defaultFor } = template;
+  const standard = template.defaultSize === "mode" ? MODE_SIZE[bits] : template.defaultSize;
+  let common = 0;
+  for (let i = 0; i < sameSize && common === 0; i++) common = patterns[i]!.size;
+  for (let i = 0; i < patterns.length; i++) {
+    if (patterns[i]!.size !== 0) continue;
+    let allowed = defaultFor < 0 || defaultFor === i ? standard : 0;
+    if (i < sameSize && common !== 0) allowed = common;
+    if ((operands[i]!.size & ANY_SIZE & ~allowed) !== 0) return false;
+  }
+  return true;
+}
+
+const REPNE = new Set(["repne", "repnz"]);
+const BND = new Set(["bnd", "nobnd"]);
+
+function tryTemplate(
+  template: Template,
+  operands: readonly TypedOperand[],
+  context: MatchContext,
+): Match {
+  if (template.patterns.length !== operands.length) return Match.InvalidOperands;
+  for (let i = 0; i < operands.length; i++) {
+    // A colon that the template does not want.
+    if ((operands[i]!.types & ~template.patterns[i]!.types & COLON) !== 0)
+      return Match.InvalidOperands;
+  }
+  const match = operandsMatch(template, operands, context.bits);
+  if (match !== Match.Good) return match;
+  if (!sizesAgree(template, operands, context.bits)) return Match.SizeMismatch;
+  if (template.modes === (context.bits === 64 ? "legacy" : "long")) return Match.BadMode;
+  if (template.jump) {
+    const fits = (operands[0]!.types & STRICT) === 0 && context.jumpFits(template);
+    return fits ? Match.Good : Match.InvalidOperands;
+  }
+  if (context.repeat !== "") {
+    if (!template.bnd && BND.has(context.repeat)) return Match.BadBnd;
+    if (template.bnd && REPNE.has(context.repeat)) return Match.BadRepne;
+  }
+  return Match.Good;
+}
+
+interface Search {
+  template: Template | undefined;
+  match: Match;
+  /** Whether a template failed only for a size that nobody gave. */
+  sizeMissing: boolean;
+  /** Sizes that such templates would have, by operand. */
+  readonly candidates: number[];
+}
+
+function search(
+  templates: readonly Template[],
+  operands: readonly TypedOperand[],
+  context: MatchContext,
+  start: Match,
+): Search {
+  const result: Search = {
+    template: undefined,
+    match: start,
+    sizeMissing: false,
+    candidates: operands.map((operand) => operand.size),
+  };
+  for (const template of templates) {
+    const match = tryTemplate(template, operands, context);
+    if (match === Match.SizeMissing) {
+      result.sizeMissing = true;
+      for (let i = 0; i < operands.length; i++) result.candidates[i]! |= template.patterns[i]!.size;
+    }
+    if (match > result.match) result.match = match;
+    if (match === Match.Good) {
+      result.template = template;
+      return result;
+    }
+  }
+  return result;
+}
+
+export interface MatchResult {
+  readonly template: Template | undefined;
+  readonly match: Match;
+}
+
+/**
+ * The first template that fits. Where sizes are missing but only one is possible for every operand, that one is taken
+ * (and stays written into the operands).
+ */
+export function findTemplate(
+  templates: readonly Template[],
+  operands: readonly TypedOperand[],
+  context: MatchContext,
+): MatchResult {
+  const first = search(templates, operands, context, Match.InvalidOperands);
+  if (first.template !== undefined || !first.sizeMissing) return first;
+  for (let i = 0; i < operands.length; i++) {
+    const operand = operands[i]!;
+    if ((operand.types & REGISTER) !== 0) continue;
+    const sizes = first.candidates[i]!;
+    if ((sizes & (sizes - 1)) !== 0) return first;
+    operand.size |= sizes;
+  }
+  return search(templates, operands, context, first.match);
+}
+
+/** NASM's words. */
+export function refusal(match: Match, bits: Bits, repeat: string): string {
+  switch (match) {
+    case Match.SizeMissing:
+      return "operation size not specified";
+    case Match.SizeMismatch:
+      return "mismatch in operand sizes";
+    case Match.BadMode:
+      return `instruction not supported in ${bits}-bit mode`;
+    case Match.BadBnd:
+    case Match.BadRepne:
+      return `${repeat} prefix is not allowed`;
+    default:
+      return "invalid combination of opcode and operands";
+  }
+}
+
+/** Whether operand 0 is in memory: what LOCK needs. */
+export function isMemory(operand: TypedOperand | undefined): boolean {
+  return operand !== undefined && (operand.types & MEMORY) !== 0;
+}

@@ -1,0 +1,69 @@
+/**
+ * What ends an instruction before it completes. Thrown as plain objects (no stack trace is wanted): a fault for the guest's IDT, or a VM exit.
+ */
+import type { VmExit } from "./vmx/vmExit";
+
+/** An exception raised by the current instruction, which has not changed the state. */
+export interface GuestFault {
+  readonly abort: "fault";
+  readonly vector: number;
+  /** Present exactly for vectors that push one. */
+  readonly errorCode?: number;
+  /** Linear address for #PF: goes to CR2. */
+  readonly address?: bigint;
+  /** DR6 bits of a #DB: the conditions met. A VM exit reports them and leaves DR6 alone. */
+  readonly debugBits?: number;
+  /** One sentence for people: which rule refused. */
+  readonly why: string;
+}
+
+/** A VM exit that interrupts the instruction (EPT violation, intercepted fault of a step within it). */
+export interface ExitAbort {
+  readonly abort: "exit";
+  readonly exit: VmExit;
+}
+
+export type CpuAbort = GuestFault | ExitAbort;
+
+export const DE = 0;
+export const DB = 1;
+export const NMI = 2;
+export const BP = 3;
+export const OF = 4;
+export const BR = 5;
+export const UD = 6;
+export const NM = 7;
+export const DF = 8;
+export const TS = 10;
+export const NP = 11;
+export const SS_FAULT = 12;
+export const GP = 13;
+export const PF = 14;
+export const AC = 17;
+
+function fault(vector: number, why: string, errorCode?: number): GuestFault {
+  return errorCode === undefined
+    ? { abort: "fault", vector, why }
+    : { abort: "fault", vector, why, errorCode };
+}
+
+export const gp = (errorCode: number, why: string): GuestFault =>
+  fault(GP, why, errorCode & 0xffff);
+export const ss = (errorCode: number, why: string): GuestFault =>
+  fault(SS_FAULT, why, errorCode & 0xffff);
+export const np = (errorCode: number, why: string): GuestFault =>
+  fault(NP, why, errorCode & 0xffff);
+export const ts = (errorCode: number, why: string): GuestFault =>
+  fault(TS, why, errorCode & 0xffff);
+export const ud = (why: string): GuestFault => fault(UD, why);
+export const exception = (vector: number, why: string): GuestFault =>
+  fault(vector, why, vector === AC || vector === DF ? 0 : undefined);
+
+export function pageFault(address: bigint, errorCode: number, why: string): GuestFault {
+  return { abort: "fault", vector: PF, errorCode, address, why };
+}
+
+/** True for values thrown by the CPU to end an instruction. */
+export function isCpuAbort(value: unknown): value is CpuAbort {
+  return typeof value === "object" && value !== null && "abort" in value;
+}

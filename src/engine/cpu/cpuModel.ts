@@ -1,0 +1,143 @@
+/** What a processor model can do: CPUID tells exactly this, and the instruction table's `feature` column is checked against it. SDM Vol. 2A, "CPUID". */
+export interface CpuModel {
+  readonly name: string;
+  readonly vendor: string;
+  readonly brand: string;
+  /** Family, model and stepping as in CPUID.1:EAX. */
+  readonly signature: number;
+  readonly physicalAddressBits: number;
+  readonly features: ReadonlySet<string>;
+}
+
+/** Where CPUID shows a feature. */
+interface FeatureBit {
+  readonly leaf: number;
+  readonly register: "eax" | "ebx" | "ecx" | "edx";
+  readonly bit: number;
+}
+
+// prettier-ignore
+export const FEATURE_BITS: Readonly<Record<string, FeatureBit>> = {
+  vme: { leaf: 1, register: "edx", bit: 1 },
+  de: { leaf: 1, register: "edx", bit: 2 },
+  pse: { leaf: 1, register: "edx", bit: 3 },
+  tsc: { leaf: 1, register: "edx", bit: 4 },
+  msr: { leaf: 1, register: "edx", bit: 5 },
+  pae: { leaf: 1, register: "edx", bit: 6 },
+  cx8: { leaf: 1, register: "edx", bit: 8 },
+  sep: { leaf: 1, register: "edx", bit: 11 },
+  pge: { leaf: 1, register: "edx", bit: 13 },
+  cmov: { leaf: 1, register: "edx", bit: 15 },
+  pat: { leaf: 1, register: "edx", bit: 16 },
+  pse36: { leaf: 1, register: "edx", bit: 17 },
+  clfsh: { leaf: 1, register: "edx", bit: 19 },
+  vmx: { leaf: 1, register: "ecx", bit: 5 },
+  cx16: { leaf: 1, register: "ecx", bit: 13 },
+  pcid: { leaf: 1, register: "ecx", bit: 17 },
+  movbe: { leaf: 1, register: "ecx", bit: 22 },
+  popcnt: { leaf: 1, register: "ecx", bit: 23 },
+  rdrand: { leaf: 1, register: "ecx", bit: 30 },
+  fsgsbase: { leaf: 7, register: "ebx", bit: 0 },
+  smep: { leaf: 7, register: "ebx", bit: 7 },
+  invpcid: { leaf: 7, register: "ebx", bit: 10 },
+  rdseed: { leaf: 7, register: "ebx", bit: 18 },
+  smap: { leaf: 7, register: "ebx", bit: 20 },
+  umip: { leaf: 7, register: "ecx", bit: 2 },
+  rdpid: { leaf: 7, register: "ecx", bit: 22 },
+  lahf64: { leaf: 0x80000001, register: "ecx", bit: 0 },
+  lzcnt: { leaf: 0x80000001, register: "ecx", bit: 5 },
+  syscall: { leaf: 0x80000001, register: "edx", bit: 11 },
+  nx: { leaf: 0x80000001, register: "edx", bit: 20 },
+  "1g": { leaf: 0x80000001, register: "edx", bit: 26 },
+  rdtscp: { leaf: 0x80000001, register: "edx", bit: 27 },
+  lm: { leaf: 0x80000001, register: "edx", bit: 29 },
+};
+
+/** The default: a current integer core with VMX; no x87, no SSE. */
+export const CURRENT_MODEL: CpuModel = {
+  name: "current",
+  vendor: "GenuineIntel",
+  brand: "Ringside simulated processor",
+  signature: 0x000506e3,
+  physicalAddressBits: 40,
+  features: new Set(Object.keys(FEATURE_BITS)),
+};
+
+/** Tests for a row's feature; rows name NASM-like features, an unknown name is absent. */
+export function hasFeature(model: CpuModel, feature: string): boolean {
+  return model.features.has(feature);
+}
+
+export interface CpuidResult {
+  readonly eax: number;
+  readonly ebx: number;
+  readonly ecx: number;
+  readonly edx: number;
+}
+
+const MAX_BASIC = 0xd;
+const MAX_EXTENDED = 0x80000008;
+
+function bitsOf(model: CpuModel, leaf: number, register: FeatureBit["register"]): number {
+  let value = 0;
+  for (const [name, bit] of Object.entries(FEATURE_BITS)) {
+    if (bit.leaf === leaf && bit.register === register && model.features.has(name)) {
+      value |= 1 << bit.bit;
+    }
+  }
+  return value >>> 0;
+}
+
+function textLeaf(text: string, at: number): CpuidResult {
+  const word = (offset: number): number => {
+    let value = 0;
+    for (let i = 3; i >= 0; i--) value = (value << 8) | (text.charCodeAt(at + offset + i) || 0);
+    return value >>> 0;
+  };
+  return { eax: word(0), ebx: word(4), ecx: word(8), edx: word(12) };
+}
+
+/** CPUID as executed on the bare processor. `cr4OsXsave` is CR4.OSXSAVE, mirrored in leaf 1. */
+export function cpuid(model: CpuModel, leaf: number, subleaf: number): CpuidResult {
+  const zero = { eax: 0, ebx: 0, ecx: 0, edx: 0 };
+  const unsignedLeaf = leaf >>> 0;
+  switch (unsignedLeaf) {
+    case 0: {
+      const vendor = textLeaf(
+        `${model.vendor.slice(0, 4)}${model.vendor.slice(8)}${model.vendor.slice(4, 8)}`,
+        0,
+      );
+      return { eax: MAX_BASIC, ebx: vendor.eax, ecx: vendor.ebx, edx: vendor.ecx };
+    }
+    case 1:
+      return {
+        eax: model.signature,
+        // One logical processor; CLFLUSH line of 64 bytes.
+        ebx: 0x00010800,
+        ecx: bitsOf(model, 1, "ecx"),
+        edx: bitsOf(model, 1, "edx"),
+      };
+    case 7:
+      if (subleaf !== 0) return zero;
+      return { eax: 0, ebx: bitsOf(model, 7, "ebx"), ecx: bitsOf(model, 7, "ecx"), edx: 0 };
+    case 0x80000000:
+      return { ...zero, eax: MAX_EXTENDED };
+    case 0x80000001:
+      return {
+        ...zero,
+        ecx: bitsOf(model, unsignedLeaf, "ecx"),
+        edx: bitsOf(model, unsignedLeaf, "edx"),
+      };
+    case 0x80000002:
+    case 0x80000003:
+    case 0x80000004:
+      return textLeaf(model.brand.padEnd(48, "\0"), 16 * (unsignedLeaf - 0x80000002));
+    case 0x80000007:
+      // Invariant TSC: it counts instructions.
+      return { ...zero, edx: 0x100 };
+    case 0x80000008:
+      return { ...zero, eax: model.physicalAddressBits | (48 << 8) };
+    default:
+      return zero;
+  }
+}

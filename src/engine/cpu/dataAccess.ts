@@ -1,0 +1,232 @@
+/** Reads and writes of guest memory from TypeScript: segmented or linear, with all checks. */
+import { AR } from "../isa/descriptors";
+import { FS, GS, SS, type SegmentIndex } from "../isa/registers";
+import { exception, gp, ss, AC, type GuestFault } from "./abort";
+import { ACCESS } from "./access";
+import { noteDataAccess } from "./debugRegisters";
+import { canonicalLinear, pageOf, type Linear } from "./linear";
+import { permits, translate } from "./paging";
+import { PAGE } from "./physicalMemory";
+import type { Processor } from "./processor";
+
+const SEGMENT_NAMES = ["ES", "CS", "SS", "DS", "FS", "GS"] as const;
+
+function segmentFault(segment: SegmentIndex, why: string): GuestFault {
+  return segment === SS ? ss(0, why) : gp(0, why);
+}
+
+/** Offset arithmetic of a limit check. SDM Vol. 3A, "Limit Checking". */
+function withinLimit(ar: number, limit: number, offset: number, bytes: number): boolean {
+  const last = offset + bytes - 1;
+  const expandDown = (ar & 0xc) === 4;
+  if (!expandDown) return last <= limit;
+  return offset > limit && last <= (ar & AR.DB ? 0xffffffff : 0xffff);
+}
+
+/** Checks an access of `bytes` at segment:offset and gives its linear address; throws #GP or #SS. */
+export function segmentLinear(
+  cpu: Processor,
+  segment: SegmentIndex,
+  offset: bigint,
+  bytes: number,
+  write: boolean,
+): Linear {
+  const { base, limit, ar } = cpu.segment(segment);
+  if (cpu.is64) {
+    const address = segment === FS || segment === GS ? base + offset : offset;
+    const linear = canonicalLinear(address);
+    const last = canonicalLinear(address + BigInt(bytes - 1));
+    if (linear === undefined || last === undefined) {
+      throw segmentFault(
+        segment,
+        `linear address 0x${BigInt.asUintN(64, address).toString(16)} is not canonical`,
+      );
+    }
+    return linear;
+  }
+  const name = SEGMENT_NAMES[segment];
+  if (ar & AR.UNUSABLE) throw segmentFault(segment, `${name} holds a null selector`);
+  if (!cpu.realOrVirtual8086) {
+    if (!(ar & AR.P)) throw segmentFault(segment, `the segment in ${name} is not present`);
+    const isCode = (ar & 8) !== 0;
+    if (write && (isCode || !(ar & 2)))
+      throw segmentFault(segment, `the segment in ${name} is not writable`);
+    if (!write && isCode && !(ar & 2))
+      throw segmentFault(segment, `the code segment in ${name} is execute-only`);
+  }
+  const at = Number(BigInt.asUintN(32, offset));
+  if (!withinLimit(cpu.realOrVirtual8086 ? ar & ~0xc : ar, limit, at, bytes)) {
+    throw segmentFault(
+      segment,
+      `offset 0x${at.toString(16)} is outside the limit 0x${limit.toString(16)} of ${name}`,
+    );
+  }
+  return Number(BigInt.asUintN(32, base + offset));
+}
+
+function checkAlignment(cpu: Processor, linear: Linear, bytes: number): void {
+  if (bytes > 1 && cpu.alignmentChecking && linear % bytes !== 0) {
+    throw exception(AC, `address is not aligned to ${bytes} bytes`);
+  }
+}
+
+/** HPA of a byte; fills the interpreter's table on the way. */
+export function hpaFor(cpu: Processor, linear: Linear, access: number): number {
+  const entry = translate(cpu, linear, access);
+  const offset = ((linear % 4096) + 4096) % 4096;
+  const hpa = entry.frame * 4096 + offset;
+  if (!(access & (ACCESS.fetch | ACCESS.implicit)) && cpu.ram.isRam(hpa)) {
+    const user = access & ACCESS.user;
+    const guards = cpu.ram.guards[entry.frame]!;
+    const watched = (guards & PAGE.watched) !== 0;
+    // After a write the clean bit is gone; code and watched pages keep sending writes here.
+    const free = (guards & ~(access & ACCESS.write ? PAGE.clean : 0)) === 0;
+    const page = pageOf(linear);
+    cpu.tlb.fillL0(
+      page,
+      entry.frame,
+      user !== 0,
+      !watched && permits(cpu, entry, user),
+      free && permits(cpu, entry, user | ACCESS.write),
+    );
+  }
+  return hpa;
+}
+
+/** ACCESS.user for CPL 3. */
+export function dataAccess(cpu: Processor, write: boolean): number {
+  return (write ? ACCESS.write : ACCESS.read) | (cpu.cpl === 3 ? ACCESS.user : 0);
+}
+
+function crossesPage(linear: Linear, bytes: number): boolean {
+  return bytes > 1 && (((linear % 4096) + 4096) % 4096) + bytes > 4096;
+}
+
+function nextByte(cpu: Processor, linear: Linear, i: number): Linear {
+  // Outside 64-bit mode linear addresses wrap at 4 GiB.
+  return cpu.is64 ? linear + i : (linear + i) % 2 ** 32;
+}
+
+/** Reads 1, 2, 4 or 8 bytes at a linear address. */
+export function readLinear(cpu: Processor, linear: Linear, bytes: number, access: number): bigint {
+  if (crossesPage(linear, bytes)) {
+    let value = 0n;
+    for (let i = 0; i < bytes; i++) {
+      const hpa = hpaFor(cpu, nextByte(cpu, linear, i), access);
+      value |= BigInt(cpu.ram.read8(hpa)) << BigInt(8 * i);
+    }
+    noteDataAccess(cpu, linear, bytes, false);
+    return value;
+  }
+  const hpa = hpaFor(cpu, linear, access);
+  noteDataAccess(cpu, linear, bytes, false, hpa);
+  return readPhysical(cpu, hpa, bytes);
+}
+
+export function readPhysical(cpu: Processor, hpa: number, bytes: number): bigint {
+  switch (bytes) {
+    case 1:
+      return BigInt(cpu.ram.read8(hpa));
+    case 2:
+      return BigInt(cpu.ram.read16(hpa));
+    case 4:
+      return BigInt(cpu.ram.read32(hpa));
+    default:
+      return cpu.ram.read64(hpa);
+  }
+}
+
+export function writePhysical(cpu: Processor, hpa: number, bytes: number, value: bigint): void {
+  switch (bytes) {
+    case 1:
+      cpu.ram.write8(hpa, Number(value & 0xffn));
+      break;
+    case 2:
+      cpu.ram.write16(hpa, Number(value & 0xffffn));
+      break;
+    case 4:
+      cpu.ram.write32(hpa, Number(value & 0xffffffffn));
+      break;
+    default:
+      cpu.ram.write64(hpa, value);
+  }
+}
+
+/** Writes 1, 2, 4 or 8 bytes at a linear address; nothing is written if any byte faults. */
+export function writeLinear(
+  cpu: Processor,
+  linear: Linear,
+  bytes: number,
+  value: bigint,
+  access: number,
+): void {
+  if (crossesPage(linear, bytes)) {
+    const places = Array.from({ length: bytes }, (_, i) =>
+      hpaFor(cpu, nextByte(cpu, linear, i), access),
+    );
+    places.forEach((hpa, i) => {
+      cpu.ram.write8(hpa, Number((value >> BigInt(8 * i)) & 0xffn));
+    });
+    noteDataAccess(cpu, linear, bytes, true);
+    return;
+  }
+  const hpa = hpaFor(cpu, linear, access);
+  noteDataAccess(cpu, linear, bytes, true, hpa, value);
+  writePhysical(cpu, hpa, bytes, value);
+}
+
+/** Reads through a segment register, as an instruction's operand. */
+export function readMemory(
+  cpu: Processor,
+  segment: SegmentIndex,
+  offset: bigint,
+  bytes: number,
+): bigint {
+  const linear = segmentLinear(cpu, segment, offset, bytes, false);
+  checkAlignment(cpu, linear, bytes);
+  return readLinear(cpu, linear, bytes, dataAccess(cpu, false));
+}
+
+export function writeMemory(
+  cpu: Processor,
+  segment: SegmentIndex,
+  offset: bigint,
+  bytes: number,
+  value: bigint,
+): void {
+  const linear = segmentLinear(cpu, segment, offset, bytes, true);
+  checkAlignment(cpu, linear, bytes);
+  writeLinear(cpu, linear, bytes, value, dataAccess(cpu, true));
+}
+
+/** Reads for update: faults as a write would. Gives the linear address for the write that follows. */
+export function readForUpdate(
+  cpu: Processor,
+  segment: SegmentIndex,
+  offset: bigint,
+  bytes: number,
+): { linear: Linear; value: bigint } {
+  const linear = segmentLinear(cpu, segment, offset, bytes, true);
+  checkAlignment(cpu, linear, bytes);
+  return { linear, value: readLinear(cpu, linear, bytes, dataAccess(cpu, true)) };
+}
+
+/** Supervisor access whatever the CPL: descriptor tables, TSS. */
+export function readImplicit(cpu: Processor, linear: bigint, bytes: 1 | 2 | 4 | 8): bigint {
+  const at = cpu.longMode ? canonicalLinear(linear) : Number(BigInt.asUintN(32, linear));
+  if (at === undefined)
+    throw gp(0, `descriptor-table address 0x${linear.toString(16)} is not canonical`);
+  return readLinear(cpu, at, bytes, ACCESS.implicit);
+}
+
+export function writeImplicit(
+  cpu: Processor,
+  linear: bigint,
+  bytes: 1 | 2 | 4 | 8,
+  value: bigint,
+): void {
+  const at = cpu.longMode ? canonicalLinear(linear) : Number(BigInt.asUintN(32, linear));
+  if (at === undefined)
+    throw gp(0, `descriptor-table address 0x${linear.toString(16)} is not canonical`);
+  writeLinear(cpu, at, bytes, value, ACCESS.implicit | ACCESS.write);
+}

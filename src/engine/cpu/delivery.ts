@@ -1,0 +1,345 @@
+/** Delivery of exceptions and interrupts through the IDT. SDM Vol. 3A, "Interrupt and Exception Handling". */
+import { AR, decodeGate, type Gate } from "../isa/descriptors";
+import { combineExceptions, pushesErrorCode, vectorName } from "../isa/exceptions";
+import { RSP, SS } from "../isa/registers";
+import { DB, DF, PF, gp, isCpuAbort, np, ts, type CpuAbort, type GuestFault } from "./abort";
+import { readImplicit } from "./dataAccess";
+import { EVENT, type DeliveredEvent } from "./event";
+import { UnsupportedFeature } from "./unsupported";
+import type { Processor } from "./processor";
+import {
+  cacheOf,
+  checkStackSegment,
+  dplOf,
+  fetchDescriptor,
+  isCode,
+  isConforming,
+  isNull,
+  loadRealModeCs,
+  setCodeSegment,
+  type FetchedDescriptor,
+} from "./segmentation";
+import { StackFrame } from "./stack";
+import { ACTIVITY, RFLAGS, type SegmentRegister } from "./systemState";
+import { performVmExit } from "./vmx/exit";
+import { exceptionIntercept, tripleFaultIntercept, withVectoring } from "./vmx/exceptionIntercept";
+
+function isSoftware(event: DeliveredEvent): boolean {
+  return event.type === EVENT.software || event.type === EVENT.softwareException;
+}
+
+/** EXT bit of error codes made during delivery. */
+function ext(event: DeliveredEvent): number {
+  return isSoftware(event) ? 0 : 1;
+}
+
+const HEX = 16;
+
+/** SDM Vol. 3A, "8086 emulation": real-address-mode delivery through the interrupt vector table. */
+function deliverRealMode(cpu: Processor, event: DeliveredEvent): void {
+  const { idtr } = cpu.system;
+  const offset = event.vector * 4;
+  if (offset + 3 > idtr.limit)
+    throw gp(0, `vector 0x${event.vector.toString(HEX)} is outside the IVT`);
+  const entry = Number(readImplicit(cpu, idtr.base + BigInt(offset), 4));
+  const stack = StackFrame.current(cpu);
+  stack.push(2, BigInt(cpu.rflags));
+  stack.push(2, BigInt(cpu.cs.selector));
+  stack.push(2, event.returnRip);
+  stack.commit();
+  cpu.flagSystem &= ~(RFLAGS.IF | RFLAGS.TF | RFLAGS.AC);
+  loadRealModeCs(cpu, entry >>> 16);
+  cpu.rip = BigInt(entry & 0xffff);
+  cpu.refresh();
+}
+
+/** The gate of a vector, with the checks that precede any use of it. */
+function fetchGate(cpu: Processor, event: DeliveredEvent): Gate {
+  const { idtr } = cpu.system;
+  const { vector } = event;
+  const width = cpu.longMode ? 16 : 8;
+  const code = vector * 8 + 2 + ext(event);
+  const name = `IDT entry ${vector} (${vectorName(vector)})`;
+  if (vector * width + width - 1 > idtr.limit)
+    throw gp(code, `${name} is outside the IDT limit 0x${idtr.limit.toString(HEX)}`);
+  const address = idtr.base + BigInt(vector * width);
+  const raw = readImplicit(cpu, address, 8);
+  const third = cpu.longMode ? Number(readImplicit(cpu, address + 8n, 4)) : undefined;
+  const low = Number(raw & 0xffffffffn);
+  const high = Number(raw >> 32n);
+  const gate = decodeGate(low, high, third);
+  const system = (high & 0x1000) === 0;
+  const allowed = cpu.longMode ? [0xe, 0xf] : [5, 6, 7, 0xe, 0xf];
+  if (!system || !allowed.includes(gate.type))
+    throw gp(code, `${name} is not an interrupt, trap or task gate`);
+  if (isSoftware(event) && gate.dpl < cpu.cpl)
+    throw gp(code, `${name}: gate DPL ${gate.dpl} is below CPL ${cpu.cpl}`);
+  if (!gate.present) throw np(code, `${name} is not present`);
+  return gate;
+}
+
+/** Where a handler's stack begins. */
+interface NewStack {
+  readonly ss: SegmentRegister;
+  readonly pointer: bigint;
+}
+
+/** Stack of an inner ring from a 16- or 32-bit TSS. SDM Vol. 3A, "Stack Switching". */
+export function stackFromTss(cpu: Processor, ring: number, extBit: number): NewStack {
+  const { tr } = cpu.system;
+  const is32 = (tr.ar & 8) !== 0;
+  const offset = is32 ? 4 + ring * 8 : 2 + ring * 4;
+  const size = is32 ? 4 : 2;
+  if (offset + size + 1 > tr.limit)
+    throw ts((tr.selector & 0xfffc) | extBit, "the TSS has no stack for this ring");
+  const pointer = readImplicit(cpu, tr.base + BigInt(offset), size);
+  const selector = Number(readImplicit(cpu, tr.base + BigInt(offset + size), 2));
+  if (isNull(selector)) throw ts(extBit, "the TSS holds a null SS for this ring");
+  const fault = (code: number, why: string): GuestFault => ts(code | extBit, why);
+  const descriptor = fetchDescriptor(cpu, selector, fault);
+  checkStackSegment(descriptor, selector, ring, fault);
+  return { ss: cacheOf(cpu, descriptor, selector), pointer };
+}
+
+/** RSPn or ISTn from a 64-bit TSS. SDM Vol. 3A, "64-Bit Mode Stack Frame" and "Interrupt Stack Table". */
+export function stackFromTss64(cpu: Processor, ring: number, ist: number): bigint {
+  const { tr } = cpu.system;
+  const offset = ist === 0 ? 4 + ring * 8 : 0x1c + ist * 8;
+  if (offset + 7 > tr.limit) throw ts(tr.selector & 0xfffc, "the TSS has no such stack pointer");
+  return readImplicit(cpu, tr.base + BigInt(offset), 8);
+}
+
+const NULL_STACK = (ring: number): SegmentRegister => ({
+  selector: ring,
+  base: 0n,
+  limit: 0,
+  ar: AR.UNUSABLE | (ring << 5),
+});
+
+function handlerCode(cpu: Processor, gate: Gate, extBit: number): FetchedDescriptor {
+  if (isNull(gate.selector)) throw gp(extBit, "the gate holds a null code selector");
+  const descriptor = fetchDescriptor(cpu, gate.selector, (code, why) => gp(code | extBit, why));
+  const code = (gate.selector & 0xfffc) | extBit;
+  const { ar } = descriptor;
+  if (!isCode(ar)) throw gp(code, "the gate's selector is not a code segment");
+  if (dplOf(ar) > cpu.cpl) throw gp(code, "the handler's segment is less privileged than CPL");
+  if (cpu.longMode && (!(ar & AR.L) || ar & AR.DB))
+    throw gp(code, "the handler's segment is not 64-bit code");
+  if (!(ar & AR.P)) throw np(code, "the handler's segment is not present");
+  return descriptor;
+}
+
+/** Pushes the error code, if the event has one; `bytes` is the gate's width. */
+function pushErrorCode(stack: StackFrame, bytes: 2 | 4 | 8, event: DeliveredEvent): void {
+  if (event.errorCode !== undefined) stack.push(bytes, BigInt(event.errorCode));
+}
+
+function enterHandler(
+  cpu: Processor,
+  cs: SegmentRegister,
+  ring: number,
+  rip: bigint,
+  gate: Gate,
+): void {
+  const clear = RFLAGS.TF | RFLAGS.NT | RFLAGS.RF | RFLAGS.VM | (gate.type & 1 ? 0 : RFLAGS.IF);
+  cpu.flagSystem &= ~clear;
+  setCodeSegment(cpu, cs, ring);
+  cpu.rip = rip;
+}
+
+function deliverProtected(cpu: Processor, event: DeliveredEvent): void {
+  const gate = fetchGate(cpu, event);
+  if (gate.type === 5) throw new UnsupportedFeature("task gates are not simulated yet");
+  const extBit = ext(event);
+  const code = handlerCode(cpu, gate, extBit);
+  const ring = isConforming(code.ar) ? cpu.cpl : dplOf(code.ar);
+  const fromV86 = cpu.virtual8086;
+  if (fromV86 && ring !== 0)
+    throw gp(gate.selector & 0xfffc, "a handler for virtual-8086 code must run in ring 0");
+  const bytes = gate.type & 8 ? 4 : 2;
+  const flags = BigInt(cpu.rflags);
+  const switches = ring < cpu.cpl;
+  const target = switches ? stackFromTss(cpu, ring, extBit) : undefined;
+  const stack = target
+    ? new StackFrame(cpu, target.ss, target.pointer, ring, false)
+    : StackFrame.current(cpu);
+  if (fromV86)
+    for (const i of [5, 4, 3, 0] as const) stack.push(bytes, BigInt(cpu.segment(i).selector));
+  if (target) {
+    stack.push(bytes, BigInt(cpu.ss.selector));
+    stack.push(bytes, cpu.gpr(RSP));
+  }
+  stack.push(bytes, flags);
+  stack.push(bytes, BigInt(cpu.cs.selector));
+  stack.push(bytes, event.returnRip);
+  pushErrorCode(stack, bytes, event);
+  const cs = cacheOf(cpu, code, gate.selector);
+  const rip = gate.type & 8 ? gate.offset : gate.offset & 0xffffn;
+  if (rip > BigInt(cs.limit))
+    throw gp(extBit, "the handler's entry point is beyond its segment's limit");
+  if (fromV86)
+    for (const i of [0, 3, 4, 5] as const)
+      cpu.system.segments[i] = { selector: 0, base: 0n, limit: 0, ar: AR.UNUSABLE };
+  if (target) {
+    cpu.system.segments[SS] = target.ss;
+    // The outgoing stack's width does not matter for the new pointer.
+    cpu.setGpr(RSP, stack.top, target.ss.ar & AR.DB ? 32 : 16);
+  } else stack.commit();
+  enterHandler(cpu, cs, ring, rip, gate);
+}
+
+function deliverLong(cpu: Processor, event: DeliveredEvent): void {
+  const gate = fetchGate(cpu, event);
+  const extBit = ext(event);
+  const code = handlerCode(cpu, gate, extBit);
+  const ring = isConforming(code.ar) ? cpu.cpl : dplOf(code.ar);
+  const switches = ring < cpu.cpl || gate.ist !== 0;
+  const old = { ss: cpu.ss.selector, rsp: cpu.gpr(RSP) };
+  // IA-32e mode aligns the frame on 16 bytes.
+  const top = (switches ? stackFromTss64(cpu, ring, gate.ist) : cpu.gpr(RSP)) & ~0xfn;
+  const stack = new StackFrame(cpu, cpu.ss, top, ring, true);
+  for (const value of [
+    BigInt(old.ss),
+    old.rsp,
+    BigInt(cpu.rflags),
+    BigInt(cpu.cs.selector),
+    event.returnRip,
+  ]) {
+    stack.push(8, value);
+  }
+  pushErrorCode(stack, 8, event);
+  const cs = cacheOf(cpu, code, gate.selector);
+  if (ring < cpu.cpl) cpu.system.segments[SS] = NULL_STACK(ring);
+  cpu.setGpr(RSP, stack.top);
+  enterHandler(cpu, cs, ring, gate.offset, gate);
+}
+
+/** One attempt to deliver; throws what goes wrong on the way. */
+function deliverOnce(cpu: Processor, event: DeliveredEvent): void {
+  if (!cpu.protectedMode) deliverRealMode(cpu, event);
+  else if (cpu.longMode) deliverLong(cpu, event);
+  else deliverProtected(cpu, event);
+  cpu.deliveries++;
+  cpu.system.shadow = "none";
+  cpu.system.activity = ACTIVITY.active;
+  if (event.type === EVENT.nmi) cpu.system.nmiBlocked = true;
+}
+
+/** The event that a fault turns into. Faults return to the faulting instruction. */
+function eventOf(cpu: Processor, fault: GuestFault, returnRip: bigint): DeliveredEvent {
+  // Real-address mode pushes no error codes.
+  const hasCode = cpu.protectedMode && pushesErrorCode(fault.vector);
+  return {
+    vector: fault.vector,
+    type: EVENT.hardware,
+    returnRip,
+    ...(hasCode ? { errorCode: fault.errorCode ?? 0 } : {}),
+  };
+}
+
+/** Shutdown: a VM exit in a guest, the end of the machine on bare metal. SDM Vol. 3A, "Interrupt 8—Double Fault Exception (#DF)". */
+function tripleFault(cpu: Processor, chain: readonly string[]): void {
+  const exit = tripleFaultIntercept(cpu);
+  cpu.observe({ kind: "triple-fault", chain });
+  if (exit) performVmExit(cpu, exit);
+  else cpu.system.activity = ACTIVITY.shutdown;
+}
+
+function describe(fault: GuestFault): string {
+  const code =
+    fault.errorCode === undefined ? "" : ` error code 0x${fault.errorCode.toString(HEX)}`;
+  return `${vectorName(fault.vector)}${code}: ${fault.why}`;
+}
+
+/**
+ * Delivers an event, following it into double and triple fault and VM exits. The state that an abort leaves is that before the delivery.
+ */
+export function deliver(cpu: Processor, event: DeliveredEvent): void {
+  runDelivery(cpu, event, []);
+}
+
+function runDelivery(cpu: Processor, first: DeliveredEvent, history: readonly string[]): void {
+  let event = first;
+  let chain = history;
+  for (;;) {
+    const problem = attempt(cpu, event);
+    if (problem === undefined) return;
+    if (problem.abort === "exit") {
+      performVmExit(cpu, problem.exit);
+      return;
+    }
+    chain = [...chain, describe(problem)];
+    const combined =
+      event.type === EVENT.hardware || event.vector === DF
+        ? combineExceptions(event.vector, problem.vector)
+        : "serially";
+    if (combined === "triple-fault") {
+      tripleFault(cpu, chain);
+      return;
+    }
+    const next: GuestFault =
+      combined === "double-fault"
+        ? {
+            abort: "fault",
+            vector: DF,
+            errorCode: 0,
+            why: `while delivering ${vectorName(event.vector)}: ${problem.why}`,
+          }
+        : problem;
+    const exit = exceptionIntercept(cpu, next, event);
+    if (exit) {
+      performVmExit(cpu, exit);
+      return;
+    }
+    noteException(cpu, next, event.returnRip);
+    event = eventOf(cpu, next, event.returnRip);
+  }
+}
+
+function attempt(cpu: Processor, event: DeliveredEvent): CpuAbort | undefined {
+  const saved = { shadow: cpu.system.shadow };
+  try {
+    withVectoring(cpu, event, () => {
+      deliverOnce(cpu, event);
+    });
+    return undefined;
+  } catch (problem) {
+    if (!isCpuAbort(problem)) throw problem;
+    cpu.system.shadow = saved.shadow;
+    return problem;
+  }
+}
+
+function noteException(cpu: Processor, fault: GuestFault, rip: bigint): void {
+  if (fault.vector === PF && fault.address !== undefined) cpu.system.cr2 = fault.address;
+  cpu.observe({
+    kind: "exception",
+    vector: fault.vector,
+    why: fault.why,
+    rip,
+    ...(fault.errorCode === undefined ? {} : { errorCode: fault.errorCode }),
+    ...(fault.address === undefined ? {} : { address: fault.address }),
+  });
+}
+
+/** Raises a fault of the instruction at RIP: intercept, or CR2 and delivery. */
+export function raiseFault(cpu: Processor, fault: GuestFault): void {
+  const exit = exceptionIntercept(cpu, fault, undefined);
+  if (exit) {
+    performVmExit(cpu, exit);
+    return;
+  }
+  const rip = cpu.rip;
+  noteException(cpu, fault, rip);
+  // A fault's saved RFLAGS has RF set, so that an instruction breakpoint does not hit again on return. SDM Vol. 3B, "Instruction-Breakpoint Exception Condition".
+  const before = cpu.flagSystem;
+  if (fault.vector !== DB && cpu.protectedMode) cpu.flagSystem |= RFLAGS.RF;
+  runDelivery(cpu, eventOf(cpu, fault, rip), [describe(fault)]);
+  if (cpu.rip === rip && cpu.system.activity === ACTIVITY.shutdown) cpu.flagSystem = before;
+}
+
+/** Carries out whatever ended an instruction. */
+export function carryOut(cpu: Processor, abort: CpuAbort): void {
+  if (abort.abort === "exit") performVmExit(cpu, abort.exit);
+  else raiseFault(cpu, abort);
+}

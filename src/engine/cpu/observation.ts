@@ -1,0 +1,25 @@
+/** Observation points of the processor: what happened, as plain data. The machine turns them into MachineEvents. */
+import type { VmExit } from "./vmx/vmExit";
+import type { Violation } from "./vmx/entryChecks/violation";
+
+export type ObservedEvent =
+  | { readonly kind: "vm-exit"; readonly exit: VmExit; readonly rip: bigint }
+  | { readonly kind: "vm-entry"; readonly rip: bigint }
+  | { readonly kind: "vm-entry-failure"; readonly violations: readonly Violation[] }
+  | {
+      readonly kind: "interrupt";
+      readonly vector: number;
+      readonly source: "external" | "nmi" | "software" | "injected";
+    }
+  | {
+      readonly kind: "exception";
+      readonly vector: number;
+      readonly errorCode?: number;
+      readonly address?: bigint;
+      readonly why: string;
+      readonly rip: bigint;
+    }
+  | { readonly kind: "ring-change"; readonly from: number; readonly to: number }
+  | { readonly kind: "mode-change" }
+  | { readonly kind: "cr3-load"; readonly value: number }
+  | { readonly kind: "triple-fault"; readonly chain: readonly string[] };

@@ -1,0 +1,340 @@
+/** The page walk of SDM Vol. 3A, "Paging": 32-bit, PAE and 4-level, through EPT when it is on. */
+import { pageFault } from "./abort";
+import { ACCESS } from "./access";
+import { linearToBigInt, pageOf, tableIndex, type Linear } from "./linear";
+import type { Processor } from "./processor";
+import { CR0, CR4, EFER, RFLAGS } from "./systemState";
+import { tlbTag, type TlbEntry } from "./tlb";
+import { translateGuestPhysical, usesEpt } from "./vmx/ept";
+import { currentVpid } from "./vmx/vmcs";
+
+/** Paging-structure entry bits. SDM Vol. 3A, "4-Level Paging and 5-Level Paging", entry format tables. */
+export const ENTRY = {
+  P: 1,
+  W: 2,
+  U: 4,
+  A: 0x20,
+  D: 0x40,
+  PS: 0x80,
+  G: 0x100,
+  NX_HIGH: 0x80000000,
+} as const;
+
+/** Rights gathered on the way down. */
+interface Rights {
+  writable: boolean;
+  user: boolean;
+  noExecute: boolean;
+}
+
+interface Leaf {
+  readonly frame: number;
+  readonly pageSize: number;
+  readonly global: boolean;
+  /** GPA of the leaf entry, for D. */
+  readonly entryGpa: number;
+  readonly low: number;
+  readonly wide: boolean;
+}
+
+interface Visited {
+  readonly gpa: number;
+  readonly low: number;
+}
+
+/** Bits of the TLB tag that the current address space has. */
+export function refreshTlbTag(cpu: Processor): void {
+  const pcid = cpu.system.cr4 & CR4.PCIDE ? cpu.system.cr3 & 0xfff : 0;
+  cpu.tlb.switchTo(tlbTag(currentVpid(cpu), pcid));
+}
+
+/** HPA of a byte at a guest-physical address, for a paging-structure access on behalf of `linear`. */
+function tableHpa(cpu: Processor, gpa: number, write: boolean, linear: Linear): number {
+  if (!usesEpt(cpu)) return gpa;
+  const page = translateGuestPhysical(cpu, gpa, write ? ACCESS.write : ACCESS.read, {
+    linear,
+    tableWalk: true,
+  });
+  return page.frame * 4096 + (gpa % 4096);
+}
+
+function errorCodeOf(cpu: Processor, access: number, present: boolean, reserved: boolean): number {
+  const fetchBit =
+    access & ACCESS.fetch && (cpu.system.efer & EFER.NXE || cpu.system.cr4 & CR4.SMEP) ? 16 : 0;
+  return (
+    (present ? 1 : 0) |
+    (access & ACCESS.write ? 2 : 0) |
+    (access & ACCESS.user ? 4 : 0) |
+    (reserved ? 8 : 0) |
+    fetchBit
+  );
+}
+
+/** A page-table walk in progress: the place where faults are made. */
+class Walk {
+  readonly rights: Rights = { writable: true, user: true, noExecute: false };
+  readonly visited: Visited[] = [];
+
+  constructor(
+    readonly cpu: Processor,
+    readonly linear: Linear,
+    readonly access: number,
+  ) {}
+
+  refuse(present: boolean, reserved: boolean, why: string): never {
+    throw pageFault(
+      linearToBigInt(this.linear),
+      errorCodeOf(this.cpu, this.access, present, reserved),
+      why,
+    );
+  }
+
+  /** Reads a 4-byte or the low half of an 8-byte entry; throws if not present. */
+  read(gpa: number, level: string): number {
+    const hpa = tableHpa(this.cpu, gpa, false, this.linear);
+    const low = this.cpu.ram.read32(hpa);
+    if (!(low & ENTRY.P))
+      this.refuse(false, false, `${level} at GPA 0x${gpa.toString(16)} is not present`);
+    return low;
+  }
+
+  high(gpa: number): number {
+    return this.cpu.ram.read32(tableHpa(this.cpu, gpa + 4, false, this.linear));
+  }
+
+  /** Takes an entry's rights into account. */
+  note(gpa: number, low: number, high: number): void {
+    this.rights.writable &&= (low & ENTRY.W) !== 0;
+    this.rights.user &&= (low & ENTRY.U) !== 0;
+    if (high & ENTRY.NX_HIGH) this.rights.noExecute = true;
+    this.visited.push({ gpa, low });
+  }
+
+  reserved(level: string): never {
+    return this.refuse(true, true, `${level} has a reserved bit set`);
+  }
+}
+
+/** Bits 63-32 of an 8-byte entry that must be zero: above the physical-address width, and NX without EFER.NXE. */
+function reservedHigh(cpu: Processor, high: number, pae: boolean): boolean {
+  const top = pae ? 0x7ff00000 : 0;
+  const address = ~(2 ** (cpu.model.physicalAddressBits - 32) - 1) & 0xfffff;
+  const nx = cpu.system.efer & EFER.NXE ? 0 : ENTRY.NX_HIGH;
+  return (high & (top | address | nx)) !== 0;
+}
+
+function frameOf(low: number, high: number): number {
+  return (high & 0xfffff) * 2 ** 20 + (low >>> 12);
+}
+
+function walk32(walk: Walk): Leaf {
+  const { cpu, linear } = walk;
+  const { cr3, cr4 } = cpu.system;
+  const page = pageOf(linear);
+  const pdeGpa = (cr3 & 0xfffff000) + Math.floor(page / 1024) * 4;
+  const tableBase = pdeGpa < 0 ? pdeGpa + 2 ** 32 : pdeGpa;
+  const pde = walk.read(tableBase, "PDE");
+  if (pde & ENTRY.PS && cr4 & CR4.PSE) {
+    if (pde & 0x200000) walk.reserved("PDE");
+    walk.note(tableBase, pde, 0);
+    // PSE-36: bits 20-13 are physical-address bits 39-32.
+    const frame = ((pde >>> 13) & 0xff) * 2 ** 20 + (pde >>> 22) * 1024 + (page & 1023);
+    return {
+      frame,
+      pageSize: 1 << 22,
+      global: (pde & ENTRY.G) !== 0,
+      entryGpa: tableBase,
+      low: pde,
+      wide: false,
+    };
+  }
+  walk.note(tableBase, pde, 0);
+  const pteGpa = (pde >>> 12) * 4096 + (page & 1023) * 4;
+  const pte = walk.read(pteGpa, "PTE");
+  walk.note(pteGpa, pte, 0);
+  return {
+    frame: pte >>> 12,
+    pageSize: 4096,
+    global: (pte & ENTRY.G) !== 0,
+    entryGpa: pteGpa,
+    low: pte,
+    wide: false,
+  };
+}
+
+const LEVELS = ["PTE", "PDE", "PDPTE", "PML4E"] as const;
+
+/** The levels of 8-byte entries from `level` (3 = PML4) down. */
+function walkWide(walk: Walk, root: number, from: number, pae: boolean): Leaf {
+  const { cpu, linear } = walk;
+  let table = root;
+  for (let level = from; ; level--) {
+    const gpa = table + tableIndex(linear, 12 + 9 * level) * 8;
+    const name = LEVELS[level]!;
+    const low = walk.read(gpa, name);
+    const high = walk.high(gpa);
+    if (reservedHigh(cpu, high, pae)) walk.reserved(name);
+    const isLarge = level > 0 && (low & ENTRY.PS) !== 0;
+    if (isLarge && level === 3) walk.reserved(name);
+    if (isLarge && (low >>> 0) & (2 ** (9 * level + 12) - 1) & ~0x1fff) walk.reserved(name);
+    walk.note(gpa, low, high);
+    if (level === 0 || isLarge) {
+      const pages = 512 ** level;
+      const first = frameOf(low, high);
+      const frame = first - (first % pages) + (pageOf(linear) % pages);
+      return {
+        frame,
+        pageSize: pages * 4096,
+        global: (low & ENTRY.G) !== 0,
+        entryGpa: gpa,
+        low,
+        wide: true,
+      };
+    }
+    table = frameOf(low, high) * 4096;
+  }
+}
+
+function walkPae(walk: Walk): Leaf {
+  const index = Math.floor(pageOf(walk.linear) / 2 ** 18) & 3;
+  const pdpte = walk.cpu.system.pdptes[index]!;
+  if (!(pdpte & 1n)) walk.refuse(false, false, `PDPTE ${index} is not present`);
+  return walkWide(walk, Number(pdpte & 0xffffff000n), 1, true);
+}
+
+/** Why the rights forbid the access, or undefined. SDM Vol. 3A, "Access Rights". */
+function refusal(cpu: Processor, access: number, rights: Rights): string | undefined {
+  const { cr0, cr4, efer } = cpu.system;
+  const isUser = (access & ACCESS.user) !== 0;
+  if (access & ACCESS.fetch) {
+    if (efer & EFER.NXE && rights.noExecute) return "the page is not executable (NX)";
+    if (isUser && !rights.user) return "user code may not run from a supervisor page";
+    if (!isUser && cr4 & CR4.SMEP && rights.user)
+      return "SMEP: supervisor code may not run from a user page";
+    return undefined;
+  }
+  if (isUser) {
+    if (!rights.user) return "the page belongs to the supervisor (U/S = 0)";
+    if (access & ACCESS.write && !rights.writable) return "the page is read-only (R/W = 0)";
+    return undefined;
+  }
+  if (
+    rights.user &&
+    cr4 & CR4.SMAP &&
+    (access & ACCESS.implicit || !(cpu.flagSystem & RFLAGS.AC))
+  ) {
+    return "SMAP: the supervisor may not touch a user page";
+  }
+  if (access & ACCESS.write && !rights.writable && cr0 & CR0.WP) {
+    return "the page is read-only (R/W = 0) and CR0.WP is set";
+  }
+  return undefined;
+}
+
+/** Sets A on the way and D on the leaf, as the access requires. */
+function setAccessedDirty(walk: Walk, leaf: Leaf): void {
+  const { cpu, linear } = walk;
+  for (const { gpa, low } of walk.visited) {
+    const isLeaf = gpa === leaf.entryGpa;
+    const wanted = ENTRY.A | (isLeaf && walk.access & ACCESS.write ? ENTRY.D : 0);
+    if ((low & wanted) === wanted) continue;
+    const hpa = tableHpa(cpu, gpa, true, linear);
+    cpu.ram.write32(hpa, (cpu.ram.read32(hpa) | wanted) >>> 0);
+  }
+}
+
+function walkTables(cpu: Processor, linear: Linear, access: number): TlbEntry {
+  const walk = new Walk(cpu, linear, access);
+  const { cr3, cr4 } = cpu.system;
+  const leaf = cpu.longMode
+    ? walkWide(walk, Math.floor(cr3 / 4096) * 4096, 3, false)
+    : cr4 & CR4.PAE
+      ? walkPae(walk)
+      : walk32(walk);
+  const why = refusal(cpu, access, walk.rights);
+  if (why !== undefined) walk.refuse(true, false, why);
+  setAccessedDirty(walk, leaf);
+  return finish(cpu, linear, access, {
+    gpaFrame: leaf.frame,
+    ...walk.rights,
+    global: leaf.global && (cr4 & CR4.PGE) !== 0,
+    dirty: (access & ACCESS.write) !== 0 || (leaf.low & ENTRY.D) !== 0,
+    pageSize: leaf.pageSize,
+  });
+}
+
+/** Adds the second stage. */
+function finish(
+  cpu: Processor,
+  linear: Linear,
+  access: number,
+  first: Omit<TlbEntry, "frame" | "eptRead" | "eptWrite" | "eptExecute">,
+): TlbEntry {
+  if (!usesEpt(cpu)) {
+    return { ...first, frame: first.gpaFrame, eptRead: true, eptWrite: true, eptExecute: true };
+  }
+  const offset = ((linear % 4096) + 4096) % 4096;
+  const page = translateGuestPhysical(cpu, first.gpaFrame * 4096 + offset, access, {
+    linear,
+    tableWalk: false,
+  });
+  return {
+    ...first,
+    frame: page.frame,
+    eptRead: page.read,
+    eptWrite: page.write,
+    eptExecute: page.execute,
+  };
+}
+
+const UNPAGED = {
+  writable: true,
+  user: true,
+  noExecute: false,
+  global: false,
+  dirty: true,
+  pageSize: 4096,
+};
+
+/** True if a cached entry answers the access without a walk. */
+function suffices(cpu: Processor, entry: TlbEntry, access: number): boolean {
+  if (access & ACCESS.write) {
+    if (!entry.dirty || !entry.eptWrite) return false;
+  } else if (access & ACCESS.fetch ? !entry.eptExecute : !entry.eptRead) return false;
+  return !cpu.paging || refusal(cpu, access, entry) === undefined;
+}
+
+/**
+ * Translation of a linear address for an access, from the TLB or by a walk that fills it.
+ * Throws a #PF GuestFault or an EPT-violation ExitAbort.
+ */
+export function translate(cpu: Processor, linear: Linear, access: number): TlbEntry {
+  const page = pageOf(linear);
+  const cached = cpu.tlb.lookup(page);
+  if (cached && suffices(cpu, cached, access)) return cached;
+  // A refused or insufficient entry is dropped and walked anew, as processors do before they fault.
+  const entry = cpu.paging
+    ? walkTables(cpu, linear, access)
+    : finish(cpu, linear, access, { ...UNPAGED, gpaFrame: page });
+  cpu.tlb.insert(page, entry);
+  return entry;
+}
+
+/** Whether an entry lets accesses of a class through, for filling the interpreter's table. */
+export function permits(cpu: Processor, entry: TlbEntry, access: number): boolean {
+  return suffices(cpu, entry, access);
+}
+
+/** Loads the PDPTE registers from the table at CR3; undefined entries by reserved bits give false. SDM Vol. 3A, "PDPTE Registers". */
+export function loadPdptes(cpu: Processor, cr3: number): boolean {
+  const base = (cr3 & 0xffffffe0) >>> 0;
+  const values: bigint[] = [];
+  for (let i = 0; i < 4; i++) {
+    const value = cpu.ram.read64(tableHpa(cpu, base + 8 * i, false, 0));
+    const reserved = 0x1e6n | ~((1n << BigInt(cpu.model.physicalAddressBits)) - 1n);
+    if (value & 1n && BigInt.asUintN(64, value & reserved) !== 0n) return false;
+    values.push(value);
+  }
+  cpu.system.pdptes = values as [bigint, bigint, bigint, bigint];
+  return true;
+}

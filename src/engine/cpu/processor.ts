@@ -1,0 +1,333 @@
+import { AR } from "../isa/descriptors";
+import { CS, FS, GS, SS, type SegmentIndex } from "../isa/registers";
+import type { Bits, OperandSize } from "../isa/types";
+import type { CpuAbort } from "./abort";
+import type { CpuModel } from "./cpuModel";
+import {
+  PENDING,
+  SEGMENT_LOW,
+  SEGMENT_READ_SIZE,
+  SEGMENT_STRIDE,
+  SEGMENT_WRITE_SIZE,
+  STATE,
+  TLB_NONE,
+  TLB_SUPERVISOR,
+  TLB_USER,
+} from "./layout";
+import type { Linear } from "./linear";
+import type { ObservedEvent } from "./observation";
+import type { PhysicalMemory } from "./physicalMemory";
+import {
+  CR0,
+  EFER,
+  RFLAGS,
+  resetState,
+  type SegmentRegister,
+  type SystemState,
+} from "./systemState";
+import { Tlb } from "./tlb";
+
+/** Port space as the processor sees it. */
+export interface Ports {
+  read(port: number, size: 1 | 2 | 4): number;
+  write(port: number, size: 1 | 2 | 4, value: number): void;
+}
+
+/** The INTR pin with its controller. */
+export interface InterruptSource {
+  /** Level of the pin. */
+  readonly pending: boolean;
+  /** INTA cycle: the vector. */
+  acknowledge(): number;
+}
+
+/** A debugger's interest in data accesses outside the fast path; it never changes the machine. */
+export interface DataWatcher {
+  /** `hpa` is undefined for accesses that cross a page. `value` is what a write stores. */
+  access(
+    linear: Linear,
+    hpa: number | undefined,
+    bytes: number,
+    write: boolean,
+    value: bigint | undefined,
+  ): void;
+}
+
+const ARITHMETIC = RFLAGS.CF | RFLAGS.PF | RFLAGS.AF | RFLAGS.ZF | RFLAGS.SF | RFLAGS.OF;
+const ALL_ONES = 0xffffffffffffffffn;
+
+/**
+ * One logical processor: its state and the derived values that the interpreter runs on. What instructions and events do to it is in the other
+ * files of this folder; who drives it is in execution/.
+ */
+export class Processor {
+  readonly registers: BigUint64Array;
+  readonly view: DataView;
+  readonly tlb: Tlb;
+  system: SystemState = resetState();
+  /** Retired instructions: the machine's clock. */
+  ticks = 0;
+  /** Events delivered through the IDT so far. */
+  deliveries = 0;
+  /** Set by slow paths inside the interpreter; taken by whoever runs it. */
+  pendingAbort: CpuAbort | undefined;
+  /** Changes whenever instruction fetch may see other bytes at the same address: CR3, INVLPG, mode, VM transitions. */
+  translationGeneration = 1;
+  private readonly contexts = new Map<string, number>();
+  private nextContext = 1;
+  /** Told about everything that a debugger may want to stop at. */
+  observe: (event: ObservedEvent) => void = () => undefined;
+  dataWatcher: DataWatcher | undefined;
+  /** A watchpoint has no known place: no access may take the fast path. */
+  watchEverything = false;
+  ports: Ports = { read: (_port, size) => 2 ** (8 * size) - 1, write: () => undefined };
+  interrupts: InterruptSource = { pending: false, acknowledge: () => 0xff };
+
+  constructor(
+    readonly buffer: ArrayBuffer,
+    readonly ram: PhysicalMemory,
+    readonly model: CpuModel,
+  ) {
+    this.registers = new BigUint64Array(buffer, 0, 17);
+    this.view = new DataView(buffer, 0, 0x1000);
+    this.tlb = new Tlb(buffer);
+    this.refresh();
+  }
+
+  // ------------------------------------------------------------------ registers
+
+  /** A general register by number, zero-extended from its low `size` bits. */
+  gpr(register: number, size: OperandSize = 64): bigint {
+    return size === 64
+      ? this.registers[register]!
+      : BigInt.asUintN(size, this.registers[register]!);
+  }
+
+  /** The low 32 bits, unsigned. */
+  gpr32(register: number): number {
+    return this.view.getUint32(register * 8, true);
+  }
+
+  /** 32-bit writes zero-extend, 8 and 16 keep the rest. */
+  setGpr(register: number, value: bigint, size: OperandSize = 64): void {
+    if (size >= 32) this.registers[register] = BigInt.asUintN(size, value);
+    else if (size === 16)
+      this.view.setUint16(register * 8, Number(BigInt.asUintN(16, value)), true);
+    else this.view.setUint8(register * 8, Number(BigInt.asUintN(8, value)));
+  }
+
+  get rip(): bigint {
+    return this.view.getBigUint64(STATE.rip, true);
+  }
+
+  set rip(value: bigint) {
+    this.view.setBigUint64(STATE.rip, BigInt.asUintN(64, value), true);
+  }
+
+  /** RFLAGS; bit 1 reads as one. */
+  get rflags(): number {
+    const aux = this.view.getInt32(STATE.flagAux, true);
+    const low = this.view.getUint32(STATE.flagResult, true);
+    const high = this.view.getInt32(STATE.flagResult + 4, true);
+    let parity = (low ^ (aux >>> 8)) & 0xff;
+    parity ^= parity >>> 4;
+    parity ^= parity >>> 2;
+    parity ^= parity >>> 1;
+    const carry = aux >>> 31;
+    const sign = (high >>> 31) ^ (aux & 1);
+    return (
+      this.flagSystem |
+      2 |
+      carry |
+      (parity & 1 ? 0 : RFLAGS.PF) |
+      (aux & 8 ? RFLAGS.AF : 0) |
+      (low === 0 && high === 0 ? RFLAGS.ZF : 0) |
+      (sign ? RFLAGS.SF : 0) |
+      (carry !== ((aux >>> 30) & 1) ? RFLAGS.OF : 0)
+    );
+  }
+
+  set rflags(value: number) {
+    const carry = value & RFLAGS.CF ? 1 : 0;
+    const overflow = value & RFLAGS.OF ? 1 : 0;
+    const aux =
+      (carry << 31) |
+      ((carry ^ overflow) << 30) |
+      (value & RFLAGS.PF ? 0 : 0x100) |
+      (value & RFLAGS.AF ? 8 : 0) |
+      (value & RFLAGS.SF ? 1 : 0);
+    this.view.setInt32(STATE.flagAux, aux, true);
+    this.view.setBigUint64(STATE.flagResult, value & RFLAGS.ZF ? 0n : 0x100n, true);
+    this.flagSystem = value & ~ARITHMETIC & ~2;
+  }
+
+  /** RFLAGS without the arithmetic flags. */
+  get flagSystem(): number {
+    return this.view.getInt32(STATE.flagSystem, true);
+  }
+
+  set flagSystem(value: number) {
+    this.view.setInt32(STATE.flagSystem, value, true);
+  }
+
+  segment(index: SegmentIndex): SegmentRegister {
+    return this.system.segments[index]!;
+  }
+
+  get cs(): SegmentRegister {
+    return this.segment(CS);
+  }
+
+  get ss(): SegmentRegister {
+    return this.segment(SS);
+  }
+
+  get cpl(): number {
+    return this.system.cpl;
+  }
+
+  get iopl(): number {
+    return (this.flagSystem >> 12) & 3;
+  }
+
+  // ------------------------------------------------------------------ modes
+
+  get protectedMode(): boolean {
+    return (this.system.cr0 & CR0.PE) !== 0;
+  }
+
+  get paging(): boolean {
+    return (this.system.cr0 & CR0.PG) !== 0;
+  }
+
+  get virtual8086(): boolean {
+    return this.protectedMode && (this.flagSystem & RFLAGS.VM) !== 0;
+  }
+
+  /** Real-address mode or virtual-8086 mode. */
+  get realOrVirtual8086(): boolean {
+    return !this.protectedMode || this.virtual8086;
+  }
+
+  /** IA-32e mode: IA32_EFER.LMA. */
+  get longMode(): boolean {
+    return (this.system.efer & EFER.LMA) !== 0;
+  }
+
+  /** IA-32e mode with a 64-bit code segment. */
+  get is64(): boolean {
+    return this.longMode && (this.cs.ar & AR.L) !== 0;
+  }
+
+  get bits(): Bits {
+    if (this.is64) return 64;
+    return this.cs.ar & AR.DB ? 32 : 16;
+  }
+
+  // ------------------------------------------------------------------ derived state
+
+  /** Recomputes what the interpreter runs on. Call after any change of segments, control registers, CPL or RFLAGS.VM. */
+  refresh(): void {
+    const is64 = this.is64;
+    for (let i = 0; i < 6; i++) this.refreshSegment(i as SegmentIndex, is64);
+    const { view } = this;
+    view.setBigUint64(STATE.linearMask, is64 ? ALL_ONES : 0xffffffffn, true);
+    view.setBigUint64(
+      STATE.stackMask,
+      is64 ? ALL_ONES : this.ss.ar & AR.DB ? 0xffffffffn : 0xffffn,
+      true,
+    );
+    view.setBigUint64(STATE.ipBias, is64 ? 1n << 47n : 0n, true);
+    view.setBigUint64(STATE.ipLimit, is64 ? (1n << 48n) - 1n : BigInt(this.cs.limit), true);
+    view.setUint32(STATE.tlbBase, this.tlbInForce(), true);
+    this.refreshContext();
+  }
+
+  private refreshSegment(index: SegmentIndex, is64: boolean): void {
+    const at = STATE.segments + index * SEGMENT_STRIDE;
+    const { view } = this;
+    const segment = this.segment(index);
+    const [low, read, write] = is64 ? [0n, ALL_ONES, ALL_ONES] : this.segmentBounds(segment);
+    const flat = is64 && index !== FS && index !== GS;
+    view.setBigUint64(at, flat ? 0n : BigInt.asUintN(64, segment.base), true);
+    view.setBigUint64(at + SEGMENT_LOW, low, true);
+    view.setBigUint64(at + SEGMENT_READ_SIZE, read, true);
+    view.setBigUint64(at + SEGMENT_WRITE_SIZE, write, true);
+  }
+
+  /** Lowest legal offset and byte counts for reads and writes. SDM Vol. 3A, "Limit Checking" and "Type Checking". */
+  private segmentBounds({ ar, limit }: SegmentRegister): [bigint, bigint, bigint] {
+    if (ar & AR.UNUSABLE || !(ar & AR.P)) return [0n, 0n, 0n];
+    if (this.realOrVirtual8086) return [0n, BigInt(limit) + 1n, BigInt(limit) + 1n];
+    const isCode = (ar & 8) !== 0;
+    const expandDown = !isCode && (ar & 4) !== 0;
+    const low = expandDown ? BigInt(limit) + 1n : 0n;
+    const end = expandDown ? (ar & AR.DB ? 1n << 32n : 1n << 16n) : BigInt(limit) + 1n;
+    const size = end > low ? end - low : 0n;
+    const readable = !isCode || (ar & 2) !== 0;
+    const writable = !isCode && (ar & 2) !== 0;
+    return [low, readable ? size : 0n, writable ? size : 0n];
+  }
+
+  /** Accesses that may need more than a translation get a TLB that never hits. */
+  private tlbInForce(): number {
+    if (this.alignmentChecking || this.dataBreakpointsEnabled || this.watchEverything) return TLB_NONE;
+    return this.cpl === 3 ? TLB_USER : TLB_SUPERVISOR;
+  }
+
+  /** SDM Vol. 3A, "Interrupt 17—Alignment Check Exception (#AC)". */
+  get alignmentChecking(): boolean {
+    return (
+      this.cpl === 3 && (this.system.cr0 & CR0.AM) !== 0 && (this.flagSystem & RFLAGS.AC) !== 0
+    );
+  }
+
+  /** A DR7-enabled breakpoint on data or I/O. */
+  get dataBreakpointsEnabled(): boolean {
+    const { dr7 } = this.system;
+    for (let i = 0; i < 4; i++) {
+      if ((dr7 >>> (2 * i)) & 3 && (dr7 >>> (16 + 4 * i)) & 3) return true;
+    }
+    return false;
+  }
+
+  /** Interns the fetch context: block look-ups of one context see the same bytes at the same RIP. */
+  private refreshContext(): void {
+    const { cs } = this;
+    const key = `${this.translationGeneration}/${cs.base}/${cs.limit}/${this.bits}/${this.cpl === 3 ? 3 : 0}/${this.virtual8086 ? "v" : this.protectedMode ? "p" : "r"}`;
+    let context = this.contexts.get(key);
+    if (context === undefined) {
+      context = this.nextContext++;
+      this.contexts.set(key, context);
+    }
+    this.view.setUint32(STATE.context, context, true);
+  }
+
+  /** Instruction fetch may now see other bytes: a new set of contexts. */
+  translationChanged(): void {
+    this.translationGeneration++;
+    this.contexts.clear();
+    this.refreshContext();
+  }
+
+  // ------------------------------------------------------------------ aborts
+
+  /** Records an abort from within a slow path called by the interpreter. */
+  abort(cause: CpuAbort): void {
+    this.pendingAbort = cause;
+    this.setPending(PENDING.abort);
+  }
+
+  setPending(bit: number): void {
+    this.view.setUint32(STATE.pending, this.view.getUint32(STATE.pending, true) | bit, true);
+  }
+
+  clearPending(): void {
+    this.view.setUint32(STATE.pending, 0, true);
+  }
+
+  /** Time-stamp counter. */
+  get tsc(): bigint {
+    return BigInt.asUintN(64, BigInt(this.ticks) + this.system.msrs.tscOffset);
+  }
+}

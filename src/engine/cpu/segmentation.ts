@@ -1,0 +1,180 @@
+/** Loading segment registers. SDM Vol. 3A, "Protected-Mode Memory Management" and "Protection". */
+import { AR, segmentCacheOf } from "../isa/descriptors";
+import { CS, SS, type SegmentIndex } from "../isa/registers";
+import { gp, np, ss as stackFault, type GuestFault } from "./abort";
+import { readImplicit, writeImplicit } from "./dataAccess";
+import type { Processor } from "./processor";
+import { CR0, type SegmentRegister } from "./systemState";
+
+/** A descriptor as fetched from the GDT or LDT. */
+export interface FetchedDescriptor {
+  readonly selector: number;
+  /** Linear address of its first byte. */
+  readonly address: bigint;
+  readonly low: number;
+  readonly high: number;
+  readonly base: bigint;
+  readonly limit: number;
+  /** VMX access-rights format. */
+  readonly ar: number;
+}
+
+export type FaultMaker = (errorCode: number, why: string) => GuestFault;
+
+export const isNull = (selector: number): boolean => (selector & 0xfffc) === 0;
+export const dplOf = (ar: number): number => (ar & AR.DPL) >> 5;
+export const isCode = (ar: number): boolean => (ar & (AR.S | 8)) === (AR.S | 8);
+export const isConforming = (ar: number): boolean => (ar & 4) !== 0;
+export const isWritableData = (ar: number): boolean => (ar & (AR.S | 8 | 2)) === (AR.S | 2);
+
+const named = (selector: number): string => `selector 0x${selector.toString(16)}`;
+
+/** Reads the descriptor of a non-null selector; `fault` makes the exception if it lies outside its table. */
+export function fetchDescriptor(
+  cpu: Processor,
+  selector: number,
+  fault: FaultMaker = gp,
+): FetchedDescriptor {
+  const found = tryFetchDescriptor(cpu, selector);
+  if (found) return found;
+  throw fault(selector & 0xfffc, `${named(selector)} is outside its descriptor table`);
+}
+
+/** The same, undefined outside the table (LAR, LSL, VERR, VERW answer with ZF). */
+export function tryFetchDescriptor(
+  cpu: Processor,
+  selector: number,
+): FetchedDescriptor | undefined {
+  const local = (selector & 4) !== 0;
+  const table = local ? cpu.system.ldtr : cpu.system.gdtr;
+  const offset = selector & 0xfff8;
+  if ((local && cpu.system.ldtr.ar & AR.UNUSABLE) || offset + 7 > table.limit) return undefined;
+  const address = table.base + BigInt(offset);
+  const raw = readImplicit(cpu, address, 8);
+  const low = Number(raw & 0xffffffffn);
+  const high = Number(raw >> 32n);
+  const { base, limit, accessRights } = segmentCacheOf(low, high);
+  return { selector, address, low, high, base, limit, ar: accessRights };
+}
+
+/** Base of a 16-byte system descriptor in IA-32e mode. */
+export function systemBase(cpu: Processor, descriptor: FetchedDescriptor): bigint {
+  if (!cpu.longMode) return descriptor.base;
+  return descriptor.base | (readImplicit(cpu, descriptor.address + 8n, 4) << 32n);
+}
+
+/** Sets the accessed bit in memory and gives the segment register's new contents. */
+export function cacheOf(
+  cpu: Processor,
+  descriptor: FetchedDescriptor,
+  selector: number,
+): SegmentRegister {
+  if (!(descriptor.ar & 1)) {
+    writeImplicit(cpu, descriptor.address + 5n, 1, BigInt((descriptor.ar & 0xff) | 1));
+  }
+  return { selector, base: descriptor.base, limit: descriptor.limit, ar: descriptor.ar | 1 };
+}
+
+/** Real-address and virtual-8086 mode: base is selector x 16; limit and rights stay (real) or are fixed (v8086). */
+function loadRealMode(cpu: Processor, index: SegmentIndex, selector: number): void {
+  const old = cpu.segment(index);
+  const fixed = cpu.virtual8086
+    ? { limit: 0xffff, ar: 0xf3 }
+    : // The limit survives a return from protected mode ("unreal mode"); rights become those of a data segment.
+      {
+        limit: old.limit,
+        ar: old.ar & AR.UNUSABLE ? 0x93 : (old.ar & ~(AR.UNUSABLE | 0x6f)) | 0x93,
+      };
+  cpu.system.segments[index] = { selector, base: BigInt(selector << 4), ...fixed };
+}
+
+function nullSegment(selector: number): SegmentRegister {
+  return { selector, base: 0n, limit: 0, ar: AR.UNUSABLE };
+}
+
+function loadStackSegment(cpu: Processor, selector: number): SegmentRegister {
+  if (isNull(selector)) {
+    if (cpu.is64 && cpu.cpl < 3 && (selector & 3) === cpu.cpl) {
+      return { ...nullSegment(selector), ar: AR.UNUSABLE | (cpu.cpl << 5) };
+    }
+    throw gp(0, "SS may not be loaded with a null selector here");
+  }
+  const descriptor = fetchDescriptor(cpu, selector);
+  checkStackSegment(descriptor, selector, cpu.cpl, gp);
+  return cacheOf(cpu, descriptor, selector);
+}
+
+/** The rules for a stack segment at a privilege level. `fault` is #GP for MOV SS, #TS for stack switches. */
+export function checkStackSegment(
+  { ar }: FetchedDescriptor,
+  selector: number,
+  cpl: number,
+  fault: FaultMaker,
+): void {
+  if ((selector & 3) !== cpl)
+    throw fault(selector & 0xfffc, `${named(selector)} for SS: RPL is not ${cpl}`);
+  if (!isWritableData(ar))
+    throw fault(selector & 0xfffc, `${named(selector)} for SS: not a writable data segment`);
+  if (dplOf(ar) !== cpl)
+    throw fault(selector & 0xfffc, `${named(selector)} for SS: DPL is not ${cpl}`);
+  if (!(ar & AR.P))
+    throw stackFault(selector & 0xfffc, `${named(selector)} for SS: the segment is not present`);
+}
+
+function loadDataSegment(cpu: Processor, selector: number): SegmentRegister {
+  if (isNull(selector)) return nullSegment(selector);
+  const descriptor = fetchDescriptor(cpu, selector);
+  const { ar } = descriptor;
+  const readable = (ar & AR.S) !== 0 && (!(ar & 8) || (ar & 2) !== 0);
+  if (!readable) throw gp(selector & 0xfffc, `${named(selector)}: neither data nor readable code`);
+  if (!(isCode(ar) && isConforming(ar)) && (dplOf(ar) < cpu.cpl || dplOf(ar) < (selector & 3))) {
+    throw gp(
+      selector & 0xfffc,
+      `${named(selector)}: DPL ${dplOf(ar)} is more privileged than CPL or RPL`,
+    );
+  }
+  if (!(ar & AR.P)) throw np(selector & 0xfffc, `${named(selector)}: the segment is not present`);
+  return cacheOf(cpu, descriptor, selector);
+}
+
+/** MOV, POP and LxS into DS, ES, FS, GS or SS. */
+export function loadSegment(cpu: Processor, index: SegmentIndex, selector: number): void {
+  if (cpu.realOrVirtual8086) loadRealMode(cpu, index, selector);
+  else {
+    const loaded = index === SS ? loadStackSegment(cpu, selector) : loadDataSegment(cpu, selector);
+    // In IA-32e mode the base of a null FS or GS stays on Intel processors only until loaded: it becomes 0.
+    cpu.system.segments[index] = loaded;
+  }
+  cpu.refresh();
+}
+
+/** CS in real-address and virtual-8086 mode. */
+export function loadRealModeCs(cpu: Processor, selector: number): void {
+  loadRealMode(cpu, CS, selector);
+}
+
+/** Sets CS and CPL together: far transfers. */
+export function setCodeSegment(cpu: Processor, cs: SegmentRegister, cpl: number): void {
+  const from = cpu.cpl;
+  cpu.system.segments[CS] = { ...cs, selector: (cs.selector & 0xfffc) | cpl };
+  cpu.system.cpl = cpl;
+  cpu.refresh();
+  if (from !== cpl) cpu.observe({ kind: "ring-change", from, to: cpl });
+}
+
+/** Data segments that the new, less privileged level may not keep become null. SDM Vol. 2, "RET" and "IRET". */
+export function dropInaccessibleSegments(cpu: Processor): void {
+  for (const index of [0, 3, 4, 5] as const) {
+    const { ar, selector } = cpu.segment(index);
+    if (ar & AR.UNUSABLE) continue;
+    const conforming = isCode(ar) && isConforming(ar);
+    if (!conforming && dplOf(ar) < cpu.cpl) cpu.system.segments[index] = nullSegment(0);
+    else if (isNull(selector)) cpu.system.segments[index] = nullSegment(selector);
+  }
+  cpu.refresh();
+}
+
+/** True if real-mode semantics of CS writes apply (CR0.PE = 0). */
+export function inRealMode(cpu: Processor): boolean {
+  return (cpu.system.cr0 & CR0.PE) === 0;
+}

@@ -1,0 +1,62 @@
+import { ud, gp } from "../abort";
+import type { Instruction } from "../../codec/types";
+import type { Processor } from "../processor";
+import { ACTIVITY } from "../systemState";
+import { VMX_EVENTS } from "../vmx/instructions";
+import { intercept } from "../vmx/intercepts";
+import { CONTROL_EVENTS } from "./controlRegisters";
+import { FAR_EVENTS } from "./farTransfers";
+import { FLAG_EVENTS } from "./flags";
+import { INTEGER_EVENTS } from "./integer";
+import { IO_EVENTS } from "./io";
+import { MSR_EVENTS } from "./msrs";
+import { SEGMENT_EVENTS } from "./segments";
+import { nextRip, type SystemEvent } from "./systemEvent";
+
+const hlt: SystemEvent = (cpu, instruction) => {
+  intercept(cpu, instruction);
+  cpu.system.activity = ACTIVITY.hlt;
+  return "next";
+};
+
+/** Every instruction family that is a system event, by the `semantics` name of its rows. Emitted ones are in cpu/semantics. */
+export const SYSTEM_EVENTS: Readonly<Record<string, SystemEvent>> = {
+  ...FLAG_EVENTS,
+  ...SEGMENT_EVENTS,
+  ...IO_EVENTS,
+  ...CONTROL_EVENTS,
+  ...MSR_EVENTS,
+  ...FAR_EVENTS,
+  ...INTEGER_EVENTS,
+  ...VMX_EVENTS,
+  hlt,
+};
+
+/** Features whose absence does not make an instruction undefined here: fences are harmless and every 64-bit kernel uses them. */
+const ALWAYS_PRESENT = new Set(["sse2", "clfsh"]);
+
+/** What the row itself demands: feature, mode, privilege. */
+export function checkRow(cpu: Processor, { form }: Instruction): void {
+  if (
+    form.feature !== undefined &&
+    !ALWAYS_PRESENT.has(form.feature) &&
+    !cpu.model.features.has(form.feature)
+  ) {
+    throw ud(`this processor has no ${form.feature.toUpperCase()}`);
+  }
+  if (form.protectedOnly && cpu.realOrVirtual8086)
+    throw ud(`${form.mnemonic.toUpperCase()} needs protected mode`);
+  if (form.cpl === 0 && cpu.cpl > 0)
+    throw gp(0, `${form.mnemonic.toUpperCase()} is privileged (CPL ${cpu.cpl})`);
+}
+
+/** Executes a system event completely. Throws a CpuAbort; RIP has not moved then. */
+export function executeSystemEvent(cpu: Processor, instruction: Instruction): void {
+  const { semantics } = instruction.form;
+  const event = semantics === undefined ? undefined : SYSTEM_EVENTS[semantics];
+  if (!event)
+    throw ud(`${instruction.form.mnemonic.toUpperCase()} is not executed by this processor`);
+  checkRow(cpu, instruction);
+  const next = nextRip(cpu, instruction);
+  if (event(cpu, instruction) === "next") cpu.rip = next;
+}

@@ -1,0 +1,107 @@
+/** IN, OUT, INS, OUTS. SDM Vol. 1, "Input/Output": IOPL and the I/O permission bitmap. */
+import { RCX, RDI, RDX, RSI, type SegmentIndex } from "../../isa/registers";
+import type { Instruction } from "../../codec/types";
+import type { OperandSize } from "../../isa/types";
+import { gp } from "../abort";
+import {
+  dataAccess,
+  hpaFor,
+  readImplicit,
+  readMemory,
+  segmentLinear,
+  writeMemory,
+} from "../dataAccess";
+import type { Processor } from "../processor";
+import { RFLAGS } from "../systemState";
+import { intercept } from "../vmx/intercepts";
+import { operand, readOperand, writeOperand, type SystemEvent } from "./systemEvent";
+
+/** Throws #GP(0) unless CPL <= IOPL or the TSS's bitmap allows all ports of the access. */
+export function checkIoPermission(cpu: Processor, port: number, size: number): void {
+  if (!cpu.protectedMode) return;
+  if (!cpu.virtual8086 && cpu.cpl <= cpu.iopl) return;
+  const { tr } = cpu.system;
+  const denied = (why: string): never => {
+    throw gp(0, `port 0x${port.toString(16)}: CPL ${cpu.cpl} is above IOPL ${cpu.iopl} and ${why}`);
+  };
+  if (!(tr.ar & 8) || tr.limit < 0x67) denied("the TSS has no I/O bitmap");
+  const map = Number(readImplicit(cpu, tr.base + 0x66n, 2));
+  const at = map + (port >>> 3);
+  if (at + 1 > tr.limit) denied("the port is beyond the I/O bitmap");
+  const bits = Number(readImplicit(cpu, tr.base + BigInt(at), 2));
+  if ((bits >>> (port & 7)) & ((1 << size) - 1)) denied("the I/O bitmap denies it");
+}
+
+function portOf(cpu: Processor, instruction: Instruction, i: number): number {
+  return Number(readOperand(cpu, instruction, i) & 0xffffn);
+}
+
+function sizeOf(instruction: Instruction, i: number): 1 | 2 | 4 {
+  const op = operand(instruction, i);
+  return op.kind === "reg" ? ((op.size / 8) as 1 | 2 | 4) : 1;
+}
+
+const input: SystemEvent = (cpu, instruction) => {
+  const port = portOf(cpu, instruction, 1);
+  const size = sizeOf(instruction, 0);
+  checkIoPermission(cpu, port, size);
+  intercept(cpu, instruction);
+  writeOperand(cpu, instruction, 0, BigInt(cpu.ports.read(port, size) >>> 0));
+  return "next";
+};
+
+const output: SystemEvent = (cpu, instruction) => {
+  const port = portOf(cpu, instruction, 0);
+  const size = sizeOf(instruction, 1);
+  checkIoPermission(cpu, port, size);
+  intercept(cpu, instruction);
+  cpu.ports.write(port, size, Number(readOperand(cpu, instruction, 1)));
+  return "next";
+};
+
+/** One iteration of INS or OUTS; "jumped" keeps RIP for the next iteration. */
+function stringIo(isInput: boolean): SystemEvent {
+  return (cpu, instruction) => {
+    const width = instruction.addressSize as OperandSize;
+    const repeated = instruction.repeat !== 0;
+    if (repeated && cpu.gpr(RCX, width) === 0n) return "next";
+    const port = Number(cpu.gpr(RDX, 16));
+    const size = elementBytes(instruction);
+    checkIoPermission(cpu, port, size);
+    intercept(cpu, instruction);
+    const index = isInput ? RDI : RSI;
+    const offset = cpu.gpr(index, width);
+    if (isInput) {
+      // The destination is checked before the port is read: a fault must not lose input.
+      hpaFor(cpu, segmentLinear(cpu, 0, offset, size, true), dataAccess(cpu, true));
+      writeMemory(cpu, 0, offset, size, BigInt(cpu.ports.read(port, size) >>> 0));
+    } else {
+      const value = readMemory(cpu, sourceSegment(instruction), offset, size);
+      cpu.ports.write(port, size, Number(value));
+    }
+    const step = cpu.flagSystem & RFLAGS.DF ? -size : size;
+    cpu.setGpr(index, cpu.gpr(index, width) + BigInt(step), width);
+    if (!repeated) return "next";
+    cpu.setGpr(RCX, cpu.gpr(RCX, width) - 1n, width);
+    return cpu.gpr(RCX, width) === 0n ? "next" : "jumped";
+  };
+}
+
+function sourceSegment(instruction: Instruction): SegmentIndex {
+  return instruction.segmentPrefix >= 0 ? (instruction.segmentPrefix as SegmentIndex) : 3;
+}
+
+function elementBytes(instruction: Instruction): 1 | 2 | 4 {
+  const kinds = instruction.form.operands.map(({ kind }) => kind);
+  const found = kinds
+    .map((kind) => /^str[sd]i(8|16|32)$/.exec(kind)?.[1])
+    .find((bits) => bits !== undefined);
+  return (Number(found ?? 8) / 8) as 1 | 2 | 4;
+}
+
+export const IO_EVENTS: Readonly<Record<string, SystemEvent>> = {
+  in: input,
+  out: output,
+  ins: stringIo(true),
+  outs: stringIo(false),
+};

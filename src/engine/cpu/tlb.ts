@@ -1,0 +1,183 @@
+import {
+  RAM_BASE,
+  TLB_NONE,
+  TLB_BYTES,
+  TLB_DELTA,
+  TLB_ENTRIES,
+  TLB_STRIDE,
+  TLB_SUPERVISOR,
+  TLB_USER,
+  TLB_WRITE_TAG,
+} from "./layout";
+
+/** A cached translation of one 4 KiB page, as a processor's TLB holds it. SDM Vol. 3A, "Translation Lookaside Buffers (TLBs)". */
+export interface TlbEntry {
+  /** HPA page number. */
+  readonly frame: number;
+  /** GPA page number (equal to `frame` without EPT). */
+  readonly gpaFrame: number;
+  /** Combined over all levels of the guest's tables. */
+  readonly writable: boolean;
+  readonly user: boolean;
+  readonly noExecute: boolean;
+  readonly global: boolean;
+  /** The dirty bit was set when this was cached; a write through an entry without it walks again. */
+  readonly dirty: boolean;
+  /** EPT rights; all true without EPT. */
+  readonly eptRead: boolean;
+  readonly eptWrite: boolean;
+  readonly eptExecute: boolean;
+  /** Bytes of the guest page that it came from. */
+  readonly pageSize: number;
+}
+
+/** Entries that one address space may hold; the oldest go first. */
+const CAPACITY = 1536;
+
+/** VPID in the high part, PCID (12 bits) in the low one. */
+export function tlbTag(vpid: number, pcid: number): number {
+  return vpid * 4096 + pcid;
+}
+
+/**
+ * The processor's TLB. Translations stay until an invalidation that covers them: a guest that forgets INVLPG meets its stale entry. In front of it the
+ * interpreter has a direct-mapped table in its memory ("L0") that holds a subset for the current address space and privilege class.
+ */
+export class Tlb {
+  private readonly spaces = new Map<number, Map<number, TlbEntry>>();
+  private tag = 0;
+  private current: Map<number, TlbEntry>;
+  private readonly u32: Uint32Array;
+  /** Addresses of L0 entries in use. */
+  private filled: number[] = [];
+
+  constructor(buffer: ArrayBuffer) {
+    this.u32 = new Uint32Array(buffer, 0, (TLB_NONE + TLB_BYTES) / 4);
+    this.current = this.space(0);
+    for (let at = TLB_SUPERVISOR; at < TLB_NONE + TLB_BYTES; at += TLB_STRIDE)
+      this.clearL0Entry(at);
+  }
+
+  private space(tag: number): Map<number, TlbEntry> {
+    let space = this.spaces.get(tag);
+    if (!space) this.spaces.set(tag, (space = new Map<number, TlbEntry>()));
+    return space;
+  }
+
+  private clearL0Entry(at: number): void {
+    const i = at >>> 2;
+    this.u32[i] = 0xffffffff;
+    this.u32[i + 1] = 0xffffffff;
+    this.u32[i + TLB_WRITE_TAG / 4] = 0xffffffff;
+    this.u32[i + TLB_WRITE_TAG / 4 + 1] = 0xffffffff;
+  }
+
+  /** Drops the interpreter's subset; costs nothing architecturally. */
+  flushL0(): void {
+    for (const at of this.filled) this.clearL0Entry(at);
+    this.filled = [];
+  }
+
+  /** Lets the interpreter reach a page directly. Only for pages in RAM. */
+  fillL0(page: number, frame: number, user: boolean, read: boolean, write: boolean): void {
+    const at = (user ? TLB_USER : TLB_SUPERVISOR) + (page % TLB_ENTRIES) * TLB_STRIDE;
+    const i = at >>> 2;
+    const low = (page * 4096) >>> 0;
+    const high = (Math.floor(page / 2 ** 20) << 16) >> 16;
+    this.clearL0Entry(at);
+    if (read) {
+      this.u32[i] = low;
+      this.u32[i + 1] = high >>> 0;
+    }
+    if (write) {
+      this.u32[i + TLB_WRITE_TAG / 4] = low;
+      this.u32[i + TLB_WRITE_TAG / 4 + 1] = high >>> 0;
+    }
+    this.u32[i + TLB_DELTA / 4] = (RAM_BASE + frame * 4096 - low) >>> 0;
+    this.filled.push(at);
+    if (this.filled.length > 4 * TLB_ENTRIES) this.filled = [...new Set(this.filled)];
+  }
+
+  lookup(page: number): TlbEntry | undefined {
+    return this.current.get(page);
+  }
+
+  insert(page: number, entry: TlbEntry): void {
+    if (this.current.size >= CAPACITY && !this.current.has(page)) {
+      const oldest = this.current.keys().next();
+      if (!oldest.done) this.current.delete(oldest.value);
+      this.flushL0();
+    }
+    this.current.set(page, entry);
+  }
+
+  /** Makes the translations of another VPID and PCID current. */
+  switchTo(tag: number): void {
+    if (tag === this.tag) return;
+    this.tag = tag;
+    this.current = this.space(tag);
+    this.flushL0();
+  }
+
+  /** INVLPG and INVPCID type 0: the page, global or not, and all of a large page that contains it. */
+  flushPage(page: number, tag = this.tag): void {
+    const space = this.spaces.get(tag);
+    const hit = space?.get(page);
+    space?.delete(page);
+    if (space && hit && hit.pageSize > 4096) {
+      const pages = hit.pageSize / 4096;
+      const first = page - (page % pages);
+      for (const other of space.keys())
+        if (other >= first && other < first + pages) space.delete(other);
+    }
+    this.flushL0();
+  }
+
+  /** MOV CR3: everything of the tag but global pages. */
+  flushNonGlobal(tag = this.tag): void {
+    const space = this.space(tag);
+    for (const [page, entry] of space) if (!entry.global) space.delete(page);
+    this.flushL0();
+  }
+
+  /** Everything of the tag. */
+  flushTag(tag = this.tag): void {
+    this.space(tag).clear();
+    this.flushL0();
+  }
+
+  /** Every address space whose tag satisfies `matches`. */
+  flushWhere(matches: (tag: number, entry: TlbEntry) => boolean): void {
+    for (const [tag, space] of this.spaces) {
+      for (const [page, entry] of space) if (matches(tag, entry)) space.delete(page);
+    }
+    this.flushL0();
+  }
+
+  flushAll(): void {
+    for (const space of this.spaces.values()) space.clear();
+    this.flushL0();
+  }
+
+  /** What is cached for the current address space: pages and entries, for display. */
+  entries(): readonly (readonly [number, TlbEntry])[] {
+    return [...this.current];
+  }
+
+  save(): TlbSnapshot {
+    return { tag: this.tag, spaces: [...this.spaces].map(([tag, space]) => [tag, [...space]]) };
+  }
+
+  load(snapshot: TlbSnapshot): void {
+    this.spaces.clear();
+    for (const [tag, entries] of snapshot.spaces) this.spaces.set(tag, new Map(entries));
+    this.tag = snapshot.tag;
+    this.current = this.space(snapshot.tag);
+    this.flushL0();
+  }
+}
+
+export interface TlbSnapshot {
+  readonly tag: number;
+  readonly spaces: [number, [number, TlbEntry][]][];
+}

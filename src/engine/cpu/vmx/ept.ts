@@ -1,0 +1,120 @@
+/** Extended page tables. SDM Vol. 3C, "The Extended Page Table Mechanism (EPT)". */
+import { EXIT } from "../../isa/vmx/exitReasons";
+import type { ExitAbort } from "../abort";
+import { linearToBigInt, type Linear } from "../linear";
+import { ACCESS } from "../access";
+import type { Processor } from "../processor";
+import { readVmcs, secondaryControl } from "./vmcs";
+
+export const EPT = { R: 1, W: 2, X: 4, LARGE: 0x80, A: 0x100, D: 0x200 } as const;
+
+export interface EptPage {
+  /** HPA page number. */
+  readonly frame: number;
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly execute: boolean;
+}
+
+/** On whose behalf a guest-physical access is made. */
+export interface EptCause {
+  readonly linear: Linear;
+  /** True for an access to a guest paging-structure entry. */
+  readonly tableWalk: boolean;
+}
+
+/** True in VMX non-root operation with EPT enabled. */
+export function usesEpt(cpu: Processor): boolean {
+  return cpu.system.vmx.nonRoot && secondaryControl(cpu, "enableEpt");
+}
+
+function violation(
+  gpa: number,
+  access: number,
+  rights: number,
+  cause: EptCause | undefined,
+): ExitAbort {
+  const wanted = access & ACCESS.write ? 2 : access & ACCESS.fetch ? 4 : 1;
+  const linear = cause === undefined ? 0 : cause.tableWalk ? 0x80 : 0x180;
+  return {
+    abort: "exit",
+    exit: {
+      reason: EXIT.EPT_VIOLATION,
+      qualification: BigInt(wanted | (rights << 3) | linear),
+      guestPhysicalAddress: gpa,
+      ...(cause === undefined ? {} : { guestLinearAddress: linearToBigInt(cause.linear) }),
+    },
+  };
+}
+
+function misconfiguration(gpa: number): ExitAbort {
+  return {
+    abort: "exit",
+    exit: { reason: EXIT.EPT_MISCONFIGURATION, qualification: 0n, guestPhysicalAddress: gpa },
+  };
+}
+
+/** SDM Vol. 3C, "EPT Misconfigurations". `level` 3 is the PML4. */
+export function isMisconfigured(
+  low: number,
+  high: number,
+  level: number,
+  physicalAddressBits: number,
+): boolean {
+  const rights = low & 7;
+  if (rights === EPT.W || rights === (EPT.W | EPT.X)) return true;
+  const leaf = level === 0 || (low & EPT.LARGE) !== 0;
+  if (high & 0xfffff & ~(2 ** (physicalAddressBits - 32) - 1)) return true;
+  if (level === 3) return (low & 0xf8) !== 0;
+  if (!leaf) return (low & 0x78) !== 0;
+  const memoryType = (low >>> 3) & 7;
+  if (memoryType === 2 || memoryType === 3 || memoryType === 7) return true;
+  return level > 0 && ((low >>> 0) & (2 ** (12 + 9 * level) - 1) & ~0xfff) !== 0;
+}
+
+/**
+ * Translates a GPA for an access; sets A and D where EPTP bit 6 asks for them. Throws an ExitAbort for violations and misconfigurations.
+ */
+export function translateGuestPhysical(
+  cpu: Processor,
+  gpa: number,
+  access: number,
+  cause: EptCause | undefined,
+): EptPage {
+  const pointer = readVmcs(cpu, "EPT_POINTER");
+  const accessedDirty = (pointer & 0x40n) !== 0n;
+  // With A/D flags, accesses to guest paging structures count as writes. SDM Vol. 3C, "Accessed and Dirty Flags for EPT".
+  const effective = accessedDirty && cause?.tableWalk ? ACCESS.write : access;
+  const wanted = effective & ACCESS.write ? EPT.W : effective & ACCESS.fetch ? EPT.X : EPT.R;
+  let table = Number(pointer & 0xffffffffff000n);
+  let rights = 7;
+  for (let level = 3; ; level--) {
+    const hpa = table + (Math.floor(gpa / 2 ** (12 + 9 * level)) & 0x1ff) * 8;
+    const low = cpu.ram.read32(hpa);
+    const high = cpu.ram.read32(hpa + 4);
+    rights &= low & 7;
+    if ((low & 7) === 0) throw violation(gpa, effective, 0, cause);
+    if (isMisconfigured(low, high, level, cpu.model.physicalAddressBits))
+      throw misconfiguration(gpa);
+    const leaf = level === 0 || (low & EPT.LARGE) !== 0;
+    if (leaf && !(rights & wanted)) throw violation(gpa, effective, rights, cause);
+    if (accessedDirty) {
+      const bits = EPT.A | (leaf && effective & ACCESS.write ? EPT.D : 0);
+      if ((low & bits) !== bits) cpu.ram.write32(hpa, (low | bits) >>> 0);
+    }
+    const frame = (high & 0xfffff) * 2 ** 20 + (low >>> 12);
+    if (leaf) {
+      const pages = 512 ** level;
+      return {
+        frame: frame - (frame % pages) + (Math.floor(gpa / 4096) % pages),
+        read: (rights & EPT.R) !== 0,
+        // Without D set, a write must walk again to set it.
+        write:
+          (rights & EPT.W) !== 0 &&
+          (!accessedDirty || (low & EPT.D) !== 0 || (effective & ACCESS.write) !== 0),
+        execute: (rights & EPT.X) !== 0,
+      };
+    }
+    table = frame * 4096;
+  }
+}

@@ -1,0 +1,314 @@
+/** Drives one processor: the interpreter for plain instructions, TypeScript for system events, and what happens between instructions. */
+import { InvariantError } from "../base/errors";
+import { INSTRUCTIONS } from "../isa/table";
+import { DB, exception, gp, isCpuAbort, type CpuAbort } from "../cpu/abort";
+import { dataAccess, readForUpdate, readMemory, writeLinear, writeMemory } from "../cpu/dataAccess";
+import { instructionBreakpoints } from "../cpu/debugRegisters";
+import { carryOut, deliver, raiseFault } from "../cpu/delivery";
+import { EVENT } from "../cpu/event";
+import { PENDING, STATE } from "../cpu/layout";
+import type { Linear } from "../cpu/linear";
+import type { Processor } from "../cpu/processor";
+import { executeSystemEvent } from "../cpu/system";
+import { ACTIVITY, RFLAGS } from "../cpu/systemState";
+import { boundaryExit, needsSingleStep, nextVmxDeadline } from "../cpu/vmx/boundary";
+import { performVmExit } from "../cpu/vmx/exit";
+import type { SegmentIndex } from "../isa/registers";
+import { BlockCache } from "./blocks";
+import { buildInterpreter, type InterpreterCode } from "./interpreter";
+import { STATUS, type Status } from "./interpreterStatus";
+
+/** Why `run` came back before its budget was used up. */
+export type RunEnd = "budget" | "breakpoint" | "idle" | "shutdown" | "interrupted";
+
+const codeByPages = new Map<number, InterpreterCode>();
+
+/** The interpreter's code does not depend on the machine, only on how much memory it declares. */
+function interpreterCode(memoryPages: number): InterpreterCode {
+  let code = codeByPages.get(memoryPages);
+  if (!code) codeByPages.set(memoryPages, (code = buildInterpreter(INSTRUCTIONS, memoryPages)));
+  return code;
+}
+
+export class Executor {
+  readonly blocks: BlockCache;
+  private readonly interpret: (budget: number) => Status;
+  /** Tick before which the interpreter must come back; asked before every slice, because a port write may move it. */
+  deadline: () => number = () => Infinity;
+  /** Linear address of the operand of the last loadForUpdate, for the store that follows. */
+  private updateAddress: Linear = 0;
+  /** Set from outside (an observer, a watchpoint): leave as soon as the current instruction is done. */
+  private stopRequested = false;
+
+  constructor(
+    private readonly cpu: Processor,
+    memory: WebAssembly.Memory,
+  ) {
+    const code = interpreterCode(memory.buffer.byteLength / 65536);
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(code.bytes), {
+      env: { memory, ...this.slowPaths() },
+    });
+    this.interpret = instance.exports.run as (budget: number) => Status;
+    this.blocks = new BlockCache(cpu, code.handlers);
+  }
+
+  /** Ends the current run after the instruction in progress. */
+  requestStop(): void {
+    this.stopRequested = true;
+    this.cpu.setPending(PENDING.leave);
+  }
+
+  private slowPaths(): Record<string, unknown> {
+    const { cpu } = this;
+    const guarded = <Result>(fallback: Result, action: () => Result): Result => {
+      try {
+        return action();
+      } catch (problem) {
+        if (!isCpuAbort(problem)) throw problem;
+        cpu.abort(problem);
+        return fallback;
+      }
+    };
+    return {
+      load: (segment: SegmentIndex, offset: bigint, bytes: number) =>
+        guarded(0n, () => readMemory(cpu, segment, offset, bytes)),
+      store: (segment: SegmentIndex, offset: bigint, value: bigint, bytes: number) => {
+        guarded(undefined, () => {
+          writeMemory(cpu, segment, offset, bytes, value);
+        });
+      },
+      loadForUpdate: (segment: SegmentIndex, offset: bigint, bytes: number) =>
+        guarded(0n, () => {
+          const { linear, value } = readForUpdate(cpu, segment, offset, bytes);
+          this.updateAddress = linear;
+          return value;
+        }),
+      storeUpdate: (value: bigint, bytes: number) => {
+        writeLinear(cpu, this.updateAddress, bytes, value, dataAccess(cpu, true));
+      },
+      raise: (vector: number) => {
+        cpu.abort(
+          vector === 13
+            ? gp(0, "the branch target is outside the code segment or not canonical")
+            : exception(vector, vector === 0 ? "division error" : `exception ${vector}`),
+        );
+      },
+    };
+  }
+
+  /**
+   * Runs until `budget` ticks have passed, or something ends the run. `ignoreBreakpoint`: a breakpoint at the first instruction does not stop it.
+   */
+  run(budget: number, ignoreBreakpoint = false): RunEnd {
+    const { cpu } = this;
+    const end = cpu.ticks + budget;
+    this.stopRequested = false;
+    let ignore = ignoreBreakpoint;
+    while (cpu.ticks < end) {
+      const boundary = this.boundary();
+      if (boundary === "idle" || boundary === "shutdown") return boundary;
+      if (boundary === "event") cpu.ticks++;
+      if (this.stopRequested) return "interrupted";
+      if (boundary === "event") continue;
+      const single = this.mustSingleStep();
+      const deadline = this.deadline();
+      if (deadline <= cpu.ticks) return "budget";
+      const limit = Math.min(end, deadline, nextVmxDeadline(cpu)) - cpu.ticks;
+      const before = cpu.ticks;
+      const result = this.slice(single ? 1 : Math.max(1, limit), ignore);
+      if (result === "breakpoint") return "breakpoint";
+      if (cpu.ticks !== before) ignore = false;
+      if (single && cpu.ticks !== before) this.afterSingleStep();
+      if (this.stopRequested) return "interrupted";
+    }
+    return "budget";
+  }
+
+  /** Interrupt shadow, TF, debug registers, MTF: one instruction at a time. */
+  private mustSingleStep(): boolean {
+    const { cpu } = this;
+    const { system } = cpu;
+    return (
+      system.shadow !== "none" ||
+      (cpu.flagSystem & (RFLAGS.TF | RFLAGS.RF)) !== 0 ||
+      (system.dr7 & 0xff) !== 0 ||
+      needsSingleStep(cpu)
+    );
+  }
+
+  /** Interpreter, once; then what it stopped for. */
+  private slice(budget: number, ignoreBreakpoint: boolean): "done" | "breakpoint" {
+    const { cpu } = this;
+    cpu.clearPending();
+    let transient = false;
+    let status: Status;
+    if (ignoreBreakpoint) {
+      try {
+        transient = this.blocks.prepare(true);
+      } catch (problem) {
+        return this.abortWith(problem);
+      }
+      status = this.enter(1);
+    } else status = this.enter(budget);
+    if (transient) this.blocks.dropTransient();
+    return this.handle(status);
+  }
+
+  private enter(budget: number): Status {
+    const { cpu } = this;
+    const status = this.interpret(budget);
+    cpu.ticks += budget - cpu.view.getInt32(STATE.budgetLeft, true);
+    return status;
+  }
+
+  private handle(status: Status): "done" | "breakpoint" {
+    const { cpu } = this;
+    switch (status) {
+      case STATUS.budget:
+      case STATUS.leave:
+        return "done";
+      case STATUS.breakpoint:
+        return "breakpoint";
+      case STATUS.lookup:
+        try {
+          if (this.blocks.prepare(false)) {
+            const inner = this.enter(1);
+            this.blocks.dropTransient();
+            return this.handle(inner);
+          }
+        } catch (problem) {
+          return this.abortWith(problem);
+        }
+        return "done";
+      case STATUS.system:
+        return this.systemEvent();
+      case STATUS.abort: {
+        const cause = cpu.pendingAbort;
+        cpu.pendingAbort = undefined;
+        if (!cause) throw new InvariantError("the interpreter aborted without a cause");
+        return this.abortWith(cause);
+      }
+    }
+  }
+
+  private systemEvent(): "done" {
+    const { cpu } = this;
+    const instruction = this.blocks.instructionOf(cpu.view.getUint32(STATE.microOp, true));
+    try {
+      executeSystemEvent(cpu, instruction);
+      cpu.ticks++;
+    } catch (problem) {
+      this.abortWith(problem);
+    }
+    return "done";
+  }
+
+  /** An instruction that faults or exits does not retire, but time must move: it counts as one tick. */
+  private abortWith(problem: unknown): "done" {
+    if (!isCpuAbort(problem)) throw problem;
+    this.cpu.clearPending();
+    this.cpu.ticks++;
+    carryOut(this.cpu, problem as CpuAbort);
+    return "done";
+  }
+
+  // ------------------------------------------------------------------ between instructions
+
+  private shadowBefore: "none" | "sti" | "mov-ss" = "none";
+  private trapFlagBefore = false;
+  private deliveriesBefore = 0;
+
+  /**
+   * What has to happen before the next instruction. SDM Vol. 3A, "Priority Among Concurrent Events": traps of the previous instruction, VM exits at the
+   * boundary, NMI, external interrupts; then halt.
+   */
+  private boundary(): "run" | "event" | "idle" | "shutdown" {
+    const { cpu } = this;
+    if (cpu.system.activity === ACTIVITY.shutdown) return "shutdown";
+    if (this.boundaryEvent())
+      return cpu.system.activity === ACTIVITY.shutdown ? "shutdown" : "event";
+    const { activity, shadow } = cpu.system;
+    if (activity === ACTIVITY.hlt || activity === ACTIVITY.waitForSipi) return "idle";
+    this.shadowBefore = shadow;
+    this.trapFlagBefore = (cpu.flagSystem & RFLAGS.TF) !== 0;
+    this.deliveriesBefore = cpu.deliveries;
+    return "run";
+  }
+
+  /** Carries out the event of highest priority; false if there is none. */
+  private boundaryEvent(): boolean {
+    const { cpu } = this;
+    const { system } = cpu;
+    if (system.pendingDebug !== 0 && system.shadow !== "mov-ss") {
+      this.debugTrap();
+      return true;
+    }
+    const exit = boundaryExit(cpu);
+    if (exit) {
+      performVmExit(cpu, exit);
+      return true;
+    }
+    if (system.nmiPending && !system.nmiBlocked && system.shadow !== "mov-ss") {
+      this.deliverNmi();
+      return true;
+    }
+    if (cpu.interrupts.pending && this.interruptible()) {
+      this.deliverInterrupt();
+      return true;
+    }
+    return this.instructionBreakpoint();
+  }
+
+  private interruptible(): boolean {
+    const { cpu } = this;
+    return (cpu.flagSystem & RFLAGS.IF) !== 0 && cpu.system.shadow === "none";
+  }
+
+  private deliverInterrupt(): void {
+    const { cpu } = this;
+    const vector = cpu.interrupts.acknowledge();
+    cpu.system.activity = ACTIVITY.active;
+    cpu.observe({ kind: "interrupt", vector, source: "external" });
+    deliver(cpu, { vector, type: EVENT.external, returnRip: cpu.rip });
+  }
+
+  private deliverNmi(): void {
+    const { cpu } = this;
+    cpu.system.nmiPending = false;
+    cpu.system.activity = ACTIVITY.active;
+    cpu.observe({ kind: "interrupt", vector: 2, source: "nmi" });
+    deliver(cpu, { vector: 2, type: EVENT.nmi, returnRip: cpu.rip });
+  }
+
+  /** Data breakpoints and single-step traps collected during the last instruction. */
+  private debugTrap(): void {
+    const { cpu } = this;
+    const bits = cpu.system.pendingDebug;
+    cpu.system.pendingDebug = 0;
+    cpu.system.dr6 = (cpu.system.dr6 | bits) >>> 0;
+    raiseFault(cpu, exception(DB, bits & 0x4000 ? "single-step trap" : "data breakpoint"));
+  }
+
+  private instructionBreakpoint(): boolean {
+    const { cpu } = this;
+    if ((cpu.system.dr7 & 0xff) === 0 || cpu.flagSystem & RFLAGS.RF) return false;
+    if (cpu.system.activity !== ACTIVITY.active) return false;
+    const hit = instructionBreakpoints(cpu);
+    if (hit === 0) return false;
+    cpu.system.dr6 = (cpu.system.dr6 | hit) >>> 0;
+    cpu.flagSystem |= RFLAGS.RF;
+    raiseFault(cpu, exception(DB, "instruction breakpoint"));
+    return true;
+  }
+
+  /** After one instruction with a shadow, TF or RF: the shadow ends, TF traps, RF clears. */
+  private afterSingleStep(): void {
+    const { cpu } = this;
+    const { system } = cpu;
+    if (this.shadowBefore !== "none" && system.shadow === this.shadowBefore) system.shadow = "none";
+    // Entering a handler discards the trap; it comes again when the handler returns.
+    const undisturbed = cpu.deliveries === this.deliveriesBefore;
+    if (this.trapFlagBefore && undisturbed) system.pendingDebug |= 0x4000;
+    if (undisturbed) cpu.flagSystem &= ~RFLAGS.RF;
+  }
+}

@@ -1,0 +1,448 @@
+/**
+ * Tier 0: one WebAssembly function that executes micro-op records. Its cases are emitted from cpu/semantics, one per operand shape; there is no
+ * other definition of what these instructions do.
+ */
+import {
+  LOOKUP_BASE,
+  LOOKUP_ENTRIES,
+  LOOKUP_STRIDE,
+  MICRO_OP,
+  MICRO_OP_BYTES,
+  PENDING,
+  STATE,
+  ZERO_SLOT,
+} from "../cpu/layout";
+import { EMITTED } from "../cpu/semantics";
+import type { Emitter } from "../cpu/semantics/emitter";
+import { InvariantError } from "../base/errors";
+import type { InstructionForm, OperandSize } from "../isa/types";
+import { I32, I64, ModuleBuilder, type FunctionBuilder, type Label } from "../wasm/moduleBuilder";
+import { FIRST_KIND, STATUS } from "./interpreterStatus";
+import {
+  LOAD_OPS,
+  STORE_OPS,
+  defineMemoryFunctions,
+  importSlowPaths,
+  type MemoryFunctions,
+  type SlowPaths,
+} from "./memoryFunctions";
+import { allMicroOpKinds, type MicroOpKind } from "./operandShapes";
+
+const REGISTER_FIELDS = [MICRO_OP.r0, MICRO_OP.r1, MICRO_OP.r2] as const;
+
+/** Locals and labels of the interpreter function that all cases share. */
+interface Frame {
+  readonly f: FunctionBuilder;
+  readonly microOp: number;
+  readonly budget: number;
+  /** i64 jump target for `lookupLabel`. */
+  readonly target: number;
+  readonly t: Emitter["t"];
+  readonly n: Emitter["n"];
+  next: Label;
+  lookup: Label;
+  abort: Label;
+  advance: Label;
+  leaveAtTarget: Label;
+}
+
+/** Emits operands as dynamic loads from the current micro-op record. */
+class MicroOpEmitter implements Emitter {
+  readonly b: FunctionBuilder;
+  readonly t: Emitter["t"];
+  readonly n: Emitter["n"];
+  private extraOffset = -1;
+  /** True once something was stored: the end of the case then looks at PENDING.leave. */
+  private stored = false;
+  private updating: { operand: number } | undefined;
+
+  constructor(
+    private readonly frame: Frame,
+    private readonly kind: MicroOpKind,
+    private readonly functions: Functions,
+  ) {
+    this.b = frame.f;
+    this.t = frame.t;
+    this.n = frame.n;
+  }
+
+  get size(): OperandSize {
+    return this.kind.size;
+  }
+
+  get operandCount(): number {
+    return this.kind.shapes.length;
+  }
+
+  get condition(): number {
+    return this.kind.condition;
+  }
+
+  get addressSize(): 16 | 32 | 64 {
+    return this.kind.addressSize;
+  }
+
+  get repeat(): MicroOpKind["repeat"] {
+    return this.kind.repeat;
+  }
+
+  private shape(i: number): MicroOpKind["shapes"][number] {
+    const shape = this.kind.shapes[i];
+    if (!shape) throw new InvariantError(`${this.kind.key} has no operand ${i}`);
+    return shape;
+  }
+
+  operandSize(i: number): OperandSize {
+    const shape = this.shape(i);
+    if (shape.kind === "reg" || shape.kind === "mem") return shape.size;
+    return shape.kind === "imm" ? 8 : this.size;
+  }
+
+  isMemory(i: number): boolean {
+    const shape = this.kind.shapes[i];
+    return shape?.kind === "mem";
+  }
+
+  private field(offset: number, op: "i32.load16_u" | "i32.load8_u" | "i64.load"): FunctionBuilder {
+    return this.b.get(this.frame.microOp).mem(op, offset);
+  }
+
+  private registerAddress(i: number): void {
+    this.field(REGISTER_FIELDS[i]!, "i32.load16_u");
+  }
+
+  segment(): void {
+    this.field(MICRO_OP.segment, "i32.load8_u");
+  }
+
+  immediate(): void {
+    this.field(MICRO_OP.immediate, "i64.load");
+  }
+
+  addressMask(): void {
+    this.field(MICRO_OP.addressMask, "i64.load");
+  }
+
+  nextRip(): void {
+    this.field(MICRO_OP.next, "i64.load");
+  }
+
+  effectiveAddress(_i: number): void {
+    this.b.get(this.frame.microOp).call(this.functions.effectiveAddress);
+    if (this.extraOffset >= 0) {
+      this.b.get(this.extraOffset).op("i64.add");
+      this.addressMask();
+      this.b.op("i64.and");
+    }
+  }
+
+  offsetMemory(local: number): void {
+    this.extraOffset = local;
+  }
+
+  /** After an access: out of the case if it aborted. */
+  private abortIfPending(): void {
+    this.b
+      .i32(0)
+      .mem("i32.load", STATE.pending)
+      .i32(PENDING.abort)
+      .op("i32.and")
+      .brIf(this.frame.abort);
+  }
+
+  read(i: number): void {
+    const shape = this.shape(i);
+    switch (shape.kind) {
+      case "reg":
+        this.registerAddress(i);
+        this.b.mem(LOAD_OPS[shape.size]);
+        break;
+      case "imm":
+        this.immediate();
+        break;
+      case "mem":
+        this.segment();
+        this.effectiveAddress(i);
+        this.b.call(this.functions.memory.load[shape.size]);
+        this.abortIfPending();
+        break;
+      case "address":
+        this.effectiveAddress(i);
+    }
+  }
+
+  write(i: number, value: number): void {
+    const shape = this.shape(i);
+    if (shape.kind === "reg") {
+      this.registerAddress(i);
+      this.storeRegister(shape.size, value);
+    } else if (shape.kind === "mem") {
+      this.segment();
+      this.effectiveAddress(i);
+      this.b.get(value).call(this.functions.memory.store[shape.size]);
+      this.stored = true;
+      this.abortIfPending();
+    } else throw new InvariantError(`${this.kind.key}: operand ${i} is not written`);
+  }
+
+  /** Register address on the stack. A 32-bit write clears the upper half. */
+  private storeRegister(size: OperandSize, value: number): void {
+    this.b.get(value).mem(size === 32 ? "i64.store" : STORE_OPS[size]);
+  }
+
+  readForUpdate(i: number): void {
+    const shape = this.shape(i);
+    this.updating = { operand: i };
+    if (shape.kind !== "mem") {
+      this.read(i);
+      return;
+    }
+    this.segment();
+    this.effectiveAddress(i);
+    this.b.call(this.functions.memory.loadForUpdate[shape.size]);
+    this.abortIfPending();
+  }
+
+  writeUpdate(i: number, value: number): void {
+    if (this.updating?.operand !== i)
+      throw new InvariantError(`${this.kind.key}: no update of operand ${i}`);
+    const shape = this.shape(i);
+    if (shape.kind !== "mem") {
+      this.write(i, value);
+      return;
+    }
+    this.b.get(value).call(this.functions.memory.storeUpdate[shape.size]);
+    this.stored = true;
+  }
+
+  readGpr(register: number, size: OperandSize): void {
+    this.b.i32(0).mem(LOAD_OPS[size], register * 8);
+  }
+
+  writeGpr(register: number, size: OperandSize, value: number): void {
+    this.b.i32(register * 8);
+    this.storeRegister(size, value);
+  }
+
+  load(size: OperandSize, segment: () => void, offset: () => void): void {
+    segment();
+    offset();
+    this.b.call(this.functions.memory.load[size]);
+    this.abortIfPending();
+  }
+
+  store(size: OperandSize, segment: () => void, offset: () => void, value: number): void {
+    segment();
+    offset();
+    this.b.get(value).call(this.functions.memory.store[size]);
+    this.stored = true;
+    this.abortIfPending();
+  }
+
+  checkTarget(target: number): void {
+    const { b } = this;
+    b.get(target).i32(0).mem("i64.load", STATE.ipBias).op("i64.add");
+    b.i32(0).mem("i64.load", STATE.ipLimit).op("i64.gt_u").if();
+    this.raise(13);
+    b.end();
+  }
+
+  jump(target: number): void {
+    const { b, frame } = this;
+    b.get(target).set(frame.target);
+    if (this.stored) b.i32(0).mem("i32.load", STATE.pending).brIf(frame.leaveAtTarget);
+    b.br(frame.lookup);
+  }
+
+  done(): void {
+    const { b, frame } = this;
+    if (this.stored) {
+      b.i32(0).mem("i32.load", STATE.pending).op("i32.eqz").brIf(frame.advance);
+      this.nextRip();
+      b.set(frame.target).br(frame.leaveAtTarget);
+    } else b.br(frame.advance);
+  }
+
+  again(): void {
+    const { b, frame } = this;
+    b.i32(0).mem("i32.load", STATE.pending).op("i32.eqz").brIf(frame.next);
+    this.field(MICRO_OP.rip, "i64.load").set(frame.target).br(frame.leaveAtTarget);
+  }
+
+  raise(vector: number): void {
+    this.b.i32(vector).call(this.functions.slow.raise).br(this.frame.abort);
+  }
+
+  multiplyHighUnsigned(): void {
+    this.b.call(this.functions.multiplyHigh);
+  }
+}
+
+interface Functions {
+  readonly slow: SlowPaths;
+  readonly memory: MemoryFunctions;
+  readonly effectiveAddress: number;
+  readonly multiplyHigh: number;
+}
+
+/** (microOp) -> (base + (index << scale) + displacement) & addressMask. */
+function defineEffectiveAddress(module: ModuleBuilder): number {
+  const f = module.function([I32], [I64]);
+  f.get(0).mem("i32.load16_u", MICRO_OP.base).mem("i64.load");
+  f.get(0).mem("i32.load16_u", MICRO_OP.index).mem("i64.load");
+  f.get(0).mem("i64.load8_u", MICRO_OP.scale).op("i64.shl", "i64.add");
+  f.get(0).mem("i64.load", MICRO_OP.displacement).op("i64.add");
+  f.get(0).mem("i64.load", MICRO_OP.addressMask).op("i64.and");
+  return f.index;
+}
+
+/** High 64 bits of the unsigned product, by 32-bit halves. */
+function defineMultiplyHigh(module: ModuleBuilder): number {
+  const f = module.function([I64, I64], [I64]);
+  const low = f.local(I64);
+  const cross = f.local(I64);
+  const half = (local: number, high: boolean): FunctionBuilder =>
+    high ? f.get(local).i64(32).op("i64.shr_u") : f.get(local).i64(0xffffffffn).op("i64.and");
+  half(0, false);
+  half(1, false).op("i64.mul").i64(32).op("i64.shr_u").set(low);
+  half(0, true);
+  half(1, false).op("i64.mul").get(low).op("i64.add").tee(cross);
+  f.i64(0xffffffffn).op("i64.and");
+  half(0, false);
+  half(1, true).op("i64.mul", "i64.add").i64(32).op("i64.shr_u");
+  f.get(cross).i64(32).op("i64.shr_u", "i64.add");
+  half(0, true);
+  half(1, true).op("i64.mul", "i64.add");
+  return f.index;
+}
+
+/** The interpreter's module and the number of each micro-op kind. */
+export interface InterpreterCode {
+  readonly bytes: Uint8Array;
+  readonly handlers: ReadonlyMap<string, number>;
+}
+
+function emitExit(
+  f: FunctionBuilder,
+  frame: Frame,
+  status: number,
+  rip: "microOp" | "target",
+): void {
+  f.i32(0);
+  if (rip === "target") f.get(frame.target);
+  else f.get(frame.microOp).mem("i64.load", MICRO_OP.rip);
+  f.mem("i64.store", STATE.rip);
+  f.i32(0).get(frame.microOp).mem("i32.store", STATE.microOp);
+  f.i32(0).get(frame.budget).mem("i32.store", STATE.budgetLeft);
+  f.i32(status).op("return");
+}
+
+/** Gives back the instruction that the loop head counted. */
+function uncount(f: FunctionBuilder, frame: Frame): void {
+  f.get(frame.budget).i32(1).op("i32.add").set(frame.budget);
+}
+
+/** run(budget) -> Status. Starts at STATE.rip. */
+export function buildInterpreter(
+  forms: readonly InstructionForm[],
+  memoryPages: number,
+): InterpreterCode {
+  const kinds = allMicroOpKinds(forms);
+  const module = new ModuleBuilder(memoryPages);
+  const slow = importSlowPaths(module);
+  const functions: Functions = {
+    slow,
+    memory: defineMemoryFunctions(module, slow),
+    effectiveAddress: defineEffectiveAddress(module),
+    multiplyHigh: defineMultiplyHigh(module),
+  };
+  const f = module.function([I32], [I32], "run");
+  const i64s = (): number => f.local(I64);
+  const i32s = (): number => f.local(I32);
+  const microOp = i32s();
+  const entry = i32s();
+  const target = i64s();
+  const t = [i64s(), i64s(), i64s(), i64s(), i64s(), i64s()] as const;
+  const n = [i32s(), i32s(), i32s(), i32s()] as const;
+  f.i32(ZERO_SLOT).i64(0).mem("i64.store");
+  f.i32(0).mem("i64.load", STATE.rip).set(target);
+
+  // Nesting, outside in: abort, leave, lookup loop, next loop, again/advance, cases.
+  const abort = f.block();
+  const leaveAtTarget = f.block();
+  const lookup = f.loop();
+  const lookupMissDone = f.block();
+  const frameBase = { f, microOp, budget: 0, target, t, n, abort, leaveAtTarget, lookup };
+  // The lookup itself runs first; a hit falls into the `next` loop.
+  f.get(target).get(target).i64(13).op("i64.shr_u", "i64.xor", "i32.wrap_i64");
+  f.i32(LOOKUP_ENTRIES - 1)
+    .op("i32.and")
+    .i32(LOOKUP_STRIDE)
+    .op("i32.mul")
+    .set(entry);
+  f.get(entry).mem("i64.load", LOOKUP_BASE).get(target).op("i64.eq");
+  f.get(entry)
+    .mem("i32.load", LOOKUP_BASE + 8)
+    .i32(0)
+    .mem("i32.load", STATE.context)
+    .op("i32.eq", "i32.and");
+  f.brIf(lookupMissDone);
+  emitExit(f, { ...frameBase } as Frame, STATUS.lookup, "target");
+  f.end();
+  f.get(entry)
+    .mem("i32.load", LOOKUP_BASE + 12)
+    .set(microOp);
+
+  const next = f.loop();
+  const advance = f.block();
+  const frame: Frame = { ...frameBase, next, advance };
+  f.get(0).op("i32.eqz").if();
+  emitExit(f, frame, STATUS.budget, "microOp");
+  f.end();
+  f.get(0).i32(1).op("i32.sub").set(0);
+  emitCases(f, frame, kinds, functions);
+  f.end(); // advance
+  f.get(microOp).i32(MICRO_OP_BYTES).op("i32.add").set(microOp).br(next);
+  f.end(); // next
+  f.op("unreachable");
+  f.end(); // lookup
+  f.op("unreachable");
+  f.end(); // leaveAtTarget
+  emitExit(f, frame, STATUS.leave, "target");
+  f.end(); // abort
+  uncount(f, frame);
+  emitExit(f, frame, STATUS.abort, "microOp");
+  f.op("unreachable");
+  const handlers = new Map(kinds.map((kind, i) => [kind.key, i + FIRST_KIND]));
+  return { bytes: module.build(), handlers };
+}
+
+/** br_table over the handler number, then the three special handlers and one case per kind. */
+function emitCases(
+  f: FunctionBuilder,
+  frame: Frame,
+  kinds: readonly MicroOpKind[],
+  functions: Functions,
+): void {
+  const count = kinds.length + FIRST_KIND;
+  const labels: Label[] = [];
+  for (let i = 0; i < count; i++) labels.push(f.block());
+  // Opened last is innermost: case i ends with the i-th `end`.
+  const byHandler = [...labels].reverse();
+  f.get(frame.microOp).mem("i32.load16_u", MICRO_OP.handler).brTable(byHandler, byHandler[0]!);
+  f.end();
+  uncount(f, frame); // HANDLER_LINK: not an instruction
+  f.get(frame.microOp).mem("i64.load", MICRO_OP.rip).set(frame.target).br(frame.lookup);
+  f.end();
+  uncount(f, frame);
+  emitExit(f, frame, STATUS.system, "microOp");
+  f.end();
+  uncount(f, frame);
+  emitExit(f, frame, STATUS.breakpoint, "microOp");
+  for (const kind of kinds) {
+    f.end();
+    const semantics = EMITTED[kind.semantics];
+    if (!semantics) throw new InvariantError(`no semantics for ${kind.key}`);
+    semantics(new MicroOpEmitter(frame, kind, functions));
+  }
+}

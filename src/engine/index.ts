@@ -1,0 +1,19 @@
+/** The engine's door for the debug adapter and the command line. */
+export type { Debuggee, StepPlan } from "./machine/debuggee";
+export * from "./machine/types";
+export { UserError, InvariantError } from "./base/errors";
+export { hex } from "./base/hex";
+
+export { loadImage } from "./machine/loadImage";
+export type { LoadRequest } from "./machine/loadImage";
+export type { Assembly, AsmSymbol, Diagnostic, LineEntry, SourceRange } from "./asm/types";
+export { decodeBits, fieldMask, fieldValue, summarizeBits } from "./isa/bitFields";
+export type { BitField, BitLayout, DecodedField } from "./isa/bitFields";
+export * from "./isa/controlRegisters";
+export { AR, accessRightsText, selectorText } from "./isa/descriptors";
+export { EXCEPTIONS, exceptionByVector, vectorName } from "./isa/exceptions";
+export * from "./isa/registers";
+export { EXIT_REASONS } from "./isa/vmx/exitReasons";
+export type { ExitReason } from "./isa/vmx/exitReasons";
+export { decodeExitQualification } from "./isa/vmx/exitQualification";
+export { msrByNumber } from "./isa/msrs";

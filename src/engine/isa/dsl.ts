@@ -1,0 +1,290 @@
+/**
+ * The little language in which the instruction table is written: `insn("add", [rw("rm32"), r("r32")], op(0x01).reg().o32(), traits)`.
+ * Every row is checked when it is built, so a table that loads is well-formed.
+ */
+import { InvariantError } from "../base/errors";
+import type {
+  Encoding,
+  FlagEffects,
+  InstructionForm,
+  OperandKind,
+  OperandSpec,
+  Sensitivity,
+} from "./types";
+
+/** The operand sizes that most families are expanded over. */
+export const WIDE_SIZES = [16, 32, 64] as const;
+export type WideSize = (typeof WIDE_SIZES)[number];
+export type AnySize = 8 | WideSize;
+
+export const r = (kind: OperandKind): OperandSpec => ({ kind, access: "r" });
+export const w = (kind: OperandKind): OperandSpec => ({ kind, access: "w" });
+export const rw = (kind: OperandKind): OperandSpec => ({ kind, access: "rw" });
+/** Only the address or the shape of the operand is used. */
+export const n = (kind: OperandKind): OperandSpec => ({ kind, access: "n" });
+
+/** The accumulator of a size. */
+export const ACCUMULATOR = { 8: "al", 16: "ax", 32: "eax", 64: "rax" } as const;
+
+export interface OpcodeBuilder extends Encoding {
+  /** ModRM.reg is an operand: `/r`. */
+  reg: () => OpcodeBuilder;
+  /** ModRM.reg extends the opcode: `/0` to `/7`. */
+  ext: (digit: number) => OpcodeBuilder;
+  /** The low three bits of the opcode are a register: `+r`. */
+  plus: () => OpcodeBuilder;
+  memory: () => OpcodeBuilder;
+  register: () => OpcodeBuilder;
+  /** A whole ModRM byte belongs to the opcode. */
+  fixed: (modrm: number) => OpcodeBuilder;
+  size: (operandSize: AnySize | 0) => OpcodeBuilder;
+  o16: () => OpcodeBuilder;
+  o32: () => OpcodeBuilder;
+  o64: () => OpcodeBuilder;
+  address: (addressSize: 16 | 32 | 64) => OpcodeBuilder;
+  d64: () => OpcodeBuilder;
+  f64: () => OpcodeBuilder;
+  np: () => OpcodeBuilder;
+  p66: () => OpcodeBuilder;
+  f2: () => OpcodeBuilder;
+  f3: () => OpcodeBuilder;
+  imm: (...fields: Encoding["immediates"]) => OpcodeBuilder;
+}
+
+function builder(encoding: Encoding): OpcodeBuilder {
+  const change = (part: Partial<Encoding>): OpcodeBuilder => builder({ ...encoding, ...part });
+  return {
+    ...encoding,
+    reg: () => change({ modrm: "reg" }),
+    ext: (digit) => change({ modrm: digit }),
+    plus: () => change({ plusReg: true }),
+    memory: () => change({ mod: "mem" }),
+    register: () => change({ mod: "reg" }),
+    fixed: (modrm) => change({ fixedModrm: modrm }),
+    size: (size) => change({ operandSize: size === 8 ? 0 : size }),
+    o16: () => change({ operandSize: 16 }),
+    o32: () => change({ operandSize: 32 }),
+    o64: () => change({ operandSize: 64 }),
+    address: (addressSize) => change({ addressSize }),
+    d64: () => change({ size64: "d64" }),
+    f64: () => change({ size64: "f64" }),
+    np: () => change({ mandatory: "none" }),
+    p66: () => change({ mandatory: 0x66 }),
+    f2: () => change({ mandatory: 0xf2 }),
+    f3: () => change({ mandatory: 0xf3 }),
+    imm: (...immediates) => change({ immediates }),
+  };
+}
+
+function opcodeIn(map: Encoding["map"], opcode: number): OpcodeBuilder {
+  return builder({
+    map,
+    opcode,
+    plusReg: false,
+    operandSize: 0,
+    addressSize: 0,
+    immediates: [],
+  });
+}
+
+/** One-byte opcode. */
+export const op = (opcode: number): OpcodeBuilder => opcodeIn(0, opcode);
+/** 0F xx. */
+export const op0f = (opcode: number): OpcodeBuilder => opcodeIn(1, opcode);
+/** 0F 38 xx. */
+export const op38 = (opcode: number): OpcodeBuilder => opcodeIn(2, opcode);
+/** 0F 3A xx. */
+export const op3a = (opcode: number): OpcodeBuilder => opcodeIn(3, opcode);
+
+/** The immediate field of an operand size: a 64-bit operand takes 32 bits, sign-extended. */
+export const IMMEDIATE = {
+  8: { kind: "imm8", field: "ib" },
+  16: { kind: "imm16", field: "iw" },
+  32: { kind: "imm32", field: "id" },
+  64: { kind: "sx32", field: "id" },
+} as const;
+
+const NO_FLAGS: FlagEffects = { read: "", written: "", undefined: "", cleared: "", set: "" };
+
+/** Flag effects from the parts that are not empty. */
+export const flags = (part: Partial<FlagEffects>): FlagEffects => ({ ...NO_FLAGS, ...part });
+
+/** C P A Z S O: all that arithmetic changes. */
+export const ARITHMETIC = flags({ written: "CPAZSO" });
+export const LOGIC = flags({ written: "PZS", cleared: "CO", undefined: "A" });
+
+/** What a row says besides its operands and bytes; everything has the ordinary value by default. */
+export interface Traits {
+  readonly aliases?: readonly string[];
+  readonly modes?: InstructionForm["modes"];
+  readonly protectedOnly?: boolean;
+  readonly cpl?: 0 | 3;
+  readonly lock?: boolean;
+  readonly repeat?: InstructionForm["repeat"];
+  readonly flags?: FlagEffects;
+  readonly sensitivity?: Sensitivity;
+  readonly vmExit?: { readonly reason: string; readonly when: string };
+  /** The family's name; by default the mnemonic; null for a row that is recognised but not executed. */
+  readonly semantics?: string | null;
+  readonly condition?: number;
+  readonly feature?: string;
+}
+
+const IMMEDIATE_BYTES = /^(imm|sx|rel|moffs|ptr)/;
+
+function check(form: InstructionForm): void {
+  const { encoding, operands, id } = form;
+  const fail = (why: string): never => {
+    throw new InvariantError(`instruction row ${id}: ${why}`);
+  };
+  const kinds = operands.map((operand) => operand.kind);
+  if (!Number.isInteger(encoding.opcode) || encoding.opcode < 0 || encoding.opcode > 0xff)
+    fail("the opcode is not a byte");
+  if (encoding.plusReg && (encoding.opcode & 7) !== 0)
+    fail("+r needs an opcode with free low bits");
+  if (typeof encoding.modrm === "number" && (encoding.modrm < 0 || encoding.modrm > 7))
+    fail("the opcode extension is not 0 to 7");
+  if (encoding.fixedModrm !== undefined && encoding.modrm !== undefined)
+    fail("a fixed ModRM byte has no operands");
+  const inRm = kinds.filter((kind) => /^(rm|rr|m)\d*/.test(kind) && !kind.startsWith("moffs"));
+  if (inRm.length > 1) fail("two operands in ModRM.rm");
+  if (inRm.length === 1 && encoding.modrm === undefined) fail("an operand needs a ModRM byte");
+  if (inRm.some((kind) => kind.startsWith("m")) && encoding.mod !== "mem")
+    fail("a memory-only operand needs a memory-only ModRM byte");
+  if (inRm.some((kind) => kind.startsWith("rr")) && encoding.mod !== "reg")
+    fail("a register-only operand needs a register-only ModRM byte");
+  const fields = kinds.filter((kind) => IMMEDIATE_BYTES.test(kind)).length;
+  if (fields !== encoding.immediates.length) fail("immediate operands and fields differ in number");
+  if (encoding.operandSize === 64 && form.modes !== "long")
+    fail("a 64-bit operand size exists in 64-bit mode only");
+  if (form.lock && !/^(rm|m)\d/.test(kinds[0] ?? "")) fail("LOCK needs a memory destination");
+}
+
+function idOf(mnemonic: string, operands: readonly OperandSpec[], encoding: Encoding): string {
+  const parts = operands.map((operand) => operand.kind.replaceAll(/[:&]/g, "x"));
+  if (encoding.addressSize !== 0) parts.push(`a${encoding.addressSize}`);
+  return [mnemonic, ...parts].join("_");
+}
+
+function encodingOf(bytes: OpcodeBuilder): Encoding {
+  return {
+    map: bytes.map,
+    opcode: bytes.opcode,
+    plusReg: bytes.plusReg,
+    ...(bytes.mandatory === undefined ? {} : { mandatory: bytes.mandatory }),
+    ...(bytes.modrm === undefined ? {} : { modrm: bytes.modrm }),
+    ...(bytes.mod === undefined ? {} : { mod: bytes.mod }),
+    ...(bytes.fixedModrm === undefined ? {} : { fixedModrm: bytes.fixedModrm }),
+    operandSize: bytes.operandSize,
+    ...(bytes.size64 === undefined ? {} : { size64: bytes.size64 }),
+    addressSize: bytes.addressSize,
+    immediates: bytes.immediates,
+  };
+}
+
+/** One row. A 64-bit operand or address size makes it a row of 64-bit mode. */
+export function insn(
+  mnemonic: string,
+  operands: readonly OperandSpec[],
+  bytes: OpcodeBuilder,
+  traits: Traits = {},
+): InstructionForm {
+  const encoding = encodingOf(bytes);
+  const wide = encoding.operandSize === 64 || encoding.addressSize === 64;
+  const semantics = traits.semantics === undefined ? mnemonic : traits.semantics;
+  const form: InstructionForm = {
+    id: idOf(mnemonic, operands, encoding),
+    mnemonic,
+    aliases: traits.aliases ?? [],
+    operands,
+    encoding,
+    modes: traits.modes ?? (wide ? "long" : "any"),
+    protectedOnly: traits.protectedOnly ?? false,
+    cpl: traits.cpl ?? 3,
+    lock: traits.lock ?? false,
+    repeat: traits.repeat ?? "none",
+    flags: traits.flags ?? NO_FLAGS,
+    sensitivity: traits.sensitivity ?? "innocuous",
+    ...(traits.vmExit === undefined ? {} : { vmExit: traits.vmExit }),
+    ...(semantics === null ? {} : { semantics }),
+    ...(traits.condition === undefined ? {} : { condition: traits.condition }),
+    ...(traits.feature === undefined ? {} : { feature: traits.feature }),
+  };
+  check(form);
+  return form;
+}
+
+/** A family's rows for the operand sizes 16, 32 and 64. */
+export function wide(
+  row: (size: WideSize) => InstructionForm | readonly InstructionForm[],
+): InstructionForm[] {
+  return WIDE_SIZES.flatMap(row);
+}
+
+/**
+ * Rows of an instruction whose 64-bit form needs no REX.W and whose 32-bit form does not exist in 64-bit mode (PUSH, near CALL ...):
+ * SDM Vol. 2A, "Default 64-bit operand size".
+ */
+export function stackSized(
+  bytes: OpcodeBuilder,
+  size: WideSize,
+  forced = false,
+): { readonly bytes: OpcodeBuilder; readonly modes: InstructionForm["modes"] } {
+  const sized = bytes.size(size);
+  if (size === 64) return { bytes: forced ? sized.f64() : sized.d64(), modes: "long" };
+  if (size === 32 || forced) return { bytes: sized, modes: "legacy" };
+  return { bytes: sized.d64(), modes: "any" };
+}
+
+/** The names of the sixteen conditions in encoding order; the first is the one we print. SDM Vol. 1, "Condition Codes". */
+export const CONDITIONS = [
+  ["o"],
+  ["no"],
+  ["c", "b", "nae"],
+  ["nc", "ae", "nb"],
+  ["z", "e"],
+  ["nz", "ne"],
+  ["na", "be"],
+  ["a", "nbe"],
+  ["s"],
+  ["ns"],
+  ["pe", "p"],
+  ["po", "np"],
+  ["l", "nge"],
+  ["nl", "ge"],
+  ["ng", "le"],
+  ["g", "nle"],
+] as const;
+
+/** The flags that a condition reads. */
+export const CONDITION_FLAGS = [
+  "O",
+  "O",
+  "C",
+  "C",
+  "Z",
+  "Z",
+  "CZ",
+  "CZ",
+  "S",
+  "S",
+  "P",
+  "P",
+  "SO",
+  "SO",
+  "ZSO",
+  "ZSO",
+] as const;
+
+/** Canonical mnemonic, other spellings, and traits of one conditional instruction. */
+export function conditional(
+  prefix: string,
+  condition: number,
+): { readonly mnemonic: string; readonly traits: Traits } {
+  const names = CONDITIONS[condition] ?? [];
+  const [first = "", ...rest] = names.map((name) => prefix + name);
+  return {
+    mnemonic: first,
+    traits: { aliases: rest, condition, flags: flags({ read: CONDITION_FLAGS[condition] ?? "" }) },
+  };
+}

@@ -1,0 +1,409 @@
+/** A physical computer: processor, memory, devices and perhaps a supervisor, wired together and run. */
+import { hex } from "../base/hex";
+import { InvariantError } from "../base/errors";
+import { VirtualClock } from "../bus/virtualClock";
+import { CURRENT_MODEL } from "../cpu/cpuModel";
+import { RAM_BASE } from "../cpu/layout";
+import type { ObservedEvent } from "../cpu/observation";
+import { PhysicalMemory } from "../cpu/physicalMemory";
+import { Processor } from "../cpu/processor";
+import { RFLAGS } from "../cpu/systemState";
+import { UnsupportedFeature } from "../cpu/unsupported";
+import { createStandardPc, type StandardPc } from "../devices/standardPc";
+import { Executor } from "../execution/executor";
+import type { GuestStart } from "../vmm/guestStart";
+import type { Supervisor } from "../vmm/supervisor";
+import { guestStart } from "./boot";
+import { cpuMode } from "./cpuMode";
+import { machineEvent } from "./events";
+import { VMM_BYTES, checkTechnique, createMachineSupervisor } from "./supervisorChoice";
+import type {
+  AddressSpace,
+  CpuMode,
+  MachineConfig,
+  MachineEvent,
+  RunControl,
+  Stop,
+  World,
+} from "./types";
+import { translate } from "./translation";
+import { Watcher } from "./watcher";
+
+const MEBIBYTE = 1 << 20;
+
+export class Machine {
+  readonly memory: WebAssembly.Memory;
+  readonly cpu: Processor;
+  readonly ram: PhysicalMemory;
+  readonly executor: Executor;
+  readonly clock = new VirtualClock();
+  readonly pc: StandardPc;
+  readonly supervisor: Supervisor | undefined;
+  readonly watcher: Watcher;
+  /** VMM steps so far. */
+  vmmSteps = 0;
+  /** Bytes that left through COM1 and the debug console. */
+  serialBytes: number[] = [];
+  /** Called for every output byte. */
+  onOutput: (source: "serial" | "debug-console", byte: number) => void = () => undefined;
+  /** Every event, before anyone is asked whether to stop. */
+  onEvent: (event: MachineEvent) => void = () => undefined;
+  /** Set when the program is over. */
+  finalStop: Stop | undefined;
+  /** The machine itself asked for attention: input arrived while a VM runs. */
+  hostInterrupt = false;
+  private intr = false;
+  private mode: CpuMode = "real16";
+  private control: RunControl | undefined;
+  private eventStop: Stop | undefined;
+
+  constructor(readonly config: MachineConfig) {
+    checkTechnique(config.vmm, config.mmu, config.image.entry);
+    const hosted = config.vmm !== "none";
+    const ramBytes = config.memoryBytes + (hosted ? VMM_BYTES : 0);
+    const pages = Math.ceil((RAM_BASE + ramBytes) / 65536);
+    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    this.ram = new PhysicalMemory(this.memory.buffer, ramBytes);
+    this.cpu = new Processor(this.memory.buffer, this.ram, CURRENT_MODEL);
+    this.pc = this.createPc();
+    this.executor = new Executor(this.cpu, this.memory);
+    this.executor.deadline = () => this.clock.nextDue();
+    this.cpu.observe = (event) => {
+      this.observed(event);
+    };
+    this.wirePins(hosted);
+    const start = guestStart(config.image, config.memoryBytes);
+    this.supervisor = hosted ? this.startHosted(start) : undefined;
+    if (!hosted) this.startBare(start);
+    this.watcher = new Watcher(this);
+    this.mode = cpuMode(this.cpu);
+  }
+
+  private createPc(): StandardPc {
+    return createStandardPc({
+      clock: this.clock,
+      memorySizeBytes: this.config.memoryBytes,
+      intr: {
+        set: (level) => {
+          this.intr = level;
+        },
+      },
+      output: {
+        byte: (source, value) => {
+          this.serialBytes.push(value);
+          this.onOutput(source, value);
+        },
+        debugExit: (value) => {
+          this.finish({ reason: "debug-exit", code: value });
+        },
+        reset: () => {
+          this.finish({
+            reason: "shutdown",
+            text: "the guest reset the computer through the keyboard controller",
+          });
+        },
+      },
+    });
+  }
+
+  /** On the bare machine the PC is the physical one; under a VMM it is the virtual machine's, and input reaches the VMM as a physical interrupt. */
+  private wirePins(hosted: boolean): void {
+    const { cpu, pc, clock } = this;
+    const now = (): void => {
+      clock.advanceTo(Math.max(cpu.ticks, clock.now));
+    };
+    if (hosted) {
+      const hostPending = (): boolean => this.hostInterrupt;
+      cpu.interrupts = {
+        get pending() {
+          return hostPending();
+        },
+        acknowledge: () => {
+          this.hostInterrupt = false;
+          return HOST_INPUT_VECTOR;
+        },
+      };
+      return;
+    }
+    const isPending = (): boolean => this.intr;
+    cpu.interrupts = {
+      get pending() {
+        return isPending();
+      },
+      acknowledge: () => pc.acknowledgeInterrupt(),
+    };
+    cpu.ports = {
+      read: (port, size) => {
+        now();
+        return pc.ports.read(port, size);
+      },
+      write: (port, size, value) => {
+        now();
+        pc.ports.write(port, size, value);
+      },
+    };
+  }
+
+  private startBare(start: GuestStart): void {
+    const { cpu } = this;
+    for (const { gpa, bytes } of start.memory) this.ram.writeBytes(gpa, bytes);
+    const { system } = cpu;
+    system.cr0 = start.cr0;
+    system.cr3 = start.cr3;
+    system.cr4 = start.cr4;
+    system.efer = start.efer;
+    system.segments = start.segments.map((segment) => ({ ...segment }));
+    system.gdtr = { ...start.gdtr };
+    system.idtr = { ...start.idtr };
+    for (const [register, value] of start.registers) cpu.setGpr(register, value);
+    cpu.rip = BigInt(start.entryPoint);
+    cpu.rflags = 2;
+    cpu.refresh();
+    cpu.translationChanged();
+  }
+
+  private startHosted(start: GuestStart): Supervisor {
+    const supervisor = createMachineSupervisor(this, start);
+    supervisor.start();
+    return supervisor;
+  }
+
+  // ------------------------------------------------------------------ state
+
+  /** Time: ticks of the processor plus VMM steps. */
+  get position(): number {
+    return this.cpu.ticks + this.vmmSteps;
+  }
+
+  get world(): World {
+    if (this.supervisor) return this.supervisor.position ? "vmm" : "guest";
+    const { vmx } = this.cpu.system;
+    if (vmx.nonRoot) return "guest";
+    return vmx.vmxon >= 0 ? "root" : "bare";
+  }
+
+  /** HPA of a guest-physical address in RAM; on the bare machine the same number. */
+  guestToHost(gpa: number): number | undefined {
+    if (this.supervisor) return this.supervisor.guestToHost(gpa);
+    return this.ram.isRam(gpa) ? gpa : undefined;
+  }
+
+  private finish(stop: Stop): void {
+    this.finalStop ??= stop;
+    this.executor.requestStop();
+  }
+
+  // ------------------------------------------------------------------ events
+
+  private observed(observed: ObservedEvent): void {
+    const to = cpuMode(this.cpu);
+    const event = machineEvent(this.cpu, observed, { from: this.mode, to });
+    if (event.kind === "triple-fault") this.tripleFault = event.text;
+    this.report(event);
+    if (observed.kind === "vm-exit") {
+      this.supervisor?.exited(observed.exit);
+      if (this.supervisor) this.executor.requestStop();
+    }
+  }
+
+  private report(event: MachineEvent): void {
+    this.onEvent(event);
+    if (this.eventStop === undefined && this.control?.onEvent?.(event)) {
+      this.eventStop = { reason: "event", event };
+      this.executor.requestStop();
+    }
+  }
+
+  /** Mode changes are noticed at slice ends and after system events. */
+  private noteMode(): void {
+    const to = cpuMode(this.cpu);
+    if (to === this.mode) return;
+    const from = this.mode;
+    this.mode = to;
+    if (this.world === "vmm") return;
+    this.report(machineEvent(this.cpu, { kind: "mode-change" }, { from, to }));
+  }
+
+  // ------------------------------------------------------------------ running
+
+  /**
+   * Runs until `ticks` have passed, or something ends the run; undefined means time is up. `skipBreakpoint`: what stands at the current position does not stop
+   * the run. Also returns `waiting` while an idle guest has nothing due before the end of the slice.
+   */
+  run(ticks: number, control: RunControl, skipBreakpoint: boolean): Stop | undefined {
+    this.control = control;
+    this.eventStop = undefined;
+    this.executor.blocks.setBreakpoints(control.breakpoints);
+    this.watcher.arm(control);
+    const end = this.position + ticks;
+    let skip = skipBreakpoint;
+    try {
+      while (this.position < end) {
+        const before = this.position;
+        const stop = this.advance(end - this.position, control, skip);
+        if (stop) return stop;
+        if (this.position !== before) skip = false;
+      }
+      return this.finalStop;
+    } catch (problem) {
+      return this.problem(problem);
+    } finally {
+      this.control = undefined;
+    }
+  }
+
+  private problem(problem: unknown): Stop {
+    if (!(problem instanceof UnsupportedFeature)) throw problem;
+    this.finalStop = {
+      reason: "error",
+      code: problem.code,
+      text: `At ${hex(this.cpu.rip)}: ${problem.message}.`,
+    };
+    return this.finalStop;
+  }
+
+  /** One piece: a VMM step, or a run of the processor up to the next clock event. */
+  private advance(ticks: number, control: RunControl, skip: boolean): Stop | undefined {
+    if (this.finalStop) return this.finalStop;
+    if (this.supervisor?.position) return this.vmmStep(control, skip);
+    const { cpu, clock } = this;
+    clock.advanceTo(Math.max(clock.now, cpu.ticks));
+    const end = this.executor.run(ticks, skip);
+    this.noteMode();
+    if (this.finalStop) return this.finalStop;
+    if (this.eventStop) return this.eventStop;
+    if (this.watcher.hit) return this.watcher.take();
+    switch (end) {
+      case "budget":
+      case "interrupted":
+        return undefined;
+      case "breakpoint":
+        return this.breakpoint(control);
+      case "idle":
+        return this.idle(ticks);
+      case "shutdown":
+        this.finalStop = {
+          reason: "shutdown",
+          text: this.tripleFault ?? "the processor shut down",
+        };
+        return this.finalStop;
+    }
+  }
+
+  /** Words of the last triple fault. */
+  private tripleFault: string | undefined;
+
+  private breakpoint(control: RunControl): Stop | undefined {
+    const address = this.linearRip();
+    if (control.onBreakpoint?.(address) ?? true) return { reason: "breakpoint", address };
+    // Not wanted this time: go past it.
+    this.executor.run(1, true);
+    return undefined;
+  }
+
+  /** HPA of an address in a space, without side effects; gva through the guest's paging. */
+  hostAddress(space: AddressSpace, address: bigint): number | undefined {
+    const { hpa } = translate(this, space, address);
+    return hpa === undefined ? undefined : Number(hpa);
+  }
+
+  /** Linear address of the next instruction. */
+  linearRip(): bigint {
+    const { cpu } = this;
+    return cpu.is64 ? cpu.rip : BigInt.asUintN(32, cpu.cs.base + cpu.rip);
+  }
+
+  private vmmStep(control: RunControl, skip: boolean): Stop | undefined {
+    const supervisor = this.supervisor!;
+    const position = supervisor.position!;
+    const key = `${position.handler.key}:${position.step}`;
+    if (!skip && control.vmmBreakpoints?.has(key)) {
+      return { reason: "vmm-breakpoint", handler: position.handler.key, step: position.step };
+    }
+    this.clock.advanceTo(Math.max(this.clock.now, this.cpu.ticks));
+    supervisor.runStep();
+    this.vmmSteps++;
+    if (supervisor.stopped) this.finalStop ??= this.supervisorStop(supervisor.stopped);
+    if (!supervisor.position) this.mode = cpuMode(this.cpu);
+    if (this.finalStop) return this.finalStop;
+    if (this.watcher.hit) return this.watcher.take();
+    return this.eventStop;
+  }
+
+  private supervisorStop(stopped: NonNullable<Supervisor["stopped"]>): Stop {
+    switch (stopped.reason) {
+      case "halt":
+        return { reason: "halt", text: stopped.text, wakeable: false };
+      case "shutdown":
+        return { reason: "shutdown", text: this.tripleFault ?? stopped.text };
+      case "error":
+        return { reason: "error", code: stopped.code, text: stopped.text };
+    }
+  }
+
+  /** Halted: time passes to the next alarm, or to the end of the slice. */
+  private idle(ticks: number): Stop | undefined {
+    const { cpu, clock } = this;
+    const { vmx } = cpu.system;
+    const due = Math.min(clock.nextDue(), vmx.nonRoot ? vmx.preemptionDue : Infinity);
+    const masked = (cpu.flagSystem & RFLAGS.IF) === 0 && !vmx.nonRoot;
+    if (masked && !cpu.system.nmiPending) {
+      this.finalStop = {
+        reason: "halt",
+        text: "HLT with interrupts off: nothing can wake the processor",
+        wakeable: false,
+      };
+      return this.finalStop;
+    }
+    if (due === Infinity) {
+      return {
+        reason: "halt",
+        text: "HLT: waiting for input, nothing else is due",
+        wakeable: true,
+      };
+    }
+    cpu.ticks = Math.min(Math.max(due, cpu.ticks + 1), cpu.ticks + ticks);
+    return undefined;
+  }
+
+  // ------------------------------------------------------------------ input
+
+  sendSerial(bytes: Uint8Array): void {
+    this.pc.receiveSerial(bytes);
+    this.raiseHost();
+  }
+
+  sendKeys(text: string): void {
+    this.pc.typeKeys(text);
+    this.raiseHost();
+  }
+
+  private raiseHost(): void {
+    if (this.supervisor) this.hostInterrupt = true;
+  }
+
+  /** Video memory is guest RAM; the adapter's registers say which part shows. */
+  screenText(): string {
+    const at = this.guestToHost(VGA_TEXT);
+    if (at === undefined) throw new InvariantError("video memory is not RAM");
+    const { memoryWindow } = this.pc.vga;
+    for (let offset = 0; offset < VGA_BYTES; offset += 4)
+      memoryWindow.write(offset, 4, this.ram.read32(at + offset));
+    return this.pc.screenText();
+  }
+
+  /** The processor's memory in MiB, for messages. */
+  get memoryMebibytes(): number {
+    return this.config.memoryBytes / MEBIBYTE;
+  }
+
+  /** After a restored snapshot: the mode is that of the restored processor. */
+  resetModeTracking(): void {
+    this.mode = cpuMode(this.cpu);
+  }
+}
+
+/** Vector on which the host's input devices interrupt the VMM. */
+const HOST_INPUT_VECTOR = 0x24;
+const VGA_TEXT = 0xb8000;
+const VGA_BYTES = 0x8000;

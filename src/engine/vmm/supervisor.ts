@@ -1,0 +1,78 @@
+import type { Processor } from "../cpu/processor";
+import type { VmExit } from "../cpu/vmx/vmExit";
+
+/** One named step of a handler. Steps change the machine only through the processor, host memory and the supervisor's own plain state. */
+export interface VmmStep {
+  /** Stable, shown as a line of the VMM's source: "Read the exit qualification". */
+  readonly name: string;
+  /** One line of explanation, in the field's terms. */
+  readonly text: string;
+}
+
+export interface VmmHandler {
+  /** Exit key ("CR_ACCESS") or trap key. */
+  readonly key: string;
+  readonly title: string;
+  readonly steps: readonly VmmStep[];
+}
+
+/** What the supervisor is doing while the processor is in its hands. */
+export interface VmmPosition {
+  readonly handler: VmmHandler;
+  /** Index of the step that runs next. */
+  readonly step: number;
+  readonly exit: VmExit | undefined;
+}
+
+/** A fatal problem of the guest or of the VMM's rules: the machine stops with it; nothing is skipped silently. */
+export interface SupervisorStop {
+  readonly reason: "error" | "shutdown" | "halt";
+  readonly code: string;
+  readonly text: string;
+}
+
+export interface ExitCounter {
+  readonly key: string;
+  readonly number: number;
+  readonly title: string;
+  count: number;
+  cycles: number;
+}
+
+/**
+ * The software that owns the most privileged level of the simulated processor. The machine gives it control at power-on and whenever the processor is
+ * in its hands (VMX root operation), one step at a time.
+ */
+export interface Supervisor {
+  readonly handlers: readonly VmmHandler[];
+  /** undefined while the guest runs. */
+  readonly position: VmmPosition | undefined;
+  /** Set once the guest cannot go on. */
+  readonly stopped: SupervisorStop | undefined;
+  /** Power-on: builds host tables, VMCS, guest memory and state; ends with `position` at the first step of the launch handler. */
+  start(): void;
+  /** The processor has just left the guest: chooses the handler. The machine calls it right after a VM exit. */
+  exited(exit: VmExit): void;
+  /** Runs the step at `position`. The last step enters the guest and leaves `position` undefined. */
+  runStep(): void;
+  readonly counters: readonly ExitCounter[];
+  readonly cycles: number;
+  /** HPA of a guest-physical address in guest RAM, or undefined. */
+  guestToHost(gpa: number): number | undefined;
+  /** Root (HPA) of the tables that hardware walks for the guest: EPT PML4 or shadow root. */
+  readonly hardwareRoot: { readonly kind: "nested" | "shadow"; readonly hpa: number };
+  /** Control-register values that the guest believes (shadows applied); registers not listed are the processor's or the VMCS's. */
+  guestControlRegisters(): { readonly cr0: bigint; readonly cr3: bigint; readonly cr4: bigint };
+  /** Plain data for snapshots. */
+  save(): unknown;
+  load(state: unknown): void;
+}
+
+/** What a supervisor is given. */
+export interface SupervisorContext {
+  readonly cpu: Processor;
+  /** First HPA and size of the memory reserved for the VMM. */
+  readonly reserved: { readonly hpa: number; readonly bytes: number };
+  /** Guest-physical memory in bytes. */
+  readonly guestMemoryBytes: number;
+}

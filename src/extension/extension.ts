@@ -1,0 +1,62 @@
+/** The extension's entry: wires the pieces together. No engine in here. */
+import * as vscode from "vscode";
+import { DEBUG_TYPE } from "../debugAdapter/protocol";
+import { AdapterFactory } from "./adapterFactory";
+import { fileCommands } from "./commands/files";
+import { lookCommands } from "./commands/look";
+import { runToCommands } from "./commands/runTo";
+import { registerConfigurations } from "./configuration";
+import { registerContextKeys } from "./contextKeys";
+import { startLanguageClient } from "./languageClient";
+import { SessionModel } from "./session";
+import { registerStatusBar } from "./statusBar";
+import { ExitBreakpoints, registerExitBreakpoints } from "./views/exitBreakpoints";
+import type { Reader } from "./views/row";
+import type { ViewTrees } from "./views/rowTree";
+import { makeTrees, registerViews, unfoldOnFirstStop } from "./views/views";
+
+/** What `activate` gives to other extensions: the session in focus, and the contents of the views. */
+export interface RingsideApi {
+  readonly reader: Reader;
+  readonly views: ViewTrees;
+}
+
+export function activate(context: vscode.ExtensionContext): RingsideApi {
+  const model = new SessionModel();
+  const exits = new ExitBreakpoints(context.workspaceState, model);
+  const views = makeTrees(model, exits);
+  const commands = {
+    ...fileCommands(context),
+    ...runToCommands(model),
+    ...lookCommands(model, exits),
+  };
+  context.subscriptions.push(
+    model,
+    registerContextKeys(model),
+    registerStatusBar(model),
+    registerViews(model, exits, views),
+    unfoldOnFirstStop(context.globalState, model, views),
+    registerExitBreakpoints(exits),
+    registerConfigurations(exits),
+    vscode.debug.registerDebugAdapterDescriptorFactory(
+      DEBUG_TYPE,
+      new AdapterFactory(context.extensionUri),
+    ),
+    ...Object.entries(commands).map(([id, run]) => registerCommand(id, run)),
+  );
+  const client = startLanguageClient(context.extensionUri);
+  if (client) context.subscriptions.push({ dispose: () => void client.stop() });
+  return { reader: model, views };
+}
+
+/** A command that fails says why; VS Code alone would show "running the contributed command failed". */
+function registerCommand(id: string, run: (...args: never[]) => unknown): vscode.Disposable {
+  return vscode.commands.registerCommand(id, async (...args: unknown[]) => {
+    try {
+      return await run(...(args as never[]));
+    } catch (error) {
+      void vscode.window.showErrorMessage(error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
+  });
+}

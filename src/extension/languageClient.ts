@@ -1,0 +1,26 @@
+/** Starts the language server and connects the editor to it. */
+import { existsSync } from "node:fs";
+import * as vscode from "vscode";
+import { LanguageClient, TransportKind } from "vscode-languageclient/node";
+import { LANGUAGE_ID } from "./contributions/languages";
+
+/** Undefined when the server is not part of this build. */
+export function startLanguageClient(extensionUri: vscode.Uri): LanguageClient | undefined {
+  const module = vscode.Uri.joinPath(extensionUri, "dist", "languageServer.js").fsPath;
+  if (!existsSync(module)) return undefined;
+  const client = new LanguageClient(
+    "ringside.languageServer",
+    "Ringside Language Server",
+    { module, transport: TransportKind.ipc },
+    {
+      documentSelector: [{ language: LANGUAGE_ID }],
+      synchronize: {
+        fileEvents: vscode.workspace.createFileSystemWatcher("**/*.{asm,nasm,inc}"),
+      },
+    },
+  );
+  client.start().catch((error: unknown) => {
+    client.error("The language server did not start.", error);
+  });
+  return client;
+}

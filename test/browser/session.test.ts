@@ -1,0 +1,148 @@
+/** A person's first session, with keys and mouse, in VS Code's server with the packaged extension. */
+import assert from "node:assert/strict";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import type { Browser } from "playwright-core";
+import { openBrowser } from "../../scripts/hosts/browser.mjs";
+import { ROOT, run } from "../../scripts/hosts/commands.mjs";
+import { installExtension, installServer, startServer } from "../../scripts/hosts/server.mjs";
+import { Workbench } from "./workbench";
+
+const HOME = path.join(ROOT, ".vscode-test", "browser");
+const FOLDERS = { userData: path.join(HOME, "user"), extensions: path.join(HOME, "extensions") };
+const WORKSPACE = path.join(HOME, "examples");
+const GUEST = "vmExitTour.asm";
+const SETTINGS = {
+  "workbench.startupEditor": "none",
+  "workbench.colorTheme": "Default Dark Modern",
+  "telemetry.telemetryLevel": "off",
+  "git.enabled": false,
+  "workbench.tips.enabled": false,
+  "window.autoDetectHighContrast": false,
+  "editor.minimap.enabled": false,
+};
+/** Theme as the picker names it -> the class that the workbench then has. */
+const THEMES = [
+  { name: "dark", theme: "Dark Modern", shows: ".vs-dark" },
+  { name: "light", theme: "Light Modern", shows: ".vs" },
+  { name: "high-contrast", theme: "Dark High Contrast", shows: ".hc-black" },
+  { name: "high-contrast-light", theme: "Light High Contrast", shows: ".hc-light" },
+] as const;
+
+async function vsix(): Promise<string> {
+  const { version } = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
+    version: string;
+  };
+  const file = path.join(ROOT, `ringside-${version}.vsix`);
+  if (!existsSync(file)) await run("npm", ["run", "package"]);
+  return file;
+}
+
+describe("a first session in VS Code", function () {
+  this.slow(10_000);
+  let server: Awaited<ReturnType<typeof startServer>> | undefined;
+  let browser: Browser | undefined;
+  let workbench: Workbench;
+
+  before(async function () {
+    this.timeout(600_000);
+    await installServer();
+    rmSync(HOME, { recursive: true, force: true });
+    mkdirSync(HOME, { recursive: true });
+    cpSync(path.join(ROOT, "examples"), WORKSPACE, { recursive: true });
+    await installExtension(await vsix(), FOLDERS);
+    server = await startServer({ ...FOLDERS, folder: WORKSPACE, settings: SETTINGS });
+    browser = await openBrowser();
+    const page = await browser.newPage({ viewport: { width: 1600, height: 1100 } });
+    page.setDefaultTimeout(30_000);
+    workbench = new Workbench(page);
+    const address = new URL(server.url);
+    const guest = `vscode-remote://${address.host}${path.join(WORKSPACE, GUEST)}`;
+    address.searchParams.set("folder", WORKSPACE);
+    address.searchParams.set("payload", JSON.stringify([["openFile", guest]]));
+    await workbench.open(address.href);
+  });
+
+  after(async () => {
+    await browser?.close();
+    server?.stop();
+  });
+
+  afterEach(async function () {
+    if (this.currentTest?.state === "failed")
+      await workbench.screenshot(`failed-${this.currentTest.title.replace(/\W+/g, "-")}`);
+  });
+
+  it("colours assembly", async () => {
+    await workbench.page
+      .locator(".view-line span[class*='mtk']", { hasText: /^bits$/ })
+      .first()
+      .waitFor();
+    await workbench.page.locator(".statusbar-item", { hasText: "NASM Assembly" }).waitFor();
+  });
+
+  it("offers the debugger in the editor's title", async () => {
+    await workbench.page
+      .locator(".editor-actions [aria-label*='Debug Guest Kernel']")
+      .first()
+      .waitFor();
+    await workbench.screenshot("editor");
+  });
+
+  it("starts on F5 with no launch.json, and stops before the first instruction", async () => {
+    await workbench.press("F5");
+    await workbench.toolbar.waitFor();
+    await workbench.currentLine.waitFor();
+    await workbench.statusBar.filter({ hasText: "64-bit · ring 0" }).waitFor();
+    assert.equal(existsSync(path.join(WORKSPACE, ".vscode", "launch.json")), false);
+  });
+
+  it("unfolds the views at the first stop", async () => {
+    await workbench.rows("VCPU and CPU").nth(1).waitFor();
+    await workbench.rows("VM Exits").nth(1).waitFor();
+    await workbench.screenshot("entry");
+  });
+
+  it("breaks on a VM exit that was ticked", async () => {
+    await workbench.widenSideBar(560);
+    for (const view of ["Variables", "Watch", "Breakpoints"]) await workbench.fold(view, true);
+    await workbench.tick("VM Exits", "CPUID");
+    await workbench.press("F5");
+    await workbench.statusBar.filter({ hasText: "VMM" }).waitFor();
+    await workbench.callStack.filter({ hasText: /VM exit 10/ }).waitFor();
+  });
+
+  it("fills the views", async () => {
+    for (const view of ["VMCS", "Guest Page Tables", "Shadow / Nested Page Tables"])
+      await workbench.fold(view, false);
+    await workbench.row("VMCS", "VM-exit information").waitFor();
+    await workbench.row("Guest Page Tables", "PML4E").waitFor();
+    await workbench.row("Shadow / Nested Page Tables", "PML4E").waitFor();
+    await workbench.row("VM Exits", /CPUID.*1 ×/).waitFor();
+  });
+
+  for (const { name, theme, shows } of THEMES) {
+    it(`leaves a picture in ${theme}`, async () => {
+      await workbench.chooseTheme(theme);
+      await workbench.page.locator(`.monaco-workbench${shows}`).first().waitFor();
+      await workbench.page.waitForTimeout(1000);
+      const file = await workbench.screenshot(`exit-${name}`);
+      if (process.env.UPDATE_IMAGES && name === "dark") {
+        mkdirSync(path.join(ROOT, "docs/images"), { recursive: true });
+        copyFileSync(file, path.join(ROOT, "docs/images/ringside.png"));
+      }
+    });
+  }
+
+  it("steps back into the guest", async () => {
+    await workbench.press("Alt+F7");
+    await workbench.statusBar.filter({ hasText: "guest · 64-bit" }).waitFor();
+    await workbench.screenshot("step-back");
+  });
+
+  it("ends with Shift+F5, and says again how to start", async () => {
+    await workbench.press("Shift+F5");
+    await workbench.toolbar.waitFor({ state: "hidden" });
+    await workbench.statusBar.waitFor({ state: "detached" });
+  });
+});

@@ -1,0 +1,82 @@
+/** Byte sequences for every row of the instruction table, found by decoding: deterministic, with prefixes and all kinds of ModRM bytes. */
+import { Prng } from "../../src/engine/base/prng";
+import { decode } from "../../src/engine/codec/decode";
+import type { Instruction } from "../../src/engine/codec/types";
+import { INSTRUCTIONS } from "../../src/engine/isa/table";
+import type { Bits, InstructionForm } from "../../src/engine/isa/types";
+
+export interface Sample {
+  readonly bytes: Uint8Array;
+  readonly instruction: Instruction;
+}
+
+const LEGACY = [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
+
+function prefixBytes(form: InstructionForm, bits: Bits, random: Prng): number[] {
+  const bytes: number[] = [];
+  if (random.next32() % 4 === 0) bytes.push(LEGACY[random.next32() % LEGACY.length]!);
+  const { operandSize, mandatory, addressSize } = form.encoding;
+  const default16 = bits === 16;
+  if (
+    mandatory !== 0x66 &&
+    ((operandSize === 16 && !default16) || (operandSize === 32 && default16))
+  )
+    bytes.push(0x66);
+  if (addressSize !== 0 && addressSize !== bits) bytes.push(0x67);
+  if (typeof mandatory === "number") bytes.push(mandatory);
+  const wide = operandSize === 64 && form.encoding.size64 === undefined;
+  if (bits === 64 && (wide || random.next32() % 3 === 0))
+    bytes.push(0x40 | (wide ? 8 : 0) | (random.next32() & (operandSize === 0 ? 15 : 7)));
+  return bytes;
+}
+
+/** ModRM bytes over all modes; every few have small or zero displacements so that short forms occur. */
+function tail(form: InstructionForm, random: Prng): number[] {
+  const { encoding } = form;
+  const bytes: number[] = [];
+  if (encoding.fixedModrm !== undefined) bytes.push(encoding.fixedModrm);
+  else if (encoding.modrm !== undefined) {
+    const mod =
+      encoding.mod === "reg"
+        ? 3
+        : encoding.mod === "mem"
+          ? random.next32() % 3
+          : random.next32() & 3;
+    const reg = typeof encoding.modrm === "number" ? encoding.modrm : random.next32() & 7;
+    bytes.push((mod << 6) | (reg << 3) | (random.next32() & 7));
+  }
+  const small = random.next32() % 3;
+  for (let i = 0; i < 14; i++)
+    bytes.push(
+      small === 0 ? 0 : small === 1 && i % 2 === 0 ? 0xff : (random.next32() >>> 7) & 0xff,
+    );
+  return bytes;
+}
+
+function opcodeBytes(form: InstructionForm, random: Prng): number[] {
+  const { map, opcode, plusReg } = form.encoding;
+  const escape = [[], [0x0f], [0x0f, 0x38], [0x0f, 0x3a]][map]!;
+  return [...escape, plusReg ? opcode | (random.next32() & 7) : opcode];
+}
+
+/** Up to `perRow` instructions of every row that exists in the code size. */
+export function sampleInstructions(bits: Bits, perRow: number): Sample[] {
+  const random = new Prng(0x1234567 + bits);
+  const samples: Sample[] = [];
+  for (const form of INSTRUCTIONS) {
+    if (form.modes === (bits === 64 ? "legacy" : "long")) continue;
+    let found = 0;
+    for (let attempt = 0; attempt < perRow * 8 && found < perRow; attempt++) {
+      const bytes = Uint8Array.from([
+        ...prefixBytes(form, bits, random),
+        ...opcodeBytes(form, random),
+        ...tail(form, random),
+      ]);
+      const instruction = decode(bytes, 0, bits);
+      if ("failure" in instruction || instruction.form.id !== form.id) continue;
+      found++;
+      samples.push({ bytes: bytes.slice(0, instruction.length), instruction });
+    }
+  }
+  return samples;
+}

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import * as vscode from "vscode";
+import { COMMANDS } from "../../src/extension/contributions/commands";
+import { api, extension, guestFile } from "./support";
+
+export function defineActivationTests(): void {
+  describe("activation", () => {
+    it("happens when an assembly file is opened", async () => {
+      const document = await vscode.workspace.openTextDocument(guestFile("tour.asm"));
+      assert.equal(document.languageId, "nasm");
+      await api();
+      assert.ok(extension().isActive);
+    });
+
+    it("runs the packaged extension, not the sources", () => {
+      assert.match(extension().extensionPath, /ringside[.]ringside-[\d.]+/);
+    });
+
+    it("registers exactly the commands that package.json names", async () => {
+      await api();
+      const all = await vscode.commands.getCommands(true);
+      // VS Code adds "….focus", "….open" and such for each view.
+      const ours = all.filter((id) => /^ringside[.][A-Za-z0-9]+$/.test(id));
+      const named = COMMANDS.map((row) => row.id);
+      assert.deepEqual(
+        named.filter((id) => !ours.includes(id)),
+        [],
+      );
+      assert.deepEqual(
+        ours.filter((id) => !named.includes(id)),
+        [],
+      );
+    });
+
+    it("shows the exits that can be ticked, and nothing else, while no session runs", async () => {
+      const { views } = await api();
+      assert.ok((await views.exits.getChildren()).length > 1);
+      assert.deepEqual(await views.vcpu.getChildren(), []);
+      assert.deepEqual(await views.vmcs.getChildren(), []);
+      assert.deepEqual(await views.guestTables.getChildren(), []);
+      assert.deepEqual(await views.hardwareTables.getChildren(), []);
+    });
+  });
+}

@@ -1,0 +1,3 @@
+        bits    32
+        mov     eax, undefined_name
+        frobnicate ebx

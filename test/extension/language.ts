@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import * as vscode from "vscode";
+import { api, eventually, extension, guestFile } from "./support";
+
+export function defineLanguageTests(): void {
+  describe("language", () => {
+    before(function () {
+      const server = vscode.Uri.joinPath(extension().extensionUri, "dist", "languageServer.js");
+      if (!existsSync(server.fsPath)) {
+        console.log("skipped: this build has no language server");
+        this.skip();
+      }
+    });
+
+    it("marks errors as Problems with their ranges", async () => {
+      await api();
+      const uri = guestFile("broken.asm");
+      await vscode.window.showTextDocument(uri);
+      const problems = await eventually("problems", () => {
+        const found = vscode.languages.getDiagnostics(uri);
+        return found.length >= 2 ? found : undefined;
+      });
+      const lines = problems.map((one) => one.range.start.line + 1).sort();
+      assert.deepEqual([...new Set(lines)], [2, 3]);
+    });
+
+    it("explains an instruction on hover", async () => {
+      const uri = guestFile("tour.asm");
+      await vscode.window.showTextDocument(uri);
+      const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
+        "vscode.executeHoverProvider",
+        uri,
+        new vscode.Position(8, 9),
+      );
+      const text = JSON.stringify(hovers.map((hover) => hover.contents));
+      assert.match(text, /cpuid/i);
+    });
+
+    it("lists the labels of a file", async () => {
+      const symbols = await vscode.commands.executeCommand<vscode.DocumentSymbol[]>(
+        "vscode.executeDocumentSymbolProvider",
+        guestFile("tour.asm"),
+      );
+      const names = symbols.map((one) => one.name);
+      assert.ok(names.includes("start") && names.includes("stackTop"), names.join());
+    });
+  });
+}
