@@ -127,7 +127,7 @@ protected:
         jmp     edx
 %else
         jmp     enterLongMode
-%include "longMode.inc"
+%include "longMode.asm"
 %endif
 %endif
 

@@ -36,7 +36,7 @@ export async function runOnBochs({ image, entry, load, timeoutMs = 60000, memory
 }
 
 function configuration(paths, memoryMb) {
-  return `cpu: model=${CPU_MODEL}, count=1, ips=50000000, reset_on_triple_fault=0
+  return `cpu: model=${CPU_MODEL}, count=1, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=0
 memory: guest=${String(memoryMb)}, host=${String(memoryMb)}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
@@ -78,7 +78,9 @@ function outcome(serial, log) {
   const exit = EXIT_PATTERN.exec(log);
   if (exit?.[1] !== undefined) return { serial, exitStatus: (parseInt(exit[1], 16) << 1) | 1 };
   // With reset_on_triple_fault=0 Bochs enters the shutdown state and says so.
-  const isShutdown = /shutdown/i.test(log.split("\n").find((line) => line.includes(">>PANIC<<")) ?? "");
+  const isShutdown = /shutdown/i.test(
+    log.split("\n").find((line) => line.includes(">>PANIC<<")) ?? "",
+  );
   const isTripleFault = isShutdown || /3rd \(\d+\) exception with no resolution/.test(log);
   return { serial, exitStatus: isTripleFault ? 0 : undefined };
 }
@@ -87,4 +89,4 @@ function read(file) {
   return existsSync(file) ? readFileSync(file, "latin1") : "";
 }
 
-if (runsAsMain(import.meta.url)) await runFromCommandLine(runOnBochs);
+if (runsAsMain(import.meta.url)) void runFromCommandLine(runOnBochs);

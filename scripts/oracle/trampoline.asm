@@ -23,7 +23,7 @@ start:
         rep     movsb
         jmp     enterLongMode
 
-%include "longMode.inc"
+%include "longMode.asm"
 
         align   16
         times   1024 db 0

@@ -1,11 +1,4 @@
-/** The debug adapter over stdin and stdout. */
-import { createDebuggee } from "../engine/index";
-import { QueuedSession } from "./session/requestQueue";
+/** The adapter's own process: DAP over stdin and stdout. */
+import { startDebugAdapter } from "./server";
 
-export function startDebugAdapter(
-  input: NodeJS.ReadableStream = process.stdin,
-  output: NodeJS.WritableStream = process.stdout,
-): void {
-  const session = new QueuedSession({ createDebuggee });
-  session.start(input, output);
-}
+startDebugAdapter(process.stdin, process.stdout);

@@ -7,10 +7,13 @@ import { lookCommands } from "./commands/look";
 import { runToCommands } from "./commands/runTo";
 import { registerConfigurations } from "./configuration";
 import { registerContextKeys } from "./contextKeys";
+import { registerInlineHistory } from "./inlineHistory";
 import { startLanguageClient } from "./languageClient";
+import { registerLaunchErrors } from "./launchErrors";
 import { SessionModel } from "./session";
 import { registerStatusBar } from "./statusBar";
 import { ExitBreakpoints, registerExitBreakpoints } from "./views/exitBreakpoints";
+import { FollowedAddresses } from "./views/followedAddresses";
 import type { Reader } from "./views/row";
 import type { ViewTrees } from "./views/rowTree";
 import { makeTrees, registerViews, unfoldOnFirstStop } from "./views/views";
@@ -24,19 +27,22 @@ export interface RingsideApi {
 export function activate(context: vscode.ExtensionContext): RingsideApi {
   const model = new SessionModel();
   const exits = new ExitBreakpoints(context.workspaceState, model);
-  const views = makeTrees(model, exits);
+  const followed = new FollowedAddresses(context.workspaceState);
+  const views = makeTrees(model, exits, followed);
   const commands = {
     ...fileCommands(context),
     ...runToCommands(model),
-    ...lookCommands(model, exits),
+    ...lookCommands(model, exits, followed),
   };
   context.subscriptions.push(
     model,
     registerContextKeys(model),
     registerStatusBar(model),
-    registerViews(model, exits, views),
+    registerViews(model, exits, followed, views),
     unfoldOnFirstStop(context.globalState, model, views),
     registerExitBreakpoints(exits),
+    registerInlineHistory(model),
+    registerLaunchErrors(),
     registerConfigurations(exits),
     vscode.debug.registerDebugAdapterDescriptorFactory(
       DEBUG_TYPE,

@@ -90,8 +90,7 @@ describe("a first session in VS Code", function () {
   });
 
   it("starts on F5 with no launch.json, and stops before the first instruction", async () => {
-    await workbench.press("F5");
-    await workbench.toolbar.waitFor();
+    await workbench.startDebugging();
     await workbench.currentLine.waitFor();
     await workbench.statusBar.filter({ hasText: "64-bit · ring 0" }).waitFor();
     assert.equal(existsSync(path.join(WORKSPACE, ".vscode", "launch.json")), false);

@@ -39,7 +39,7 @@ function iced(bytes: Uint8Array, bits: Bits): Iced {
   const valid = instruction.code !== Code.INVALID;
   const result = {
     valid,
-    name: valid ? Mnemonic[instruction.mnemonic]!.toLowerCase() : "",
+    name: valid ? Mnemonic[instruction.mnemonic].toLowerCase() : "",
     length: instruction.length,
   };
   instruction.free();

@@ -6,6 +6,7 @@ import type {
   RingsideRequest,
   StateBody,
 } from "../../src/debugAdapter/protocol";
+import type { HistoryEntryBody } from "../../src/debugAdapter/protocol";
 import { exitRows } from "../../src/extension/views/exitRows";
 import {
   guestTableRows,
@@ -15,6 +16,9 @@ import {
 import { processorRows } from "../../src/extension/views/processorRows";
 import type { Reader, Row } from "../../src/extension/views/row";
 import { byteSize, facts } from "../../src/extension/views/row";
+import { inlineTexts } from "../../src/extension/views/historyTexts";
+import { timelineRows } from "../../src/extension/views/timelineRows";
+import { translationRows } from "../../src/extension/views/translationRows";
 import { vmcsRows } from "../../src/extension/views/vmcsRows";
 
 type Answers = Readonly<Partial<Record<RingsideRequest, (args: object) => object>>>;
@@ -233,6 +237,101 @@ describe("VM-exit rows", () => {
     assert.ok(exits.some((row) => row.key === "CPUID"));
     const keys = exits.map((row) => row.key);
     assert.deepEqual(keys, [...new Set(keys)]);
+  });
+});
+
+describe("translation rows", () => {
+  const step = {
+    stage: "guest",
+    level: "PTE",
+    entryAddress: "0x103000",
+    entrySpace: "gpa",
+    value: "0x5",
+    flags: ["P", "U"],
+    target: "0x0",
+  };
+  const answers = {
+    "ringside/translate": (args: object) => {
+      const { address } = args as { address: string };
+      if (address === "nonsense") throw new Error("There is no symbol nonsense.");
+      return address === "rip"
+        ? { gva: "0x1", gpa: "0x2", hpa: "0x3", rights: "r-x s", pageSize: 4096, steps: [step] }
+        : { gva: "0x9", failure: "not writable", steps: [{ ...step, refused: "W is 0" }] };
+    },
+  };
+
+  it("show the way of each followed address, and the entry that refused", async () => {
+    const { rows } = await translationRows(reader(answers), ["rip", "rsp"]);
+    assert.deepEqual(rows.map(text), [
+      "rip | GVA 0x1 → GPA 0x2 → HPA 0x3",
+      "violation | rsp | GVA 0x9 → ✗",
+    ]);
+    assert.deepEqual((await childrenOf(rows[0])).map(text), [
+      "PTE | 0x5 · P U → 0x0",
+      "HPA 0x3 | r-x s · 4 KiB page",
+    ]);
+    assert.deepEqual((await childrenOf(rows[1])).map(text), [
+      "violation | PTE | W is 0",
+      "violation | not writable",
+    ]);
+  });
+
+  it("say what is wrong with an expression, and still show the others", async () => {
+    const throwing: Reader = {
+      ...reader(answers),
+      read: async (request, args) => reader(answers).read(request, args),
+    };
+    const { rows } = await translationRows(throwing, ["nonsense", "rip"]);
+    assert.deepEqual(rows.map(text), [
+      "nonsense | There is no symbol nonsense.",
+      "rip | GVA 0x1 → GPA 0x2 → HPA 0x3",
+    ]);
+  });
+});
+
+describe("timeline rows", () => {
+  it("have the newest first, and mark what is ahead of the present", async () => {
+    const entry = (position: number, what: string): object => ({
+      position,
+      kind: "vm-exit",
+      text: what,
+    });
+    const body = {
+      position: 5,
+      omitted: 2,
+      entries: [entry(3, "a"), entry(3, "b"), entry(9, "c")],
+    };
+    const { rows } = await timelineRows(reader({ "ringside/timeline": () => body }));
+    assert.deepEqual(rows.map(text), [
+      "c | at 9 · ahead",
+      "b | at 3",
+      "a | at 3",
+      "2 older events are left out",
+    ]);
+    const ids = rows.map((row) => row.id);
+    assert.deepEqual(ids, [...new Set(ids)]);
+  });
+});
+
+describe("inline history", () => {
+  const step = (line: number, ...names: string[]): HistoryEntryBody => ({
+    position: line,
+    world: "guest",
+    place: { address: "0x0", source: { path: "/a.asm", name: "a.asm", line } },
+    changes: names.map((name) => ({ name, before: "0x0", after: "0x1" })),
+  });
+
+  it("shows what each line changed when it last ran", () => {
+    const entries = [
+      step(1, "rip", "eax"),
+      step(2, "rip", "eflags"),
+      step(1, "rip", "ebx", "eflags"),
+    ];
+    assert.deepEqual(inlineTexts(entries, "/a.asm"), [
+      { line: 1, text: "ebx 0x0 → 0x1" },
+      { line: 2, text: "eflags 0x0 → 0x1" },
+    ]);
+    assert.deepEqual(inlineTexts(entries, "/b.asm"), []);
   });
 });
 

@@ -15,6 +15,8 @@ ORIGIN  equ     0x100000
         call    mix
 %endmacro
 
+area    equ     TEST_PAGES
+
 start:
         TEST_START
         mov     edi, area
@@ -54,17 +56,17 @@ start:
         FORM    [r12 + 0x7f]
         FORM    [r12 - 0x80 + 0x100]
         FORM    [r13 + 0x80]
-        FORM    [rsp + area - stackTop]
+        FORM    [rsp + area - ORIGIN]
         REPORT  "index, scale"
-        FORM    [rel area]
-        FORM    [rel area + 100]
+        FORM    [rel nearData]
+        FORM    [rel nearData + 100]
         FORM    [abs area + 7]
         FORM    [ebx]
         FORM    [ebx + r9d - area]
         mov     rbx, 0xffffffff00000000 + area
         mov     rax, [ebx]              ; 32-bit address: zero-extended
         call    mix
-        mov     rax, [a32 rel area]
+        mov     rax, [dword rel nearData]
         call    mix
         mov     rax, [qword area + 24]  ; the 64-bit absolute form
         call    mix
@@ -202,4 +204,4 @@ loadRegisters:
 pointer:  dq    function
 pointer2: dq    back
         align   4096
-area:   times   512 db 0
+nearData: times   512 db 0x77

@@ -25,7 +25,7 @@ function text(instruction: Instruction): string {
 
 function operandMeaning(operand: DecodedOperand): unknown {
   if (operand.kind !== "mem") return operand;
-  const { displacementBytes: _, segmentOverride: __, ...rest } = operand;
+  const rest = { ...operand, displacementBytes: 0, segmentOverride: false };
   // [eax+eax*2] and the like come back split in another way, [eax*1] as a base.
   const terms: Record<number, number> = {};
   if (rest.base >= 0) terms[rest.base] = 1;

@@ -6,7 +6,8 @@ import { join } from "node:path";
 
 /** What a line became: its bytes, or NASM's error. */
 export type LineResult =
-  { readonly bytes: Uint8Array; readonly offset: number } | { readonly error: string };
+  | { readonly bytes: Uint8Array; readonly offset: number; readonly warnings: readonly string[] }
+  | { readonly error: string };
 
 /** The installed NASM's version, or undefined. */
 export function nasmVersion(): string | undefined {

@@ -1,11 +1,10 @@
 /** The assembler's door: text to image, symbols, line map and diagnostics. Bytes are those of `nasm -f bin` 2.16.01 with its default -Ox. */
 import { Assembler } from "./assembler";
 import { rangeOf } from "./diagnosticSink";
-import type { Placed } from "./layout";
 import { listingOf } from "./listing";
 import { OriginFinder } from "./origins";
 import type { Section as AssembledSection } from "./sections";
-import type { StatementTree } from "./statementTree";
+import type { Placed, StatementTree } from "./statementTree";
 import type { AsmSymbol, Assemble, Assembly, AssembleOptions, LineEntry, Section } from "./types";
 
 /** Copies of a repeated instruction that get entries of their own; a longer run is one entry. */
@@ -25,6 +24,9 @@ export function assemblyOf(assembler: Assembler, options: AssembleOptions): Asse
   const first = Math.min(...ordered.map((section) => section.start));
   const origin = sections.origin ?? (ordered.length > 0 ? first : sections.sections[0]!.start);
   const image = imageOf(assembler, ordered, origin);
+  // Not every caller wants these; they cost as much as a pass.
+  let symbols: AsmSymbol[] | undefined;
+  let lines: LineEntry[] | undefined;
   return {
     ok: !sink.hasErrors,
     image,
@@ -32,8 +34,12 @@ export function assemblyOf(assembler: Assembler, options: AssembleOptions): Asse
     originGiven: sections.origin !== undefined,
     entryBits: entryBits(statements, assembler),
     sections: sections.sections.map((section) => sectionOf(section, origin)),
-    symbols: symbolsOf(assembler),
-    lines: linesOf(assembler, origin),
+    get symbols() {
+      return (symbols ??= symbolsOf(assembler));
+    },
+    get lines() {
+      return (lines ??= linesOf(assembler, origin));
+    },
     diagnostics: sorted(sink.diagnostics),
     files: assembler.files,
     listing: () => listingOf(options),
@@ -53,9 +59,9 @@ function byPlace(a: Assembly["diagnostics"][number], b: Assembly["diagnostics"][
 function imageOf(assembler: Assembler, ordered: readonly AssembledSection[], origin: number): Uint8Array {
   const end = ordered.reduce((most, section) => Math.max(most, section.start + section.length), origin);
   const image = new Uint8Array(Math.min(end - origin, 1 << 29));
-  for (const placed of assembler.layout.placed.values()) {
-    const { section } = placed;
-    if (section === undefined || section.type === "nobits" || placed.bytes.length === 0) continue;
+  for (const { placed } of assembler.statements) {
+    const section = placed?.section;
+    if (placed === undefined || section === undefined || section.type === "nobits" || placed.bytes.length === 0) continue;
     let at = section.start - origin + placed.offset;
     const copies = placed.uniform ? placed.copies : 1;
     if (at < 0 || at + placed.bytes.length * copies > image.length) continue;
@@ -68,9 +74,8 @@ function imageOf(assembler: Assembler, ordered: readonly AssembledSection[], ori
 }
 
 function entryBits(statements: readonly StatementTree[], assembler: Assembler): Assembly["entryBits"] {
-  for (const [, placed] of assembler.layout.placed) {
-    if (placed.kind === "code") return placed.bits;
-  }
+  const first = statements.find((statement) => statement.placed?.kind === "code");
+  if (first) return first.bits;
   return statements[statements.length - 1]?.bits ?? assembler.layout.bits;
 }
 
@@ -115,8 +120,9 @@ export function fileOffsetOf(placed: Placed, origin: number): number {
 function linesOf(assembler: Assembler, origin: number): LineEntry[] {
   const finder = new OriginFinder();
   const lines: LineEntry[] = [];
-  for (const [statement, placed] of assembler.layout.placed) {
-    if (placed.section === undefined) continue;
+  for (const statement of assembler.statements) {
+    const { placed } = statement;
+    if (placed?.section === undefined) continue;
     const { callRange, trail } = finder.origin(statement.line, statement.frame);
     const entry = {
       address: addressOf(placed),

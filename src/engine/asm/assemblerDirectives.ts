@@ -27,6 +27,7 @@ export interface DirectiveState {
   warn(token: Token, name: string, message: string): void;
   evaluate(expression: Expression, critical: boolean): Value | undefined;
   switchTo(section: Section): void;
+  originGiven(origin: number): void;
   switchToAbsolute(segment: number, offset: number): void;
   define(
     symbol: SymbolEntry,
@@ -155,7 +156,10 @@ function runOrg(directive: Directive, state: DirectiveState): void {
   const { sections } = state;
   if (sections.origin !== undefined && sections.origin !== origin) {
     state.error(valuePlace(directive), "org", "program origin redefined");
-  } else sections.origin = origin;
+  } else {
+    sections.origin = origin;
+    state.originGiven(origin);
+  }
 }
 
 function runAbsolute(directive: Directive, state: DirectiveState): void {

@@ -31,7 +31,7 @@ export function placeOfTokens(tokens: readonly Token[], from = 0, to = tokens.le
 }
 
 /** Nothing but continued line ends between two offsets. */
-function sameLine({ text }: SourceText, from: number, to: number): boolean {
+export function sameLine({ text }: SourceText, from: number, to: number): boolean {
   for (let i = from; i < to; i++) {
     const code = text.charCodeAt(i);
     if (code !== 10 && code !== 13) continue;

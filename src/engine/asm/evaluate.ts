@@ -19,6 +19,8 @@ export interface Surroundings {
   readonly offset: bigint;
   /** Symbols without a value are errors. */
   readonly critical: boolean;
+  /** A symbol without a value is reported, but evaluation goes on: the statement keeps its size. */
+  readonly tolerant?: boolean;
   /** Whether this is the first pass over the program: changes the words of the error. */
   readonly firstPass: boolean;
   readonly report: ReportError;
@@ -89,7 +91,8 @@ export class Evaluator {
     if (symbol.definedPass === 0) {
       if (this.around.critical) {
         const when = this.around.firstPass ? " before use" : "";
-        return this.fail(token, "undefined-symbol", `symbol \`${symbol.name}' not defined${when}`);
+        this.fail(token, "undefined-symbol", `symbol \`${symbol.name}' not defined${when}`);
+        if (this.around.tolerant !== true) return undefined;
       }
       this.forward = true;
       return UNKNOWN;

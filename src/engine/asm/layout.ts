@@ -7,34 +7,17 @@ import { emitPrefixes, sortPrefixes } from "../codec/nasm/prefixes";
 import type { AsmOperand, EncodeWarning } from "../codec/types";
 import type { Bits, InstructionForm } from "../isa/types";
 import { DataWriter, type DataSurroundings } from "./dataBytes";
-import { rangeOf, type DiagnosticSink, type Note } from "./diagnosticSink";
+import { rangeOf, type DiagnosticSink, type Note, type Place } from "./diagnosticSink";
 import { runDirectiveStatement, type DirectiveState } from "./assemblerDirectives";
 import { Evaluator } from "./evaluate";
 import type { Expression } from "./expressionTree";
 import { OperandEvaluator, type OperandSurroundings } from "./operandValues";
 import { SectionTable, type Section } from "./sections";
-import type { StatementTree } from "./statementTree";
+import type { EncodedStatement, Placed, StatementTree } from "./statementTree";
 import { NO_SEGMENT, type SymbolEntry, type SymbolTable } from "./symbols";
-import type { Token } from "./tokens";
+import { tokensText, type Token } from "./tokens";
 import type { Value } from "./value";
 import { WarningState } from "./warningClasses";
-
-/** What the last pass made of a statement. */
-export interface Placed {
-  readonly section: Section | undefined;
-  readonly segment: number;
-  readonly offset: number;
-  /** Of all copies. */
-  readonly length: number;
-  /** One copy if `uniform`, else all of them. Empty for reserved space. */
-  readonly bytes: Uint8Array;
-  readonly copies: number;
-  readonly uniform: boolean;
-  readonly kind: "code" | "data" | "reserve";
-  readonly bits: Bits;
-  readonly form: InstructionForm | undefined;
-  readonly operands: readonly AsmOperand[] | undefined;
-}
 
 export interface LayoutHost {
   readFile(
@@ -62,13 +45,18 @@ export class Layout implements DirectiveState {
   floatOptions = "";
   /** Labels that got another value in this pass. */
   private changes = 0;
+  /** Counts changes of labels and of sections' places: tells which operands must be evaluated again. */
+  private clock = 0;
+  private basesChangedAt = 0;
   private statement!: StatementTree;
-  readonly placed = new Map<StatementTree, Placed>();
+  /** What the last pass made of this statement: used again if only its place has changed. */
+  private previous: Placed | undefined;
   private readonly operandSurroundings: OperandSurroundings;
   private readonly dataSurroundings: DataSurroundings;
   /** The absolute space is that of a struc. */
   private inStructure = false;
   private readonly startBits: Bits;
+  private readonly constants = new Map<string, EncodedStatement>();
 
   constructor(
     readonly symbols: SymbolTable,
@@ -94,6 +82,7 @@ export class Layout implements DirectiveState {
       get critical() {
         return owner.pass > 1;
       },
+      tolerant: true,
       get firstPass() {
         return owner.pass === 1;
       },
@@ -114,8 +103,9 @@ export class Layout implements DirectiveState {
     return this.inAbsolute ? this.absoluteSegment : this.segment;
   }
 
-  error(token: Token, code: string, message: string, notes: readonly Note[] = []): void {
-    this.sink.error(code, message, token, this.statement.frame, notes);
+  error(place: Place, code: string, message: string, notes: readonly Note[] = []): void {
+    this.statement.broken = true;
+    this.sink.error(code, message, place, this.statement.frame, notes);
   }
 
   warn(token: Token, name: string, message: string): void {
@@ -135,7 +125,6 @@ export class Layout implements DirectiveState {
     this.sections.beginPass();
     this.segment = this.sections.sections[0]!.segment;
     this.offset = 0;
-    this.placed.clear();
     if (this.pass === 2) this.defineSectionLabels();
   }
 
@@ -153,6 +142,7 @@ export class Layout implements DirectiveState {
     symbol.offset = 0n;
     symbol.definedPass = this.pass;
     symbol.kind = "label";
+    symbol.changedAt = ++this.clock;
     this.changes++;
   }
 
@@ -166,6 +156,7 @@ export class Layout implements DirectiveState {
       if (place) this.sink.error("section-layout", message, place);
     });
     const after = this.sections.sections.map((s) => `${s.start},${s.vstart}`).join(";");
+    if (before !== after) this.basesChangedAt = ++this.clock;
     return this.pass > 1 && this.changes === 0 && before === after;
   }
 
@@ -192,6 +183,14 @@ export class Layout implements DirectiveState {
     this.offset = offset;
   }
 
+  /** The origin is known as soon as it is written: then the first pass already works with true addresses. */
+  originGiven(origin: number): void {
+    const first = this.sections.sections[0]!;
+    if (this.pass !== 1 || first.vstart === origin) return;
+    first.start = first.vstart = origin;
+    this.basesChangedAt = ++this.clock;
+  }
+
   private saveOffset(): void {
     const section = this.sections.ofSegment(this.segment);
     if (section && !this.inAbsolute) section.offset = this.offset;
@@ -211,9 +210,14 @@ export class Layout implements DirectiveState {
 
   execute(statement: StatementTree): void {
     this.statement = statement;
+    statement.broken = false;
+    this.previous = statement.placed;
+    statement.placed = undefined;
     statement.bits = this.bits;
     statement.defaultRel = this.defaultRel;
     statement.warnings = this.sink.warnings;
+    statement.segment = this.hereSegment;
+    statement.offset = this.offset;
     const { body, label } = statement;
     if (label && body.kind !== "equ") {
       const kind = this.inAbsolute && this.inStructure ? "struc-field" : "label";
@@ -285,7 +289,10 @@ export class Layout implements DirectiveState {
       this.redefined(symbol, token, changed);
       return;
     }
-    if (changed) this.changes++;
+    if (changed) {
+      this.changes++;
+      symbol.changedAt = ++this.clock;
+    }
     symbol.definition = token;
     symbol.definitionFrame = this.statement.frame;
     symbol.segment = segment;
@@ -322,10 +329,13 @@ export class Layout implements DirectiveState {
   }
 
   private instruction(statement: StatementTree, mnemonic: string, times: number): void {
+    const key = statement.isConstant && !statement.encoded ? this.constantKey(statement) : undefined;
+    if (key !== undefined) statement.encoded = this.constants.get(key);
     const operands = this.operands(statement);
     if (operands === undefined) return;
     const first = this.encode(statement, mnemonic, operands, this.offset);
     if (first === undefined) return;
+    if (key !== undefined && !first.usesAddress) this.constants.set(key, first);
     if (times === 1 || !first.usesAddress) {
       this.place(statement, "code", first.bytes, times, true, first.form, operands);
       return;
@@ -341,10 +351,19 @@ export class Layout implements DirectiveState {
     this.place(statement, "code", joinBytes(copies, length), times, false, first.form, operands);
   }
 
+  /** Instructions without symbols are written again and again: equal text in equal state has equal bytes. */
+  private constantKey(statement: StatementTree): string {
+    const start = statement.tokens.indexOf(statement.mnemonicToken!);
+    const state = `${this.bits}${this.defaultRel ? "r" : "a"}${statement.prefixes.join(" ")}`;
+    return `${state} ${tokensText(statement.tokens, start)}`;
+  }
+
   private operands(statement: StatementTree): readonly AsmOperand[] | undefined {
     const { body, encoded } = statement;
     if (body.kind !== "instruction") return undefined;
-    if (statement.isConstant && encoded) return encoded.operands;
+    if (encoded && this.unchanged(statement)) return encoded.operands;
+    statement.evaluatedAt = this.clock;
+    statement.evaluatedOffset = this.offset;
     const evaluator = new OperandEvaluator(this.operandSurroundings);
     const operands: AsmOperand[] = [];
     for (const tree of body.operands) {
@@ -355,6 +374,18 @@ export class Layout implements DirectiveState {
     return operands;
   }
 
+  /** Whether the operands still have the values of the last evaluation. */
+  private unchanged(statement: StatementTree): boolean {
+    if (statement.isConstant) return true;
+    const at = statement.evaluatedAt;
+    if (at < this.basesChangedAt) return false;
+    if (statement.usesHere && statement.evaluatedOffset !== this.offset) return false;
+    for (const symbol of statement.symbols) {
+      if (symbol.changedAt > at || symbol.definedPass === 0) return false;
+    }
+    return true;
+  }
+
   /** Encodes, or takes what the last pass encoded from the same values. */
   private encode(
     statement: StatementTree,
@@ -362,16 +393,15 @@ export class Layout implements DirectiveState {
     operands: readonly AsmOperand[],
     offset: number,
     keep = true,
-  ): EncodedHere | undefined {
+  ): EncodedStatement | undefined {
     const address = BigInt(this.sections.baseOf(this.segment) + offset);
-    const old = statement.encoded as EncodedHere | undefined;
-    if (
-      keep && old !== undefined && old.bits === this.bits &&
-      (!old.usesAddress || old.address === address) && sameOperands(old.operands, operands)
-    ) {
-      this.reportEncoding(statement, old);
-      return old;
-    } // prettier-ignore
+    const old = keep ? statement.encoded : undefined;
+    if (old?.bits === this.bits && sameEncoding(old, operands, address)) {
+      const kept = old.address === address && old.operands === operands ? old : { ...old, operands, address };
+      statement.encoded = kept;
+      this.reportEncoding(statement, kept);
+      return kept;
+    }
     const result = encodeInstruction({
       mnemonic,
       operands,
@@ -381,12 +411,11 @@ export class Layout implements DirectiveState {
     });
     if (!result.ok) {
       if (this.pass > 1) {
-        const place = statement.operandPlace(result.operand);
-        this.sink.error("operands", result.error, place, statement.frame);
+        this.error(statement.operandPlace(result.operand), "operands", result.error);
       }
       return undefined;
     }
-    const made: EncodedHere = {
+    const made: EncodedStatement = {
       operands,
       address,
       bytes: result.bytes,
@@ -401,11 +430,10 @@ export class Layout implements DirectiveState {
     return made;
   }
 
-  private reportEncoding(statement: StatementTree, { warnings, outOfRange }: EncodedHere): void {
+  private reportEncoding(statement: StatementTree, { warnings, outOfRange }: EncodedStatement): void {
     if (this.pass === 1) return;
     if (outOfRange) {
-      const message = "short jump is out of range";
-      this.sink.error("short-jump", message, statement.operandPlace(0), statement.frame);
+      this.error(statement.operandPlace(0), "short-jump", "short jump is out of range");
     }
     for (const warning of warnings) {
       const place = statement.operandPlace(warning.operand);
@@ -417,7 +445,8 @@ export class Layout implements DirectiveState {
   private prefixesAlone(statement: StatementTree, times: number): void {
     const bytes: number[] = [];
     const warnings: EncodeWarning[] = [];
-    emitPrefixes(sortPrefixes(statement.prefixes), this.bits, bytes, warnings);
+    const slots = sortPrefixes(statement.prefixes);
+    emitPrefixes(slots, slots.operandSize, this.bits, bytes, warnings);
     for (const warning of warnings) {
       this.warn(statement.prefixTokens[0]!, warning.class, warning.message);
     }
@@ -542,21 +571,25 @@ export class Layout implements DirectiveState {
         return;
       }
     }
-    const { segment, offset, bits } = this;
+    const { segment, offset, bits, previous } = this;
+    if (
+      previous?.bytes === bytes && previous.copies === copies && previous.uniform === uniform &&
+      previous.operands === operands && previous.bits === bits
+    ) {
+      previous.section = section;
+      previous.segment = segment;
+      previous.offset = offset;
+      this.record(previous);
+      return;
+    } // prettier-ignore
     this.record({ section, segment, offset, length, bytes, copies, uniform, kind, bits, form, operands });
   }
 
   private record(placed: Placed): void {
-    this.placed.set(this.statement, placed);
+    this.statement.placed = placed;
     this.offset += placed.length;
   }
 }
-
-type EncodedHere = NonNullable<StatementTree["encoded"]> & {
-  readonly bits: Bits;
-  readonly warnings: readonly EncodeWarning[];
-  readonly outOfRange: boolean;
-};
 
 function joinBytes(parts: readonly Uint8Array[], length: number): Uint8Array {
   const all = new Uint8Array(length);
@@ -573,6 +606,22 @@ function dependsOnAddress(form: InstructionForm, operands: readonly AsmOperand[]
   return (
     form.operands.some((operand) => operand.kind.startsWith("rel")) ||
     operands.some((operand) => operand.kind === "mem" && operand.relative === "rel")
+  );
+}
+
+/** Whether the bytes are still right. A relative jump's are, if its target has moved as far as itself. */
+function sameEncoding(old: EncodedStatement, operands: readonly AsmOperand[], address: bigint): boolean {
+  if (!old.usesAddress || old.address === address) return sameOperands(old.operands, operands);
+  const before = old.operands[0]!;
+  const now = operands[0]!;
+  return (
+    operands.length === 1 &&
+    before.kind === "imm" &&
+    now.kind === "imm" &&
+    now.value - address === before.value - old.address &&
+    now.known === before.known &&
+    now.isAddress === before.isAddress &&
+    now.otherSection === before.otherSection
   );
 }
 

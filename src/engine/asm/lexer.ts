@@ -121,7 +121,9 @@ class Lexer {
       kind === "id" || kind === "directive" || kind === "contextLocal"
         ? this.words.word(spelled)
         : undefined;
-    this.tokens.push(new Token(kind, spelled, this.space, this.source, start, end, word));
+    // The interned text, so that equal words share one string.
+    const shared = word ? word.text : spelled;
+    this.tokens.push(new Token(kind, shared, this.space, this.source, start, end, word));
     this.space = false;
     return end;
   }

@@ -18,6 +18,8 @@ export interface OperandSurroundings extends Surroundings {
 }
 
 type Memory = Extract<AsmOperand, { kind: "mem" }>;
+type Immediate = Extract<AsmOperand, { kind: "imm" }>;
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const GS = 5;
 const FS = 4;
@@ -70,25 +72,24 @@ export class OperandEvaluator {
     const { expression, size, strict, distance } = tree;
     const value = this.value(expression);
     if (value === undefined) return undefined;
-    const common = {
-      kind: "imm",
-      strict,
-      ...(size === undefined ? {} : { size: size as OperandSize }),
-      ...(distance === undefined ? {} : { distance }),
-    } as const;
-    if (value.isJustUnknown) return { ...common, value: 0n, known: false, isAddress: false };
+    const first = value.registers[0];
+    if (first !== undefined && value.registers.length === 1) return this.register(tree, value);
+    const known = !value.isJustUnknown;
     const { segment } = this.around;
-    if (value.isRelocatable(segment)) {
-      const isAddress = value.segment !== NO_SEGMENT || value.isSelfRelative(segment);
-      return {
-        ...common,
-        value: this.address(value),
-        known: true,
-        isAddress,
-        ...(isAddress && value.segment !== segment ? { otherSection: true } : {}),
-      };
-    }
-    return this.register(tree, value);
+    if (known && !value.isRelocatable(segment)) return this.register(tree, value);
+    const plainNumber = !known || value.segments.length === 0;
+    const isAddress = !plainNumber && (value.segment !== NO_SEGMENT || value.isSelfRelative(segment));
+    const operand: Mutable<Immediate> = {
+      kind: "imm",
+      value: plainNumber ? value.scalar : this.address(value),
+      known,
+      isAddress,
+      strict,
+    };
+    if (size !== undefined) operand.size = size as OperandSize;
+    if (distance !== undefined) operand.distance = distance;
+    if (isAddress && value.segment !== segment) operand.otherSection = true;
+    return operand;
   }
 
   private register(tree: PlainOperand, value: Value): AsmOperand | undefined {
@@ -179,7 +180,7 @@ export class OperandEvaluator {
     const displacement = this.displacement(parts);
     const hinted = hint && hint.kind !== "none" ? hint.register?.register : undefined;
     const isAddress = segment !== NO_SEGMENT;
-    const operand: Memory = {
+    const operand: Mutable<Memory> = {
       kind: "mem",
       far: tree.far,
       scale: index ? scale : 1,
@@ -190,15 +191,15 @@ export class OperandEvaluator {
         !registers || displacement !== 0n || unknown || isAddress || tree.displacementSize !== undefined,
       displacementIsAddress: isAddress,
       strict: tree.strict,
-      ...(tree.size === undefined ? {} : { size: tree.size }),
-      ...(base?.register ? { base: base.register } : {}),
-      ...(index?.register ? { index: index.register } : {}),
-      ...(hinted ? { hint: hintFor(hint!.kind, hinted) } : {}),
-      ...(tree.displacementSize === undefined ? {} : { displacementSize: tree.displacementSize }),
-      ...(tree.addressSize === undefined ? {} : { addressSize: tree.addressSize }),
-      ...(tree.segment === undefined ? {} : { segment: tree.segment }),
-      ...(relative === undefined ? {} : { relative }),
     };
+    if (tree.size !== undefined) operand.size = tree.size;
+    if (base?.register) operand.base = base.register;
+    if (index?.register) operand.index = index.register;
+    if (hinted) operand.hint = hintFor(hint!.kind, hinted);
+    if (tree.displacementSize !== undefined) operand.displacementSize = tree.displacementSize;
+    if (tree.addressSize !== undefined) operand.addressSize = tree.addressSize;
+    if (tree.segment !== undefined) operand.segment = tree.segment;
+    if (relative !== undefined) operand.relative = relative;
     return operand;
   }
 

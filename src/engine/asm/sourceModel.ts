@@ -77,7 +77,7 @@ export interface Statement {
   readonly times: number;
   /** Instructions: the row of the instruction table that was chosen; absent when it was refused. */
   readonly form?: InstructionForm;
-  /** True if there is an error in this statement: nothing was emitted for it. */
+  /** True if there is an error in this statement: its bytes are missing or hold zeros for what has no value. */
   readonly failed: boolean;
 }
 

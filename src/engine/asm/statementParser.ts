@@ -2,11 +2,11 @@
 import type { Bits } from "../isa/types";
 import { DataParser, itemsAreConstant } from "./dataParser";
 import type { DiagnosticSink } from "./diagnosticSink";
-import { isConstant, type Expression } from "./expressionTree";
+import type { Expression } from "./expressionTree";
 import { Cursor, keywordAt, parseExpression, type ParseContext } from "./expressionParser";
 import { parseOperands } from "./operandParser";
 import type { ReadyLine } from "./preprocessor/preprocessor";
-import { StatementTree, type OperandTree } from "./statementTree";
+import { StatementTree } from "./statementTree";
 import { isLocalName, type SymbolEntry, type SymbolTable } from "./symbols";
 import { isOp, type Token } from "./tokens";
 import type { Keyword } from "./keywords";
@@ -23,6 +23,8 @@ export class StatementParser {
   /** Code size in force; the layout keeps it up to date. */
   bits: Bits = 16;
   private statement!: StatementTree;
+  /** Symbols in the line so far. */
+  private referred: SymbolEntry[] = [];
   private readonly context: ParseContext;
 
   constructor(
@@ -43,6 +45,7 @@ export class StatementParser {
 
   private refer(name: string, token: Token): SymbolEntry {
     const symbol = this.symbols.entry(name);
+    this.referred.push(symbol);
     this.observer?.symbolReferred(symbol, token);
     return symbol;
   }
@@ -183,7 +186,9 @@ export class StatementParser {
   }
 
   private instruction(cursor: Cursor, token: Token, supported: boolean): void {
-    const mnemonic = token.text.toLowerCase();
+    const mnemonic = token.word!.folded.lower;
+    const start = cursor.position;
+    if (this.referred.length > 0) this.referred = [];
     const operands = parseOperands(cursor, this.context, mnemonic === "jmp" || mnemonic === "call");
     if (operands === undefined) return;
     this.statement.operands = operands;
@@ -192,7 +197,10 @@ export class StatementParser {
       return;
     }
     this.statement.body = { kind: "instruction", mnemonic, operands };
-    this.statement.isConstant = operands.every(operandIsConstant);
+    const { statement } = this;
+    statement.usesHere = usesHere(cursor.tokens, start);
+    statement.isConstant = !statement.usesHere && this.referred.length === 0;
+    if (this.referred.length > 0) statement.symbols = this.referred;
   }
 
   private data(cursor: Cursor, element: number): void {
@@ -290,16 +298,10 @@ function prefixSlot(keyword: Keyword | undefined): string | undefined {
   return undefined;
 }
 
-function operandIsConstant(operand: OperandTree): boolean {
-  switch (operand.kind) {
-    case "plain":
-      return isConstant(operand.expression);
-    case "far":
-      return isConstant(operand.selector) && isConstant(operand.offset);
-    case "memory":
-      return (
-        operand.parts.every(isConstant) &&
-        (operand.indexPart === undefined || isConstant(operand.indexPart))
-      );
+function usesHere(tokens: readonly Token[], start: number): boolean {
+  for (let i = start; i < tokens.length; i++) {
+    const { kind } = tokens[i]!;
+    if (kind === "here" || kind === "base") return true;
   }
+  return false;
 }

@@ -1,9 +1,10 @@
 /** Statements as parsed once; every pass of the layout evaluates them again. */
 import type { Bits, InstructionForm, OperandSize } from "../isa/types";
 import type { SegmentIndex } from "../isa/registers";
-import type { AsmOperand } from "../codec/types";
+import type { AsmOperand, EncodeWarning } from "../codec/types";
 import { placeOfTokens, type Place } from "./diagnosticSink";
 import type { Expression } from "./expressionTree";
+import type { Section } from "./sections";
 import type { SymbolEntry } from "./symbols";
 import type { Frame, SourceLine, Token } from "./tokens";
 import type { WarningState } from "./warningClasses";
@@ -86,6 +87,8 @@ export interface LabelTree {
   readonly token: Token;
 }
 
+const NO_SYMBOLS: readonly SymbolEntry[] = [];
+
 /** One line for the assembler. What passes find out is kept on it. */
 export class StatementTree {
   label: LabelTree | undefined;
@@ -98,17 +101,30 @@ export class StatementTree {
   body: StatementBody = { kind: "empty" };
   /** An error was found in parsing: only its label counts. */
   failed = false;
+  /** An error was found in the last pass. */
+  broken = false;
   /** Operands of all kinds of statements, for errors and tools. */
   operands: readonly OperandSpan[] = [];
 
   /** State in force, set when it is first executed. */
   bits: Bits = 16;
   defaultRel = false;
+  /** Where it stands in the last pass; the segment is that of `$`. */
+  segment = -1;
+  offset = 0;
   warnings: WarningState | undefined;
 
   /** No symbol, `$` or `$$` in it: the operands never change. */
   isConstant = false;
   encoded: EncodedStatement | undefined;
+  /** Where the last pass put it; undefined if it takes no space. */
+  placed: Placed | undefined;
+  /** Symbols in the operands, and whether `$` is: what their values depend on. */
+  symbols: readonly SymbolEntry[] = NO_SYMBOLS;
+  usesHere = false;
+  /** The layout's count of changes when the operands were evaluated last, and the offset then. */
+  evaluatedAt = -1;
+  evaluatedOffset = -1;
   /** Data without symbols: its bytes. */
   constantData:
     | { readonly bytes: Uint8Array; readonly onlyReserved: boolean; readonly warned: boolean }
@@ -137,6 +153,27 @@ export interface EncodedStatement {
   readonly operands: readonly AsmOperand[];
   readonly address: bigint;
   readonly bytes: Uint8Array;
-  readonly form: InstructionForm | undefined;
+  readonly form: InstructionForm;
   readonly usesAddress: boolean;
+  readonly bits: Bits;
+  readonly warnings: readonly EncodeWarning[];
+  readonly outOfRange: boolean;
 }
+
+/** What the last pass made of a statement. */
+export interface Placed {
+  section: Section | undefined;
+  segment: number;
+  offset: number;
+  /** Of all copies. */
+  readonly length: number;
+  /** One copy if `uniform`, else all of them. Empty for reserved space. */
+  readonly bytes: Uint8Array;
+  readonly copies: number;
+  readonly uniform: boolean;
+  readonly kind: "code" | "data" | "reserve";
+  readonly bits: Bits;
+  readonly form: InstructionForm | undefined;
+  readonly operands: readonly AsmOperand[] | undefined;
+}
+

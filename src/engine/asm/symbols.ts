@@ -17,7 +17,9 @@ export class SymbolEntry {
   kind: "label" | "equ" | "struc-field" | "extern" | "common" | undefined;
   definition: Token | undefined;
   definitionFrame: Frame | undefined;
-  /** The last reference, for "symbol not defined". */
+  /** When its value changed last, in the layout's count of changes. */
+  changedAt = 0;
+
   constructor(readonly name: string) {}
 }
 

@@ -115,7 +115,10 @@ function memory32(size: number): MemoryOperand {
     const sib = byteAt();
     scale = SCALES[sib >> 6]!;
     index = ((sib >> 3) & 7) | ((rex & 2) << 2);
-    if (index === 4) index = -1;
+    if (index === 4) {
+      index = -1;
+      scale = 1;
+    }
     base = sib & 7;
   } else if (base === 5 && mod === 0) ripRelative = mode === 64;
   if (mod === 0 && base === 5) return memory(size, -1, index, scale, dwordAt(), 4, ripRelative);

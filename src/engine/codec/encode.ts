@@ -8,7 +8,7 @@ import { findTemplate, refusal } from "./nasm/match";
 import { isPlainOffset } from "./nasm/effectiveAddress";
 import { MEM_OFFS, typedOperands } from "./nasm/operandTypes";
 import type { TypedOperand } from "./nasm/operandTypes";
-import { addressSizeError, sortPrefixes } from "./nasm/prefixes";
+import { sortPrefixes } from "./nasm/prefixes";
 import type { Prefixes } from "./nasm/prefixes";
 import type { AsmOperand, AsmRegister, EncodeRequest, EncodeResult } from "./types";
 
@@ -42,6 +42,8 @@ function chooseAddressSize(
   bits: Bits,
   prefixes: Prefixes,
 ): 16 | 32 | 64 | undefined {
+  if (prefixes.addressSize === "" && !operands.some((operand) => operand.kind === "mem"))
+    return bits;
   const other = bits === 32 ? 16 : 32;
   const word = sizeOfWord(prefixes.addressSize, bits);
   const allowed = [bits, other].filter(
@@ -59,7 +61,8 @@ function chooseAddressSize(
 function withoutNarrowOffsets(
   operands: readonly TypedOperand[],
   addressSize: 16 | 32 | 64,
-): TypedOperand[] {
+): readonly TypedOperand[] {
+  if (!operands.some((operand) => (operand.types & MEM_OFFS) !== 0)) return operands;
   return operands.map((operand) => {
     if ((operand.types & MEM_OFFS) === 0 || operand.source.kind !== "mem") return operand;
     const width = operand.source.displacementSize ?? (addressSize === 16 ? 16 : 32);
@@ -97,8 +100,6 @@ export function encodeInstruction(request: EncodeRequest): EncodeResult {
   const templates = templatesOf(request.mnemonic);
   if (templates.length === 0) return refuse(`unknown instruction ${request.mnemonic}`);
   const prefixes = prefixesOf(request);
-  const prefixError = addressSizeError(prefixes, bits);
-  if (prefixError !== undefined) return refuse(prefixError);
   const addressSize = chooseAddressSize(request.operands, bits, prefixes);
   if (addressSize === undefined) return refuse("impossible combination of address sizes");
   const operands = withoutNarrowOffsets(typedOperands(request.operands, bits), addressSize);
@@ -116,6 +117,9 @@ export function encodeInstruction(request: EncodeRequest): EncodeResult {
   const found = findTemplate(templates, operands, { bits, repeat: prefixes.repeat, jumpFits });
   const { template } = found;
   if (template === undefined) return refuse(refusal(found.match, bits, prefixes.repeat));
+  // NASM itself breaks on JRCXZ with another address size: there is no such form.
+  if (template.addressSize === 64 && addressSize !== 64)
+    return refuse("impossible combination of address sizes");
   const farSingle = operands.length === 1 && template.form.operands[0]?.kind.startsWith("ptr");
   if (farSingle === true)
     return refuse(

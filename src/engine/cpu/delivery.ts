@@ -291,8 +291,9 @@ function runDelivery(cpu: Processor, first: DeliveredEvent, history: readonly st
       performVmExit(cpu, exit);
       return;
     }
-    noteException(cpu, next, event.returnRip);
-    event = eventOf(cpu, next, event.returnRip);
+    // RIP has not moved: a software interrupt that cannot be delivered is a fault of its INT instruction.
+    noteException(cpu, next, cpu.rip);
+    event = eventOf(cpu, next, cpu.rip);
   }
 }
 

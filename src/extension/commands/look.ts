@@ -4,15 +4,23 @@ import type { TranslateBody, WalkStepBody } from "../../debugAdapter/protocol";
 import { COMMAND } from "../contributions/commands";
 import type { SessionModel } from "../session";
 import type { ExitBreakpoints } from "../views/exitBreakpoints";
+import type { FollowedAddresses } from "../views/followedAddresses";
 import type { Row } from "../views/row";
-import type { CommandTable } from "./runTo";
+import { translationChain } from "../views/translationRows";
+import type { CommandTable, VariableContext } from "./runTo";
 
-export function lookCommands(model: SessionModel, exits: ExitBreakpoints): CommandTable {
+export function lookCommands(
+  model: SessionModel,
+  exits: ExitBreakpoints,
+  followed: FollowedAddresses,
+): CommandTable {
   return {
     [COMMAND.refreshViews]: () => model.refresh(),
     [COMMAND.translate]: () => askAndTranslate(model),
     [COMMAND.translateRow]: (row: Row) =>
       row.address === undefined ? undefined : translate(model, row.address),
+    [COMMAND.translateVariable]: ({ variable }: VariableContext) =>
+      translate(model, variable.memoryReference ?? variable.name),
     [COMMAND.copyValue]: (row: Row) => vscode.env.clipboard.writeText(row.value ?? row.label),
     [COMMAND.copyRow]: (row: Row) =>
       vscode.env.clipboard.writeText(`${row.label} = ${row.value ?? row.description ?? ""}`),
@@ -23,9 +31,24 @@ export function lookCommands(model: SessionModel, exits: ExitBreakpoints): Comma
     [COMMAND.setExitCondition]: (row: Row) => editCondition(exits, row),
     [COMMAND.sendSerial]: () => sendSerial(model),
     [COMMAND.showScreen]: () => showScreen(model),
-    [COMMAND.showCommands]: () =>
-      vscode.commands.executeCommand("workbench.action.quickOpen", ">Ringside: "),
+    [COMMAND.followAddress]: () => askAndFollow(followed),
+    [COMMAND.followRow]: (row: Row) => followed.add(followedExpression(row)),
+    [COMMAND.unfollow]: (row: Row) => followed.remove(row.key ?? ""),
   };
+}
+
+/** A register is followed by its name, a page by its address. */
+function followedExpression(row: Row): string {
+  return row.kind === "register" ? (row.key ?? row.label) : (row.address ?? row.label);
+}
+
+async function askAndFollow(followed: FollowedAddresses): Promise<void> {
+  const typed = await vscode.window.showInputBox({
+    title: "Follow an address in the Translation view",
+    prompt:
+      "A register, a label, a number or an expression; gpa:… starts at a guest-physical address",
+  });
+  if (typed?.trim()) await followed.add(typed.trim());
 }
 
 async function editCondition(exits: ExitBreakpoints, row: Row): Promise<void> {
@@ -63,13 +86,7 @@ async function translate(model: SessionModel, address: string): Promise<void> {
 type WalkItem = vscode.QuickPickItem & { readonly value: string };
 
 function chain(body: TranslateBody): string {
-  const parts = [
-    body.gva && `GVA ${body.gva}`,
-    body.gpa && `GPA ${body.gpa}`,
-    body.hpa && `HPA ${body.hpa}`,
-  ].filter((part) => part !== undefined && part !== "");
-  const named = body.symbol === undefined ? "" : ` (${body.symbol})`;
-  return `${parts.join(" → ")}${body.hpa === undefined ? " → ✗" : ""}${named}`;
+  return `${translationChain(body)}${body.symbol === undefined ? "" : ` (${body.symbol})`}`;
 }
 
 function walkItem(step: WalkStepBody): WalkItem {

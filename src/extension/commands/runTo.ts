@@ -1,5 +1,7 @@
 /** Commands that move the machine through time. */
 import * as vscode from "vscode";
+import type { WritersArguments } from "../../debugAdapter/protocol";
+import { VARIABLE_MENU_CONTEXTS } from "../../debugAdapter/protocol";
 import type { Direction, RunToEvent } from "../contributions/commands";
 import { COMMAND, RUN_TO, runToCommandId } from "../contributions/commands";
 import type { SessionModel } from "../session";
@@ -20,12 +22,19 @@ export function runToCommands(model: SessionModel): CommandTable {
     [COMMAND.runTo]: () => pickTarget(),
     [COMMAND.stepBack]: () => stepBack(model),
     [COMMAND.travelTo]: () => travel(model),
+    [COMMAND.travelToRow]: (row: Row) =>
+      row.position === undefined
+        ? undefined
+        : model.request("ringside/travelTo", { position: row.position }),
     [COMMAND.runToThisExit]: (row: Row) =>
       model.request("ringside/runTo", {
         target: "vm-exit",
         ...(row.key !== undefined && row.key !== "any" ? { key: row.key } : {}),
       }),
-    [COMMAND.lastWriter]: (row: Row) => goToWriter(model, row),
+    [COMMAND.lastWriter]: (row: Row) =>
+      row.key === undefined ? undefined : goToWriter(model, { register: row.key }),
+    [COMMAND.variableWriter]: ({ variable }: VariableContext) =>
+      goToWriter(model, whatWasWritten(variable)),
   };
 }
 
@@ -61,9 +70,26 @@ async function travel(model: SessionModel): Promise<void> {
   if (typed !== undefined) await model.request("ringside/travelTo", { position: Number(typed) });
 }
 
-async function goToWriter(model: SessionModel, row: Row): Promise<void> {
-  if (row.key === undefined) return;
-  const answer = await model.request("ringside/writers", { register: row.key });
+/** What VS Code hands to an entry of the Variables view's menu. */
+export interface VariableContext {
+  readonly variable: {
+    readonly name: string;
+    readonly value: string;
+    readonly memoryReference?: string;
+    /** VS Code calls the variable's menu context by its protocol name. */
+    readonly __vscodeVariableMenuContext?: string;
+  };
+}
+
+function whatWasWritten(variable: VariableContext["variable"]): WritersArguments {
+  const isRegister = variable.__vscodeVariableMenuContext === VARIABLE_MENU_CONTEXTS.register;
+  return isRegister || variable.memoryReference === undefined
+    ? { register: variable.name }
+    : { address: variable.memoryReference };
+}
+
+async function goToWriter(model: SessionModel, what: WritersArguments): Promise<void> {
+  const answer = await model.request("ringside/writers", what);
   if (answer.position === undefined) {
     void vscode.window.showInformationMessage(answer.text);
     return;

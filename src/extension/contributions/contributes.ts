@@ -9,6 +9,8 @@ import {
   STOPPED,
   runToCommandId,
 } from "./commands";
+import { VARIABLE_MENU_CONTEXTS } from "../../debugAdapter/protocol";
+import { CONFIGURATION } from "./configuration";
 import { DEBUGGERS } from "./debuggers";
 import { GRAMMARS, LANGUAGES, LANGUAGE_ID, VMM_LANGUAGE_ID } from "./languages";
 import { COLORS, VIEW, VIEWS, VIEWS_WHEN } from "./views";
@@ -51,8 +53,16 @@ const TOOLBAR = [
 
 const ON_EXITS = `view == ${VIEW.exits} && viewItem == exit`;
 const ON_REGISTER = `view == ${VIEW.vcpu} && viewItem == register`;
+const ON_FOLLOWED = `view == ${VIEW.translation} && viewItem == translation`;
 const WITH_ADDRESS = "view =~ /^ringside[.]/ && viewItem =~ /page|register/";
-const WITH_VALUE = "view =~ /^ringside[.]/ && viewItem =~ /value|register|page/";
+const WITH_VALUE = "view =~ /^ringside[.]/ && viewItem =~ /value|register|page|translation|event/";
+
+const ON_VARIABLES = `${IN_SESSION} && debugProtocolVariableMenuContext =~ /^(${[
+  VARIABLE_MENU_CONTEXTS.register,
+  VARIABLE_MENU_CONTEXTS.address,
+]
+  .join("|")
+  .replaceAll(".", "[.]")})$/`;
 
 function menus(): object {
   return {
@@ -76,7 +86,16 @@ function menus(): object {
         when: `view == ${VIEW.exits}`,
         group: "navigation@10",
       },
-      { command: COMMAND.travelTo, when: `view == ${VIEW.vcpu}`, group: "navigation@10" },
+      {
+        command: COMMAND.followAddress,
+        when: `view == ${VIEW.translation}`,
+        group: "navigation@10",
+      },
+      { command: COMMAND.travelTo, when: `view == ${VIEW.timeline}`, group: "navigation@10" },
+    ],
+    "debug/variables/context": [
+      { command: COMMAND.variableWriter, when: ON_VARIABLES, group: "5_ringside@10" },
+      { command: COMMAND.translateVariable, when: ON_VARIABLES, group: "5_ringside@20" },
     ],
     "view/item/context": [
       { command: COMMAND.runToThisExit, when: ON_EXITS, group: "inline@10" },
@@ -88,6 +107,13 @@ function menus(): object {
       { command: COMMAND.setExitCondition, when: ON_EXITS, group: "3_edit@10" },
       { command: COMMAND.lastWriter, when: ON_REGISTER, group: "1_time@10" },
       { command: COMMAND.translateRow, when: WITH_ADDRESS, group: "2_walk@10" },
+      { command: COMMAND.followRow, when: WITH_ADDRESS, group: "2_walk@20" },
+      { command: COMMAND.unfollow, when: ON_FOLLOWED, group: "inline@10" },
+      {
+        command: COMMAND.travelToRow,
+        when: `view == ${VIEW.timeline} && viewItem == event`,
+        group: "1_time@10",
+      },
       { command: COMMAND.copyValue, when: WITH_VALUE, group: "9_copy@10" },
       { command: COMMAND.copyRow, when: WITH_VALUE, group: "9_copy@20" },
     ],
@@ -106,19 +132,6 @@ function keybindings(): object[] {
     { command: "workbench.action.debug.reverseContinue", key: "alt+f5", when: time },
   ];
 }
-
-const CONFIGURATION = {
-  title: "Ringside",
-  properties: {
-    "ringside.languageServer.trace": {
-      type: "string",
-      enum: ["off", "messages", "verbose"],
-      default: "off",
-      description:
-        "Write what the editor and the language server say to each other to the Output panel.",
-    },
-  },
-};
 
 /** The whole of `contributes`. */
 export function contributes(): object {

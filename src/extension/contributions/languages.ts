@@ -19,4 +19,9 @@ export const LANGUAGES = [
 
 export const GRAMMARS = [
   { language: LANGUAGE_ID, scopeName: "source.nasm", path: "./syntaxes/nasm.tmLanguage.json" },
+  {
+    language: VMM_LANGUAGE_ID,
+    scopeName: "source.ringside-vmm",
+    path: "./syntaxes/vmm.tmLanguage.json",
+  },
 ];

@@ -7,6 +7,8 @@ export const VIEW = {
   guestTables: "ringside.guestTables",
   hardwareTables: "ringside.hardwareTables",
   exits: "ringside.exits",
+  translation: "ringside.translation",
+  timeline: "ringside.timeline",
 } as const;
 export type ViewId = (typeof VIEW)[keyof typeof VIEW];
 
@@ -53,6 +55,20 @@ export const VIEWS: readonly ViewRow[] = [
     collapsed: true,
     welcome:
       'The tables that the hardware really walks: GPA → HPA with "nested", GVA → HPA with shadow page tables.',
+  },
+  {
+    id: VIEW.translation,
+    name: "Translation",
+    collapsed: true,
+    welcome:
+      "Addresses that you follow from stop to stop, with every page-table entry on the way GVA → GPA → HPA.",
+  },
+  {
+    id: VIEW.timeline,
+    name: "Machine Timeline",
+    collapsed: true,
+    welcome:
+      "VM exits and entries, interrupts, faults, ring and mode changes. Choose one to go there in time.",
   },
 ];
 

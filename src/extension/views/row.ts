@@ -10,7 +10,8 @@ import type {
 export type Mark = "changed" | "differs" | "violation";
 
 /** Decides which context-menu entries a row has. */
-export type RowKind = "group" | "note" | "value" | "register" | "page" | "exit";
+export type RowKind =
+  "group" | "note" | "value" | "register" | "page" | "exit" | "event" | "translation";
 
 export interface Row {
   /** The path from the root: stable from stop to stop, so that a refresh keeps what is unfolded. */
@@ -30,8 +31,10 @@ export interface Row {
   readonly value?: string;
   /** An address that "Translate" can follow, as `evaluate` takes it. */
   readonly address?: string;
-  /** Exit key or register name. */
+  /** Exit key, register name, or followed expression. */
   readonly key?: string;
+  /** A point in time: choosing the row goes there. */
+  readonly position?: number;
 }
 
 /** The contents of a view: rows, and a sentence above them (or instead of them). */

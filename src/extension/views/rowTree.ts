@@ -1,6 +1,8 @@
 /** Rows as a native tree view. */
 import * as vscode from "vscode";
-import { COLOR, VIEW } from "../contributions/views";
+import { COMMAND } from "../contributions/commands";
+import type { VIEW } from "../contributions/views";
+import { COLOR } from "../contributions/views";
 import type { Mark, Row, Rows } from "./row";
 
 const MARKS: Readonly<
@@ -51,6 +53,9 @@ export class RowTree implements vscode.TreeDataProvider<Row> {
     if (row.description !== undefined) item.description = row.description;
     if (row.tooltip !== undefined) item.tooltip = new vscode.MarkdownString(row.tooltip);
     decorate(item, row);
+    if (row.position !== undefined) {
+      item.command = { command: COMMAND.travelToRow, title: "Go there", arguments: [row] };
+    }
     if (row.checked !== undefined) item.checkboxState = checkbox(row);
     return item;
   }

@@ -4,17 +4,24 @@ import { VIEW } from "../contributions/views";
 import type { SessionModel } from "../session";
 import type { ExitBreakpoints } from "./exitBreakpoints";
 import { exitRows } from "./exitRows";
+import type { FollowedAddresses } from "./followedAddresses";
 import { guestTableRows, hardwareTableRows } from "./pageTableRows";
 import { processorRows } from "./processorRows";
 import type { Row } from "./row";
 import type { ViewTrees } from "./rowTree";
 import { RowTree, registerRowColors } from "./rowTree";
+import { timelineRows } from "./timelineRows";
+import { translationRows } from "./translationRows";
 import { vmcsRows } from "./vmcsRows";
 
 /** A run that takes longer than this says so; shorter ones must not flicker. */
 const RUNNING_NOTE_MS = 400;
 
-export function makeTrees(model: SessionModel, exits: ExitBreakpoints): ViewTrees {
+export function makeTrees(
+  model: SessionModel,
+  exits: ExitBreakpoints,
+  followed: FollowedAddresses,
+): ViewTrees {
   return {
     vcpu: new RowTree(() => processorRows(model)),
     vmcs: new RowTree(() => vmcsRows(model)),
@@ -25,12 +32,15 @@ export function makeTrees(model: SessionModel, exits: ExitBreakpoints): ViewTree
       if (model.state) exits.remember((await model.read("ringside/exits", {})).exits);
       return rows;
     }),
+    translation: new RowTree(() => translationRows(model, followed.expressions)),
+    timeline: new RowTree(() => timelineRows(model)),
   };
 }
 
 export function registerViews(
   model: SessionModel,
   exits: ExitBreakpoints,
+  followed: FollowedAddresses,
   trees: ViewTrees,
 ): vscode.Disposable {
   const names = Object.keys(VIEW) as (keyof typeof VIEW)[];
@@ -48,6 +58,7 @@ export function registerViews(
     registerRowColors(),
     keepFresh(model, refreshAll, views),
     exits.onDidChange(() => trees.exits.refresh()),
+    followed.onDidChange(() => trees.translation.refresh()),
     ...views.map((view) =>
       view.onDidChangeCheckboxState((event) => void exits.set(ticked(event.items))),
     ),

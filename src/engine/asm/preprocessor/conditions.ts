@@ -88,6 +88,7 @@ function testContext(tokens: readonly Token[], directive: Token, session: Sessio
       session.error(token, "condition", `\`${directive.text}' expects context identifiers`);
       return undefined;
     }
+    session.observer?.localMentioned("context", token, token.text.toLowerCase());
     if (top !== undefined && token.text.toLowerCase() === top) return true;
   }
   return false;

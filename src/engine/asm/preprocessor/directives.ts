@@ -355,6 +355,7 @@ function contextName(directive: Token, rest: readonly Token[], session: Session)
   if (tokens.length > 1) {
     session.warning(tokens[1]!, "pp-trailing", `trailing garbage after \`${directive.text}' ignored`);
   }
+  session.observer?.localMentioned("context", token, token.text.toLowerCase());
   return { name: token.text, token };
 }
 

@@ -22,8 +22,8 @@ export interface PreprocessorObserver {
     args: readonly (readonly Token[])[],
     frame: Frame,
   ): void;
-  /** `%%x`, `%$x`, `%1` in a body or anywhere: the token as written. */
-  localMentioned(kind: "macroLabel" | "contextLabel" | "parameter", token: Token, owner: string): void;
+  /** `%%x`, `%$x`, `%1` in a body or anywhere, the name of a context: the token as written. */
+  localMentioned(kind: "macroLabel" | "contextLabel" | "parameter" | "context", token: Token, owner: string): void;
   /** Lines that are skipped: one call a line. */
   skipped(line: SourceLine, directive: Token): void;
   /** A line of a file that is read and not skipped. */

@@ -1,4 +1,5 @@
 /** Token pasting: `%+`, and names that grow together because nothing stands between them (`foo%1`, `%1h`). */
+import { sameLine } from "../diagnosticSink";
 import { lexText } from "../lexer";
 import { Token, type TokenKind } from "../tokens";
 import type { Session } from "./session";
@@ -22,7 +23,8 @@ function isAsWritten({ source, start, end, text }: Token): boolean {
 
 /** The tokens that a text made of `left` and `right` gives, at the place of both. */
 function joined(text: string, left: Token, right: Token, session: Session): Token[] {
-  const together = left.source === right.source && right.end > left.start;
+  const together =
+    left.source === right.source && right.end > left.start && sameLine(left.source, left.end, right.start);
   const place = new Token("other", "", left.space, left.source, left.start, together ? right.end : left.end);
   const tokens = lexText(text, place, session.words, session.lexProblem(place));
   return tokens.map((token, i) => (i === 0 ? token.spaced(left.space) : token.spaced(false)));

@@ -21,13 +21,15 @@ export type FieldStyle =
   | "far"
   | "ten"; // the base of AAM and AAD
 
-/** Where an asm operand goes. */
+/** An asm operand in an immediate field. */
 export interface Placement {
-  readonly place: "reg" | "rm" | "opcode" | "field";
   /** Index of the asm operand. */
   readonly operand: number;
-  readonly style?: FieldStyle;
+  readonly style: FieldStyle;
 }
+
+/** Where the asm operands go. */
+type Places = Pick<Template, "reg" | "rm" | "plus" | "fields">;
 
 export interface Template {
   readonly form: InstructionForm;
@@ -49,7 +51,12 @@ export interface Template {
   readonly lockAsRexR: boolean;
   readonly withModrm: boolean;
   readonly obsolete: boolean;
-  readonly placements: readonly Placement[];
+  /** Asm operands in ModRM.reg, ModRM.rm and the opcode, or -1. */
+  readonly reg: number;
+  readonly rm: number;
+  readonly plus: number;
+  /** Immediate fields in order. */
+  readonly fields: readonly Placement[];
 }
 
 const DEFAULT_SIZES: Readonly<Record<string, number | "mode">> = {
@@ -86,34 +93,28 @@ function fieldStyle(kind: OperandKind, flags: ReadonlySet<string>): FieldStyle |
   }
 }
 
-function placeOf(kind: OperandKind, form: InstructionForm): Placement["place"] | undefined {
-  if (/^r(8|16|32|64)$/.test(kind)) return form.encoding.plusReg ? "opcode" : "reg";
+function placeOf(kind: OperandKind, form: InstructionForm): "reg" | "rm" | "plus" | undefined {
+  if (/^r(8|16|32|64)$/.test(kind)) return form.encoding.plusReg ? "plus" : "reg";
   if (kind === "sreg" || kind === "cr" || kind === "dr") return "reg";
   if (/^(rm|rr)\d/.test(kind) || /^m(\d|$)/.test(kind)) return "rm";
   return undefined;
 }
 
-function placementsOf(
-  form: InstructionForm,
-  flags: ReadonlySet<string>,
-  count: number,
-): Placement[] {
-  const placements: Placement[] = [];
+function placesOf(form: InstructionForm, flags: ReadonlySet<string>, count: number): Places {
+  const places = { reg: -1, rm: -1, plus: -1 };
+  const fields: Placement[] = [];
+  if (flags.has("BARE")) return { ...places, fields };
   if (form.operands[0]?.kind.startsWith("ptr"))
-    return count === 2 ? [{ place: "field", operand: 1, style: "far" }] : [];
+    return { ...places, fields: count === 2 ? [{ operand: 1, style: "far" }] : [] };
   form.operands.forEach(({ kind }, index) => {
-    const operand = flags.has("SWAP")
-      ? 1 - index
-      : flags.has("DUP")
-        ? Math.max(0, index - 1)
-        : index;
+    const swapped = flags.has("SWAP") ? 1 - index : index;
+    const operand = flags.has("DUP") ? Math.max(0, index - 1) : swapped;
     const place = placeOf(kind, form);
-    const style = fieldStyle(kind, flags);
-    if (place !== undefined) placements.push({ place, operand });
-    else if (flags.has("TEN")) placements.push({ place: "field", operand: 0, style: "ten" });
-    else if (style !== undefined) placements.push({ place: "field", operand, style });
+    const style = flags.has("TEN") ? "ten" : fieldStyle(kind, flags);
+    if (place !== undefined) places[place] = operand;
+    else if (style !== undefined) fields.push({ operand, style });
   });
-  return placements;
+  return { ...places, fields };
 }
 
 function operandSizeOf(
@@ -169,7 +170,7 @@ function templateOf(
     lockAsRexR: flags.has("REXL"),
     withModrm: !flags.has("BARE"),
     obsolete: flags.has("OBSOLETE"),
-    placements: flags.has("BARE") ? [] : placementsOf(form, flags, patterns.length),
+    ...placesOf(form, flags, patterns.length),
   };
 }
 

@@ -18,9 +18,9 @@ export type Memory = Extract<AsmOperand, { kind: "mem" }>;
 
 /** The parts of an address while its registers are put in order. */
 interface Parts {
-  base: number;
-  index: number;
-  scale: number;
+  readonly base: number;
+  readonly index: number;
+  readonly scale: number;
 }
 
 interface Displacement {
@@ -93,38 +93,44 @@ function address16(operand: Memory): AddressBytes | undefined {
 const sameRegister = (a: AsmRegister | undefined, b: AsmRegister | undefined): boolean =>
   a?.class === "gpr" && b?.class === "gpr" && a.number === b.number && a.size === b.size;
 
-/** Puts base and index in order: hints, `[eax*2]` as `[eax+eax]`, `*3 *5 *9` split, ESP never an index. */
+/** `eax+eax` and `eax*2` as base and index, `*3 *5 *9` as base and `*2 *4 *8`. */
+function splits(parts: Parts, operand: Memory): boolean {
+  const { base, index, scale } = parts;
+  if (base >= 0) return false;
+  if (scale === 3 || scale === 5 || scale === 9) return true;
+  return scale === 2 && index !== RSP && (!operand.noSplit || operand.hint?.kind === "summed");
+}
+
+/** Whether the hints ask for base and index to change places. */
+function swaps(parts: Parts, operand: Memory): boolean {
+  const { base, index, scale } = parts;
+  const { hint } = operand;
+  if (hint === undefined || scale !== 1 || base === index || base < 0 || index < 0) return false;
+  const hinted = hint.kind === "notBase" ? operand.base : operand.index;
+  return hint.kind !== "summed" && sameRegister(hint.register, hinted);
+}
+
+const swapped = ({ base, index, scale }: Parts): Parts => ({ base: index, index: base, scale });
+
+/** Puts base and index in order: hints, sums split, ESP never an index. Undefined: there is no such address. */
 function arrange(operand: Memory): Parts | undefined {
   const { hint } = operand;
-  const hinted = (register: AsmRegister | undefined): boolean =>
-    hint !== undefined && sameRegister(hint.register, register);
-  let base = operand.base?.number ?? -1;
-  let index = operand.scale === 0 ? -1 : (operand.index?.number ?? -1);
-  let { scale } = operand;
-  const hintsIndex = index >= 0 && hinted(operand.index);
-  const hintsBase = base >= 0 && hinted(operand.base);
-  const notBase = hint?.kind === "notBase";
-  if (scale === 1 && base !== index && base >= 0 && index >= 0)
-    if ((hintsBase && notBase) || (hintsIndex && hint?.kind === "makeBase"))
-      [base, index] = [index, base];
-  if (base < 0 && scale === 1 && !(hintsIndex && notBase)) {
-    base = index;
-    index = -1;
-  }
-  const doubled = scale === 2 && index !== RSP && (!operand.noSplit || hint?.kind === "summed");
-  if (base < 0 && (doubled || scale === 3 || scale === 5 || scale === 9)) {
-    base = index;
-    scale--;
-  }
-  if (index < 0 && (base & 7) !== RSP && operand.noSplit && hintsBase && notBase) {
-    index = base;
-    base = -1;
-    scale = 1;
-  }
-  if (scale === 1 && index === RSP) [base, index] = [index, base];
-  if (index === RSP) return undefined;
-  if (index >= 0 && SCALE_BITS[scale] === undefined) return undefined;
-  return { base, index, scale };
+  const notBase = (register: AsmRegister | undefined): boolean =>
+    hint?.kind === "notBase" && sameRegister(hint.register, register);
+  let parts: Parts = {
+    base: operand.base?.number ?? -1,
+    index: operand.scale === 0 ? -1 : (operand.index?.number ?? -1),
+    scale: operand.scale,
+  };
+  if (swaps(parts, operand)) parts = swapped(parts);
+  if (parts.base < 0 && parts.scale === 1 && !notBase(operand.index)) parts = swapped(parts);
+  if (splits(parts, operand)) parts = { ...parts, base: parts.index, scale: parts.scale - 1 };
+  const lone = parts.index < 0 && (parts.base & 7) !== RSP;
+  if (lone && operand.noSplit && notBase(operand.base)) parts = { ...swapped(parts), scale: 1 };
+  if (parts.scale === 1 && parts.index === RSP) parts = swapped(parts);
+  if (parts.index === RSP) return undefined;
+  if (parts.index >= 0 && SCALE_BITS[parts.scale] === undefined) return undefined;
+  return parts;
 }
 
 function address32(operand: Memory, addressSize: 32 | 64): AddressBytes | undefined {

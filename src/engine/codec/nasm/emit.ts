@@ -75,20 +75,14 @@ class Emitter {
     const refusal = this.checkRex();
     if (refusal !== undefined) return { error: refusal };
     this.checkLock();
-    emitPrefixes(
-      { ...statement.prefixes, operandSize: this.operandSize },
-      statement.bits,
-      this.bytes,
-      this.warnings,
-    );
+    emitPrefixes(statement.prefixes, this.operandSize, statement.bits, this.bytes, this.warnings);
     this.emitTemplatePrefixes();
     this.emitOpcode();
     if (modrm !== undefined) this.emitModrm(modrm);
-    for (const placement of template.placements)
-      if (placement.place === "field") this.emitField(placement);
+    for (const field of template.fields) this.emitField(field);
     this.resolveRelatives();
     return {
-      bytes: Uint8Array.from(this.bytes),
+      bytes: new Uint8Array(this.bytes),
       warnings: this.warnings,
       outOfRange: this.outOfRange,
     };
@@ -111,9 +105,9 @@ class Emitter {
       this.warn("prefix-opsize", `invalid operand size prefix, must be ${own}`);
   }
 
-  private placed(place: Placement["place"]): TypedOperand | undefined {
-    const placement = this.statement.template.placements.find((one) => one.place === place);
-    return placement === undefined ? undefined : this.statement.operands[placement.operand];
+  /** The operand at an index of the template, undefined for -1. */
+  private at(index: number): TypedOperand | undefined {
+    return index < 0 ? undefined : this.statement.operands[index];
   }
 
   private rexOf(operand: TypedOperand | undefined, bit: number): void {
@@ -131,7 +125,7 @@ class Emitter {
     const { encoding } = template.form;
     if (encoding.fixedModrm !== undefined) return encoding.fixedModrm;
     if (encoding.modrm === undefined) return undefined;
-    const operand = this.placed("rm");
+    const operand = this.at(template.rm);
     if (operand === undefined) return undefined;
     if ((operand.types & REGISTER) !== 0) return 0xc0 | (operand.register & 7);
     const memory = memoryOf(operand);
@@ -162,14 +156,15 @@ class Emitter {
   }
 
   private collectRex(modrm: AddressBytes | number | undefined): void {
-    this.rexOf(this.placed("reg"), REX_R);
-    this.rexOf(this.placed("opcode"), REX_B);
-    if (typeof modrm === "number") this.rexOf(this.placed("rm"), REX_B);
+    const { template } = this.statement;
+    this.rexOf(this.at(template.reg), REX_R);
+    this.rexOf(this.at(template.plus), REX_B);
+    if (typeof modrm === "number") this.rexOf(this.at(template.rm), REX_B);
     else if (modrm !== undefined) {
       if (modrm.rexB) this.rex |= REX_B;
       if (modrm.rexX) this.rex |= REX_X;
     }
-    if (this.statement.template.noRexW) this.rex &= ~REX_W;
+    if (template.noRexW) this.rex &= ~REX_W;
     if (this.statement.prefixes.rex) this.rex |= REX_FORCE;
   }
 
@@ -207,10 +202,11 @@ class Emitter {
   }
 
   private emitOpcode(): void {
-    const { encoding } = this.statement.template.form;
+    const { form, plus } = this.statement.template;
+    const { encoding } = form;
     if (encoding.map >= 1) this.bytes.push(0x0f);
     if (encoding.map >= 2) this.bytes.push(encoding.map === 2 ? 0x38 : 0x3a);
-    const operand = encoding.plusReg ? this.placed("opcode") : undefined;
+    const operand = this.at(plus);
     this.bytes.push(encoding.opcode | (operand === undefined ? 0 : operand.register & 7));
   }
 
@@ -221,7 +217,9 @@ class Emitter {
       return;
     }
     const field =
-      typeof encoding.modrm === "number" ? encoding.modrm : (this.placed("reg")?.register ?? 0) & 7;
+      typeof encoding.modrm === "number"
+        ? encoding.modrm
+        : (this.at(this.statement.template.reg)?.register ?? 0) & 7;
     if (typeof modrm === "number") {
       this.bytes.push(modrm | (field << 3));
       return;
@@ -232,11 +230,11 @@ class Emitter {
   }
 
   private emitDisplacement(address: AddressBytes): void {
-    const placement = this.statement.template.placements.find((one) => one.place === "rm")!;
-    const operand = this.statement.operands[placement.operand]!;
+    const index = this.statement.template.rm;
+    const operand = this.statement.operands[index]!;
     const size = address.displacementBytes;
     if (address.ripRelative) {
-      this.relative(operand, placement.operand, size, false);
+      this.relative(operand, index, size, false);
       return;
     }
     const { addressSize } = this.statement;
@@ -249,16 +247,18 @@ class Emitter {
         !same ||
         overflows(value, size, signed ? "signed" : "general")
       )
-        this.warn("number-overflow", `${SIZE_NAMES[size]} data exceeds bounds`, placement.operand);
+        this.warn("number-overflow", `${SIZE_NAMES[size]} data exceeds bounds`, index);
     }
     this.raw(value, size);
   }
 
+  /** The low bytes of a value, two's complement. */
   private raw(value: bigint, size: number): void {
-    let rest = BigInt.asUintN(64, value);
+    let low = Number(BigInt.asIntN(32, value));
     for (let i = 0; i < size; i++) {
-      this.bytes.push(Number(rest & 0xffn));
-      rest >>= 8n;
+      if (i === 4) low = Number(BigInt.asIntN(32, value >> 32n));
+      this.bytes.push(low & 0xff);
+      low >>= 8;
     }
   }
 
@@ -279,7 +279,7 @@ class Emitter {
   private emitField(placement: Placement): void {
     const index = placement.operand;
     const operand = this.statement.operands[index];
-    const style = placement.style!;
+    const { style } = placement;
     if (style === "ten") this.bytes.push(10);
     else if (operand !== undefined) this.emitStyled(style, operand, index);
   }
@@ -394,11 +394,8 @@ class Emitter {
         if (overflows(distance, size, wraps ? "general" : "signed"))
           this.warn("number-overflow", `${SIZE_NAMES[size]} data exceeds bounds`, index);
       }
-      let rest = operand.known ? BigInt.asUintN(64, distance) : 0n;
-      for (let i = 0; i < size; i++) {
-        this.bytes[at + i] = Number(rest & 0xffn);
-        rest >>= 8n;
-      }
+      const low = operand.known ? Number(BigInt.asIntN(32, distance)) : 0;
+      for (let i = 0; i < size; i++) this.bytes[at + i] = (low >> (8 * i)) & 0xff;
     }
   }
 }
@@ -407,8 +404,8 @@ type Check = "general" | "signed" | "unsigned";
 
 /** "general" takes what fits either as signed or as unsigned, and one bit more on the negative side (as NASM does). */
 function overflows(value: bigint, size: number, check: Check): boolean {
-  if (size >= 8) return false;
-  const span = 1n << BigInt(size * 8);
+  if (size >= 8 || (value >= 0n && value <= 0x7fn)) return false;
+  const span = SPANS[size]!;
   switch (check) {
     case "general":
       return value < -span || value >= span;
@@ -418,6 +415,8 @@ function overflows(value: bigint, size: number, check: Check): boolean {
       return value < 0n || value >= span;
   }
 }
+
+const SPANS: Readonly<Record<number, bigint>> = { 1: 1n << 8n, 2: 1n << 16n, 4: 1n << 32n };
 
 /** LEA takes an immediate as an address. */
 function memoryOf(operand: TypedOperand): Memory {

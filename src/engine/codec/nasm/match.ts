@@ -94,10 +94,8 @@ function tryTemplate(
 interface Search {
   template: Template | undefined;
   match: Match;
-  /** Whether a template failed only for a size that nobody gave. */
-  sizeMissing: boolean;
-  /** Sizes that such templates would have, by operand. */
-  readonly candidates: number[];
+  /** Sizes, by operand, of the templates that failed only for a size that nobody gave; undefined if there was none. */
+  candidates: number[] | undefined;
 }
 
 function search(
@@ -109,14 +107,13 @@ function search(
   const result: Search = {
     template: undefined,
     match: start,
-    sizeMissing: false,
-    candidates: operands.map((operand) => operand.size),
+    candidates: undefined,
   };
   for (const template of templates) {
     const match = tryTemplate(template, operands, context);
     if (match === Match.SizeMissing) {
-      result.sizeMissing = true;
-      for (let i = 0; i < operands.length; i++) result.candidates[i]! |= template.patterns[i]!.size;
+      const candidates = (result.candidates ??= operands.map((operand) => operand.size));
+      for (let i = 0; i < operands.length; i++) candidates[i]! |= template.patterns[i]!.size;
     }
     if (match > result.match) result.match = match;
     if (match === Match.Good) {
@@ -142,11 +139,12 @@ export function findTemplate(
   context: MatchContext,
 ): MatchResult {
   const first = search(templates, operands, context, Match.InvalidOperands);
-  if (first.template !== undefined || !first.sizeMissing) return first;
+  const { candidates } = first;
+  if (first.template !== undefined || candidates === undefined) return first;
   for (let i = 0; i < operands.length; i++) {
     const operand = operands[i]!;
     if ((operand.types & REGISTER) !== 0) continue;
-    const sizes = first.candidates[i]!;
+    const sizes = candidates[i]!;
     if ((sizes & (sizes - 1)) !== 0) return first;
     operand.size |= sizes;
   }

@@ -70,7 +70,7 @@ export function sizeBit(bits: number): number {
 /** An operand ready for matching. `size` may be changed by the matcher where it deduces one. */
 export interface TypedOperand {
   readonly types: number;
-  /** Size bits. */
+  /** Size bits. Those of registers are never changed. */
   size: number;
   readonly source: AsmOperand;
   /** Register number, or -1. */
@@ -107,24 +107,35 @@ const REGISTER_SIZES = {
   xmm: 0,
 } as const;
 
-function registerOperand(source: AsmOperand, register: AsmRegister): TypedOperand {
-  const base = { source, value: 0n, known: true, isAddress: false, elsewhere: false };
-  const types = REGISTER_TYPES[register.class];
-  if (register.class !== "gpr")
-    return {
-      ...base,
-      types,
-      size: REGISTER_SIZES[register.class],
-      register: register.number,
-      high: false,
-    };
+/** Register operands never change, so there is one of each. */
+const registerOperands = new Map<AsmRegister["class"], TypedOperand[]>();
+
+function makeRegisterOperand(source: AsmOperand, register: AsmRegister): TypedOperand {
+  const gpr = register.class === "gpr";
+  const high = gpr && register.high;
+  const types: number = REGISTER_TYPES[register.class];
+  const accumulator = gpr && register.number === 0 && !high;
   return {
-    ...base,
-    types: register.number === 0 && !register.high ? types : types | NOTACC,
-    size: sizeBit(register.size),
-    register: register.high ? register.number + 4 : register.number,
-    high: register.high,
+    types: gpr && !accumulator ? types | NOTACC : types,
+    size: gpr ? sizeBit(register.size) : REGISTER_SIZES[register.class],
+    source,
+    register: high ? register.number + 4 : register.number,
+    high,
+    value: 0n,
+    known: true,
+    isAddress: false,
+    elsewhere: false,
   };
+}
+
+function registerOperand(source: AsmOperand, register: AsmRegister): TypedOperand {
+  let known = registerOperands.get(register.class);
+  if (known === undefined) registerOperands.set(register.class, (known = []));
+  const index =
+    register.class === "gpr"
+      ? register.size * 32 + register.number * 2 + (register.high ? 1 : 0)
+      : register.number;
+  return (known[index] ??= makeRegisterOperand(source, register));
 }
 
 const DISTANCES = { short: SHORT, near: NEAR, far: FAR } as const;
@@ -132,13 +143,19 @@ const ANY_VALUE = UNITY | SBYTEWORD | SBYTEDWORD | SDWORD | UDWORD;
 
 /** The classes that a constant belongs to by its value, which NASM takes modulo the width in question. */
 function valueTypes(value: bigint): number {
-  let types = 0;
+  // Most constants are small: numbers are much faster than bigints.
+  const near = value >= -0x80000000n && value <= 0xffffffffn;
+  const low = near ? Number(value) >>> 0 : Number(BigInt.asUintN(32, value));
+  let types = value === 1n ? UNITY : 0;
+  if ((low + 128) >>> 0 <= 255) types |= SBYTEDWORD;
+  if (((low + 128) & 0xffff) <= 255) types |= SBYTEWORD;
+  if (near) {
+    if (value >= 0n) types |= UDWORD;
+    if (value <= 0x7fffffffn) types |= SDWORD;
+    return types;
+  }
   const unsigned = BigInt.asUintN(64, value);
-  const low = Number(unsigned & 0xffffffffn);
   if (unsigned === 1n) types |= UNITY;
-  const low32 = (low + 128) >>> 0;
-  if (low32 <= 255) types |= SBYTEDWORD;
-  if ((low32 & 0xffff) <= 255) types |= SBYTEWORD;
   if (unsigned <= 0xffffffffn) types |= UDWORD;
   if (BigInt.asUintN(64, unsigned + 0x80000000n) <= 0xffffffffn) types |= SDWORD;
   return types;
@@ -204,18 +221,14 @@ function memoryOperand(source: Extract<AsmOperand, { kind: "mem" }>, bits: Bits)
 
 /** The operands of a request; a far address counts as two. */
 export function typedOperands(operands: readonly AsmOperand[], bits: Bits): TypedOperand[] {
-  return operands.flatMap((operand) => {
-    switch (operand.kind) {
-      case "reg":
-        return [registerOperand(operand, operand.register)];
-      case "imm":
-        return [immediateOperand(operand)];
-      case "far":
-        return farOperands(operand);
-      case "mem":
-        return [memoryOperand(operand, bits)];
-    }
-  });
+  const result: TypedOperand[] = [];
+  for (const operand of operands) {
+    if (operand.kind === "reg") result.push(registerOperand(operand, operand.register));
+    else if (operand.kind === "imm") result.push(immediateOperand(operand));
+    else if (operand.kind === "mem") result.push(memoryOperand(operand, bits));
+    else result.push(...farOperands(operand));
+  }
+  return result;
 }
 
 /** One operand of a template. */

@@ -63,15 +63,6 @@ function segmentWarning(segment: number): EncodeWarning {
   };
 }
 
-/** An address-size word that the mode cannot have. */
-export function addressSizeError(prefixes: Prefixes, bits: Bits): string | undefined {
-  if (prefixes.addressSize === "a16" && bits === 64)
-    return "16-bit addressing is not supported in 64-bit mode";
-  if (prefixes.addressSize === "a64" && bits !== 64)
-    return "64-bit addressing is only supported in 64-bit mode";
-  return undefined;
-}
-
 function changesOperandSize(word: string, bits: Bits): boolean {
   return word === "osp" || (word === "o16" && bits !== 16) || (word === "o32" && bits === 16);
 }
@@ -80,9 +71,10 @@ function changesAddressSize(word: string, bits: Bits): boolean {
   return word === "asp" || (word === "a16" && bits === 32) || (word === "a32" && bits !== 32);
 }
 
-/** Appends the prefix bytes, wait first, address size last. */
+/** Appends the prefix bytes, wait first, address size last; `operandSize` is the word that the template has settled on. */
 export function emitPrefixes(
   prefixes: Prefixes,
+  operandSize: string,
   bits: Bits,
   bytes: number[],
   warnings: EncodeWarning[],
@@ -95,6 +87,6 @@ export function emitPrefixes(
     bytes.push(SEGMENT_BYTES[prefixes.segment]!);
     if (bits === 64 && prefixes.segment < 4) warnings.push(segmentWarning(prefixes.segment));
   }
-  if (changesOperandSize(prefixes.operandSize, bits)) bytes.push(0x66);
+  if (changesOperandSize(operandSize, bits)) bytes.push(0x66);
   if (changesAddressSize(prefixes.addressSize, bits)) bytes.push(0x67);
 }

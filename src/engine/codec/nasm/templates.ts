@@ -291,7 +291,7 @@ const returning = (operandSize: string): string[] => [
 ];
 const undefinedPair = [
   "void none BARE BOTH = r16_rm16",
-  ...WIDE.map((n) => `reg${n},rm${n} = r${n}_rm${n}`),
+  ...WIDE.map((n) => `reg${n},rm${n} BOTH = r${n}_rm${n}`),
 ];
 
 function source(stem: string, lines: readonly string[]): TemplateSource {
@@ -334,8 +334,8 @@ function explicitTemplates(): Map<string, TemplateSource> {
     "reg64,rm64 SQ = r64_rm64",
   ]);
   add("movbe", [
-    ...WIDE.map((n) => `reg${n},mem${n} SM = r${n}_m${n}`),
-    ...WIDE.map((n) => `mem${n},reg${n} SM = m${n}_r${n}`),
+    ...WIDE.map((n) => `reg${n},mem${n} SM BOTH = r${n}_m${n}`),
+    ...WIDE.map((n) => `mem${n},reg${n} SM BOTH = m${n}_r${n}`),
   ]);
   add("bswap", ["reg32 = r32", "reg64 = r64"]);
   add("mov", mov);

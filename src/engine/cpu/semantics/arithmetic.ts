@@ -266,8 +266,8 @@ const cmpxchg: Semantics = (e) => {
   b.get(r).op("i64.eqz").if();
   e.writeUpdate(0, source);
   b.else();
-  // A locked read-modify-write writes the old value back.
-  e.writeUpdate(0, destination);
+  // In memory the old value is written back; a register keeps even its upper half.
+  if (e.isMemory(0)) e.writeUpdate(0, destination);
   e.writeGpr(RAX, e.size, destination);
   b.end();
   flagsOfSub(e, accumulator, destination, r);

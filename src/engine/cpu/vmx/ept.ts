@@ -1,9 +1,10 @@
 /** Extended page tables. SDM Vol. 3C, "The Extended Page Table Mechanism (EPT)". */
 import { EXIT } from "../../isa/vmx/exitReasons";
-import type { ExitAbort } from "../abort";
 import { linearToBigInt, type Linear } from "../linear";
 import { ACCESS } from "../access";
 import type { Processor } from "../processor";
+import { throwExit } from "./throwExit";
+import type { VmExit } from "./vmExit";
 import { readVmcs, secondaryControl } from "./vmcs";
 
 export const EPT = { R: 1, W: 2, X: 4, LARGE: 0x80, A: 0x100, D: 0x200 } as const;
@@ -28,26 +29,23 @@ export function usesEpt(cpu: Processor): boolean {
   return cpu.system.vmx.nonRoot && secondaryControl(cpu, "enableEpt");
 }
 
+/** What a violation says: exit qualification, bits 2:0 from `wanted`. SDM Vol. 3C, "Exit Qualification for EPT Violations". */
 function violation(
   gpa: number,
-  access: number,
+  wanted: number,
   rights: number,
   cause: EptCause | undefined,
-): ExitAbort {
-  const wanted = access & ACCESS.write ? 2 : access & ACCESS.fetch ? 4 : 1;
+): VmExit {
   const linear = cause === undefined ? 0 : cause.tableWalk ? 0x80 : 0x180;
   return {
-    abort: "exit",
-    exit: {
-      reason: EXIT.EPT_VIOLATION,
-      qualification: BigInt(wanted | (rights << 3) | linear),
-      guestPhysicalAddress: gpa,
-      ...(cause === undefined ? {} : { guestLinearAddress: linearToBigInt(cause.linear) }),
-    },
+    reason: EXIT.EPT_VIOLATION,
+    qualification: BigInt(wanted | (rights << 3) | linear),
+    guestPhysicalAddress: gpa,
+    ...(cause === undefined ? {} : { guestLinearAddress: linearToBigInt(cause.linear) }),
   };
 }
 
-function misconfiguration(gpa: number): ExitAbort {
+function misconfiguration(gpa: number): VmExit {
   return {
     abort: "exit",
     exit: { reason: EXIT.EPT_MISCONFIGURATION, qualification: 0n, guestPhysicalAddress: gpa },
@@ -84,7 +82,10 @@ export function translateGuestPhysical(
   const pointer = readVmcs(cpu, "EPT_POINTER");
   const accessedDirty = (pointer & 0x40n) !== 0n;
   // With A/D flags, accesses to guest paging structures count as writes. SDM Vol. 3C, "Accessed and Dirty Flags for EPT".
-  const effective = accessedDirty && cause?.tableWalk ? ACCESS.write : access;
+  const isCountedAsWrite = accessedDirty && cause?.tableWalk === true;
+  const effective = isCountedAsWrite ? ACCESS.write : access;
+  // An access counted as a write is reported as a read and a write.
+  const reported = isCountedAsWrite ? 3 : access & ACCESS.write ? 2 : access & ACCESS.fetch ? 4 : 1;
   const wanted = effective & ACCESS.write ? EPT.W : effective & ACCESS.fetch ? EPT.X : EPT.R;
   let table = Number(pointer & 0xffffffffff000n);
   let rights = 7;
@@ -93,11 +94,11 @@ export function translateGuestPhysical(
     const low = cpu.ram.read32(hpa);
     const high = cpu.ram.read32(hpa + 4);
     rights &= low & 7;
-    if ((low & 7) === 0) throw violation(gpa, effective, 0, cause);
+    if ((low & 7) === 0) throwExit(violation(gpa, reported, 0, cause));
     if (isMisconfigured(low, high, level, cpu.model.physicalAddressBits))
-      throw misconfiguration(gpa);
+      throwExit(misconfiguration(gpa));
     const leaf = level === 0 || (low & EPT.LARGE) !== 0;
-    if (leaf && !(rights & wanted)) throw violation(gpa, effective, rights, cause);
+    if (leaf && !(rights & wanted)) throwExit(violation(gpa, reported, rights, cause));
     if (accessedDirty) {
       const bits = EPT.A | (leaf && effective & ACCESS.write ? EPT.D : 0);
       if ((low & bits) !== bits) cpu.ram.write32(hpa, (low | bits) >>> 0);

@@ -1,7 +1,8 @@
 /** Exceptions in VMX non-root operation. SDM Vol. 3C, "Changes to Instruction Behavior": exception bitmap, #PF mask and match; IDT-vectoring information. */
 import { EXIT } from "../../isa/vmx/exitReasons";
-import { PF, type GuestFault } from "../abort";
-import type { DeliveredEvent } from "../event";
+import { EVENT_TYPES } from "../../isa/vmx/fieldLayouts";
+import { DB, DF, PF, type GuestFault } from "../abort";
+import { EVENT, type DeliveredEvent } from "../event";
 import type { Processor } from "../processor";
 import { readVmcs32 } from "./vmcs";
 import type { VmExit } from "./vmExit";
@@ -32,24 +33,54 @@ function pageFaultMatches(cpu: Processor, errorCode: number): boolean {
   return (errorCode & mask) >>> 0 === match;
 }
 
+const DEBUG_CONDITIONS = 0x600f;
+
+/** #PF: the address; #DB: the conditions, in the form of DR6, which a VM exit leaves alone. */
+function qualificationOf(cpu: Processor, fault: GuestFault): bigint {
+  if (fault.vector === PF) return fault.address ?? 0n;
+  if (fault.vector !== DB) return 0n;
+  return BigInt((fault.debugBits ?? cpu.system.dr6) & DEBUG_CONDITIONS);
+}
+
+function isIntercepted(cpu: Processor, vector: number): boolean {
+  return ((readVmcs32(cpu, "EXCEPTION_BITMAP") >>> vector) & 1) === 1;
+}
+
 /** The VM exit that a fault causes, or undefined if the guest's IDT gets it. `during` is the event whose delivery raised it. */
 export function exceptionIntercept(
   cpu: Processor,
   fault: GuestFault,
   during: DeliveredEvent | undefined,
 ): VmExit | undefined {
-  if (!during) cpu.system.vmx.vectoring = 0;
+  // An exit due to a double fault is not one during delivery. SDM Vol. 3C, "Information for VM Exits During Event Delivery".
+  if (!during || fault.vector === DF) cpu.system.vmx.vectoring = 0;
   if (!cpu.system.vmx.nonRoot) return undefined;
-  const selected = (readVmcs32(cpu, "EXCEPTION_BITMAP") & (1 << fault.vector)) !== 0;
+  const selected = isIntercepted(cpu, fault.vector);
   const exits =
     fault.vector === PF && !pageFaultMatches(cpu, fault.errorCode ?? 0) ? !selected : selected;
   if (!exits) return undefined;
   const hasCode = fault.errorCode !== undefined && cpu.protectedMode;
   return {
     reason: EXIT.EXCEPTION_NMI,
-    qualification: fault.vector === PF ? (fault.address ?? 0n) : 0n,
-    interruptionInformation: informationWord(fault.vector, 3, hasCode),
+    qualification: qualificationOf(cpu, fault),
+    interruptionInformation: informationWord(fault.vector, EVENT_TYPES.hardwareException, hasCode),
     ...(hasCode ? { interruptionErrorCode: fault.errorCode } : {}),
+  };
+}
+
+/** The VM exit of INT1, INT3 or INTO before anything is delivered. INT n never exits. */
+export function softwareExceptionIntercept(
+  cpu: Processor,
+  event: DeliveredEvent,
+): VmExit | undefined {
+  const { vmx } = cpu.system;
+  if (!vmx.nonRoot || event.type === EVENT.software || !isIntercepted(cpu, event.vector))
+    return undefined;
+  return {
+    reason: EXIT.EXCEPTION_NMI,
+    qualification: 0n,
+    interruptionInformation: informationWord(event.vector, event.type, false),
+    ...(event.length === undefined ? {} : { instructionLength: event.length }),
   };
 }
 

@@ -66,7 +66,7 @@ export function control<Word extends ControlWord>(
 ): boolean {
   if (word === "secondary" && !control(cpu, "primary", "activateSecondaryControls")) return false;
   const value = cpu.ram.read32(cpu.system.vmx.current + WORD_OFFSETS[word]);
-  return (value & MASKS[word][key]!) !== 0;
+  return (value & MASKS[word][key]) !== 0;
 }
 
 export function secondaryControl(cpu: Processor, key: ControlKey<"secondary">): boolean {

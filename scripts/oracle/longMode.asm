@@ -1,4 +1,4 @@
-; From flat 32-bit protected mode to the state in which a `long64` image starts:
+; Included by the loaders: from flat 32-bit protected mode to the state in which a `long64` image starts.
 ; 64-bit mode, interrupts off, the first 4 GiB identity-mapped with 2 MiB pages,
 ; RDI = multiboot information. Jumps to LOAD and does not come back.
 ; Clobbers everything; expects EBX = multiboot information.

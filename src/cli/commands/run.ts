@@ -1,0 +1,132 @@
+/** `ringside run`: a program from start to end. */
+import { writeFileSync } from "node:fs";
+import { createDebuggee, hex, UserError } from "../../engine/index";
+import type { Debuggee } from "../../engine/index";
+import { machineSettings, parseAddress } from "../../debugAdapter/launch/machineSettings";
+import type { MachineSettings } from "../../debugAdapter/launch/machineSettings";
+import { readProgram } from "../../debugAdapter/launch/programFile";
+import { onlyFile, parseOptions } from "../command";
+import type { Command, Parsed, Streams } from "../command";
+import { exitReport, runToEnd, vcpuReport } from "../machineRun";
+import type { RunEnd } from "../machineRun";
+import { loadGuest } from "../guestFile";
+
+const OPTIONS = {
+  vmm: { type: "string" },
+  mmu: { type: "string" },
+  entry: { type: "string" },
+  load: { type: "string" },
+  memory: { type: "string" },
+  vcpus: { type: "string" },
+  "max-instructions": { type: "string" },
+  "serial-in": { type: "string" },
+  json: { type: "boolean" },
+  "dump-memory": { type: "string", multiple: true },
+} as const;
+
+export function settingsOf(options: Parsed): MachineSettings {
+  return machineSettings({
+    vmm: options.text("vmm"),
+    mmu: options.text("mmu"),
+    entry: options.text("entry"),
+    loadAddress: options.text("load"),
+    memory: options.text("memory"),
+    vcpus: options.text("vcpus"),
+  });
+}
+
+interface Dump {
+  readonly address: bigint;
+  readonly length: number;
+  readonly file: string;
+}
+
+/** GPA:LEN:FILE; a Windows path may have a colon of its own. */
+function parseDump(text: string): Dump {
+  const match = /^([^:]+):([^:]+):(.+)$/.exec(text);
+  if (!match) throw new UserError("bad-dump", `"${text}" is not GPA:LEN:FILE.`, "For example 0x7c00:512:boot.bin."); // prettier-ignore
+  const [, address = "", length = "", file = ""] = match;
+  return {
+    address: BigInt(parseAddress("guest-physical address", address)),
+    length: parseAddress("length", length),
+    file,
+  };
+}
+
+function writeDump(debuggee: Debuggee, { address, length, file }: Dump): void {
+  const bytes = debuggee.readMemory("gpa", address, length);
+  if (bytes.length < length) {
+    throw new UserError("bad-dump", `Only ${bytes.length} of ${length} bytes at ${hex(address)} can be read.`, "Check the address and the guest's memory size."); // prettier-ignore
+  }
+  try {
+    writeFileSync(file, bytes);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    throw new UserError("file-unwritable", `Cannot write ${file} (${code}).`);
+  }
+}
+
+function run(args: readonly string[], streams: Streams): number {
+  const options = parseOptions(args, OPTIONS);
+  const file = onlyFile(options);
+  const settings = settingsOf(options);
+  const limitText = options.text("max-instructions");
+  const limit = limitText === undefined ? undefined : parseAddress("number of instructions", limitText); // prettier-ignore
+  const dumps = options.list("dump-memory").map(parseDump);
+  const { image } = loadGuest(file, settings, streams);
+  const { vmm, mmu, memoryBytes } = settings;
+  const debuggee = createDebuggee({ image, vmm, mmu, memoryBytes, recording: false });
+  const input = options.text("serial-in");
+  if (input !== undefined) debuggee.sendSerial(readProgram(input));
+
+  const json = options.flag("json");
+  const pending: number[] = [];
+  const pass = (): void => {
+    if (json || pending.length === 0) return;
+    streams.out(Uint8Array.from(pending.splice(0)));
+  };
+  debuggee.onOutput = (_, byte) => pending.push(byte);
+  const end = runToEnd(debuggee, limit, pass);
+  for (const dump of dumps) writeDump(debuggee, dump);
+  if (json) streams.out(`${JSON.stringify(report(debuggee, end))}\n`);
+  else streams.err(`${summary(debuggee, end)}\n`);
+  return end.code;
+}
+
+function report(debuggee: Debuggee, stop: RunEnd): object {
+  return {
+    stop,
+    instructions: debuggee.instructions,
+    cycles: debuggee.cycles,
+    serial: debuggee.serialText(),
+    exits: exitReport(debuggee),
+    vmm: debuggee.config.vmm,
+    mmu: debuggee.config.mmu,
+    vcpus: [vcpuReport(debuggee.vcpu())],
+  };
+}
+
+function summary(debuggee: Debuggee, end: RunEnd): string {
+  const exits = Object.values(exitReport(debuggee)).reduce((sum, count) => sum + count, 0);
+  const { vmm } = debuggee.config;
+  return `ringside: ${end.message}; ${debuggee.instructions} instructions, ${debuggee.cycles} cycles, ${exits} exits (${vmm})`;
+}
+
+export const runCommand: Command = {
+  name: "run",
+  usage: "ringside run FILE [options]",
+  summary: "Runs a program on the simulated computer",
+  options: [
+    "--vmm none|trap-and-emulate|binary-translation|paravirtual|hardware-assisted",
+    "--mmu nested|shadow-lazy|shadow-write-protect|direct",
+    "--entry real16|protected32|long64     how the processor starts (default: by the source's first `bits`)",
+    "--load ADDR                           where the image goes (default: its org)",
+    "--memory 64M                          guest memory",
+    "--vcpus N                             VCPUs (1)",
+    "--max-instructions N                  stop with status 75 after so many",
+    "--serial-in FILE                      bytes that arrive on COM1",
+    "--json                                one JSON object instead of the serial output",
+    "--dump-memory GPA:LEN:FILE            write guest-physical memory to a file at the end (may be repeated)",
+  ],
+  run,
+};

@@ -1,0 +1,81 @@
+/** Runs a program to its end without a debugger, and reports on it. */
+import type { Debuggee, ProcessorView, Stop } from "../engine/index";
+import { hex } from "../engine/index";
+import { EXIT } from "./exitCodes";
+
+/** Ticks between two looks at the clock and the output. */
+const SLICE = 2_000_000;
+
+export interface RunEnd {
+  readonly reason: "debug-exit" | "halt" | "shutdown" | "limit" | "error";
+  /** Exit status of the command. */
+  readonly code: number;
+  readonly message: string;
+}
+
+/** Runs until the program ends or `maxInstructions` are retired; `afterSlice` passes output on. */
+export function runToEnd(
+  debuggee: Debuggee,
+  maxInstructions: number | undefined,
+  afterSlice: () => void = () => undefined,
+): RunEnd {
+  const control = { breakpoints: new Set<bigint>() };
+  for (;;) {
+    const left = maxInstructions === undefined ? Infinity : maxInstructions - debuggee.instructions;
+    if (left <= 0) {
+      return { reason: "limit", code: EXIT.instructionLimit, message: `stopped after ${debuggee.instructions} instructions` }; // prettier-ignore
+    }
+    const stop = debuggee.run(Math.min(SLICE, left), control);
+    afterSlice();
+    const end = stop && endOf(stop);
+    if (end) return end;
+  }
+}
+
+/** How a stop ends a run; undefined for stops that a run without breakpoints goes on after. */
+function endOf(stop: Stop): RunEnd | undefined {
+  switch (stop.reason) {
+    case "debug-exit":
+      return { reason: "debug-exit", code: debugExitStatus(stop.code), message: `debug exit with value ${stop.code}` }; // prettier-ignore
+    case "halt":
+      return { reason: "halt", code: EXIT.ok, message: stop.text };
+    case "shutdown":
+      return { reason: "shutdown", code: EXIT.tripleFault, message: stop.text };
+    case "error":
+      return { reason: "error", code: EXIT.engineError, message: `${stop.code}: ${stop.text}` };
+    default:
+      return undefined;
+  }
+}
+
+/** QEMU's isa-debug-exit: the written value, shifted left, with bit 0 set. A process has 8 bits for it. */
+export function debugExitStatus(value: number): number {
+  return ((value << 1) | 1) & 0xff;
+}
+
+const SEGMENTS = ["cs", "ss", "ds", "es", "fs", "gs", "ldtr", "tr"] as const;
+
+/** A VCPU as `run --json` shows it: what the guest believes. */
+export function vcpuReport(view: ProcessorView): object {
+  const registers = Object.fromEntries(
+    Object.entries(view.registers).map(([name, value]) => [name, hex(value)]),
+  );
+  const selectors = Object.fromEntries(
+    SEGMENTS.map((name) => [name, hex(view.segments[name].selector)]),
+  );
+  const table = ({ base, limit }: { readonly base: bigint; readonly limit: number }): object => ({
+    base: hex(base),
+    limit,
+  });
+  return {
+    mode: view.mode,
+    cpl: view.cpl,
+    registers: { ...registers, ...selectors, gdtr: table(view.gdtr), idtr: table(view.idtr) },
+  };
+}
+
+/** Counters above zero, by exit key. */
+export function exitReport(debuggee: Debuggee): Readonly<Record<string, number>> {
+  const counted = debuggee.exits().filter(({ count }) => count > 0);
+  return Object.fromEntries(counted.map(({ key, count }) => [key, count]));
+}

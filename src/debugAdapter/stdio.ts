@@ -1,4 +1,0 @@
-/** Entry point of the adapter's own process. */
-import { startDebugAdapter } from "./main";
-
-startDebugAdapter();

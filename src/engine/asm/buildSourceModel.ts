@@ -1,0 +1,228 @@
+/** Makes the source model: one run of the assembler with someone listening, then the statements in a form for tools. */
+import { addressOf, assemblyOf, fileOffsetOf } from "./assemble";
+import { Assembler } from "./assembler";
+import { placeOfTokens, rangeOf } from "./diagnosticSink";
+import { Evaluator } from "./evaluate";
+import type { Expression } from "./expressionTree";
+import { keywordAt } from "./expressionParser";
+import { ModelRecorder } from "./modelRecorder";
+import { OriginFinder } from "./origins";
+import { plainTokens } from "./plainTokens";
+import type {
+  BuildSourceModel,
+  PlainToken,
+  SourceWord,
+  Statement,
+  StatementKind,
+  StatementOperand,
+} from "./sourceModel";
+import type { Placed, StatementTree } from "./statementTree";
+import { tokensText, type Frame, type Token } from "./tokens";
+
+export const buildSourceModel: BuildSourceModel = (options) => {
+  const recorder = new ModelRecorder();
+  const assembler = new Assembler(options, recorder);
+  assembler.run();
+  const assembly = assemblyOf(assembler, options);
+  const tokens = new Map<string, readonly PlainToken[]>();
+  return {
+    options,
+    assembly,
+    statements: new StatementBuilder(assembler, recorder, assembly.origin).build(),
+    names: recorder.names.occurrences(),
+    includes: recorder.includes,
+    inactive: recorder.inactiveRegions(),
+    macroDefinitions: recorder.definitions,
+    macroInvocations: recorder.invocations,
+    blocks: recorder.blocks,
+    textOf: (file) => assembler.sources.get(file)?.text,
+    tokensOf: (file) => {
+      let list = tokens.get(file);
+      if (list === undefined) {
+        const source = assembler.sources.get(file);
+        list = source ? plainTokens(source) : [];
+        tokens.set(file, list);
+      }
+      return list;
+    },
+  };
+};
+
+const NOTHING = new Uint8Array(0);
+
+class StatementBuilder {
+  private readonly finder = new OriginFinder();
+
+  constructor(
+    private readonly assembler: Assembler,
+    private readonly recorder: ModelRecorder,
+    private readonly origin: number,
+  ) {}
+
+  build(): Statement[] {
+    const { statements } = this.assembler;
+    const result: Statement[] = [];
+    for (let i = 0; i < statements.length; ) {
+      const statement = statements[i]!;
+      const call = builtinCall(statement.frame);
+      if (call === undefined) {
+        result.push(this.plain(statement));
+        i++;
+        continue;
+      }
+      let end = i + 1;
+      while (end < statements.length && builtinCall(statements[end]!.frame) === call) end++;
+      result.push(this.ofBuiltin(call, statements.slice(i, end)));
+      i = end;
+    }
+    return result;
+  }
+
+  private common(
+    statement: StatementTree,
+    placed: Placed | undefined,
+  ): Pick<
+    Statement,
+    "range" | "callRange" | "macroTrail" | "bits" | "section" | "address" | "fileOffset"
+  > {
+    const { layout } = this.assembler;
+    const { range, callRange, trail } = this.finder.origin(statement.line, statement.frame);
+    const section = layout.sections.ofSegment(statement.segment);
+    const fileOffset = placed ? fileOffsetOf(placed, this.origin) : -1;
+    return {
+      range,
+      callRange,
+      macroTrail: trail,
+      bits: statement.bits,
+      section: section?.name ?? "",
+      address: placed?.section ? addressOf(placed) : statement.offset + layout.sections.baseOf(statement.segment),
+      fileOffset,
+    };
+  }
+
+  private plain(statement: StatementTree): Statement {
+    const { placed } = statement;
+    const { mnemonicToken, label } = statement;
+    return {
+      kind: kindOf(statement),
+      ...this.common(statement, placed),
+      ...(label ? { label: { ...word(label.token), name: label.symbol.name } } : {}),
+      prefixes: statement.prefixTokens.map(word),
+      ...(mnemonicToken ? { mnemonic: word(mnemonicToken) } : {}),
+      operands: statement.operands.map((_, i) => this.operand(statement, placed, i)),
+      length: placed?.length ?? 0,
+      bytes: placed ? oneCopy(statement, placed) : NOTHING,
+      times: placed?.copies ?? 1,
+      ...(placed?.form ? { form: placed.form } : {}),
+      failed: statement.failed || statement.broken,
+    };
+  }
+
+  private operand(statement: StatementTree, placed: Placed | undefined, index: number): StatementOperand {
+    const { span, expression } = statement.operands[index]!;
+    const value = placed?.operands?.[index];
+    const number = statement.body.kind === "instruction" || !expression ? undefined : this.number(expression, statement);
+    return {
+      range: rangeOf(statement.operandPlace(index)),
+      text: tokensText(statement.tokens, span.from, span.to),
+      ...(value ? { value } : {}),
+      ...(number === undefined ? {} : { number }),
+    };
+  }
+
+  private number(expression: Expression, statement: StatementTree): bigint | undefined {
+    const { segment, offset } = statement;
+    const { sections } = this.assembler.layout;
+    const value = new Evaluator({
+      segment,
+      offset: BigInt(offset),
+      critical: true,
+      firstPass: false,
+      report: () => undefined,
+    }).evaluate(expression);
+    if (!value?.isRelocatable(segment)) return undefined;
+    return value.segments.reduce(
+      (sum, term) => sum + BigInt(sections.baseOf(term.segment)) * term.factor,
+      value.scalar,
+    );
+  }
+
+  /** Statements that one of NASM's own macros made (`align`, `struc`, `section`) are one statement of the user. */
+  private ofBuiltin(call: Frame, group: readonly StatementTree[]): Statement {
+    const first = group[0]!;
+    const placed = group.map((each) => each.placed).filter((each) => each !== undefined);
+    const args = this.recorder.builtinArguments.get(call) ?? [];
+    const length = placed.reduce((sum, each) => sum + each.length, 0);
+    return {
+      kind: placed.some((each) => each.kind !== "reserve") && call.name !== "align" ? "data" : "directive",
+      ...this.common(first, placed[0]),
+      ...this.labelOf(group),
+      prefixes: [],
+      mnemonic: word(call.callToken),
+      operands: args
+        .filter((arg) => arg.length > 0 && !arg[0]!.source.builtin)
+        .map((arg) => ({ range: rangeOf(placeOfTokens(arg)), text: tokensText(arg) })),
+      length,
+      bytes: joined(placed, length),
+      times: 1,
+      failed: group.some((each) => each.failed || each.broken),
+    };
+  }
+
+  /** `struc name` defines its name. */
+  private labelOf(group: readonly StatementTree[]): { readonly label?: SourceWord & { readonly name: string } } {
+    const label = group.find((each) => each.label && !each.label.symbol.name.startsWith("..@"))?.label;
+    return label ? { label: { ...word(label.token), name: label.symbol.name } } : {};
+  }
+}
+
+/** The outermost of NASM's own macros around a statement, if it stands in one that the user called. */
+function builtinCall(frame: Frame | undefined): Frame | undefined {
+  let call: Frame | undefined;
+  for (let f = frame; f?.builtin === true; f = f.parent) call = f;
+  return call;
+}
+
+function word(token: Token): SourceWord {
+  return { text: token.text, range: rangeOf(token.via ?? token) };
+}
+
+function kindOf(statement: StatementTree): StatementKind {
+  switch (keywordAt(statement.mnemonicToken)?.kind) {
+    case "instruction":
+    case "prefix":
+      return "instruction";
+    case "data":
+    case "incbin":
+      return "data";
+    case "reserve":
+      return "reserve";
+    case "equ":
+      return "equ";
+    default:
+  }
+  if (statement.body.kind === "prefixes") return "instruction";
+  if (statement.body.kind === "directive" || statement.mnemonicToken) return "directive";
+  return statement.label ? "label" : "directive";
+}
+
+function oneCopy(statement: StatementTree, placed: Placed): Uint8Array {
+  if (placed.uniform) {
+    const zeroed = placed.kind === "reserve" && placed.section !== undefined && placed.section.type !== "nobits";
+    return zeroed ? new Uint8Array(placed.length) : placed.bytes;
+  }
+  return statement.encoded?.bytes ?? placed.bytes;
+}
+
+function joined(placed: readonly Placed[], length: number): Uint8Array {
+  const bytes = new Uint8Array(Math.min(length, 1 << 20));
+  let at = 0;
+  for (const each of placed) {
+    for (let i = 0; i < (each.uniform ? each.copies : 1) && at < bytes.length; i++) {
+      bytes.set(each.bytes.subarray(0, bytes.length - at), at);
+      at += each.bytes.length;
+    }
+    if (each.bytes.length === 0) at += each.length;
+  }
+  return bytes;
+}

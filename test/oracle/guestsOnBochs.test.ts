@@ -1,0 +1,8 @@
+import { runOnBochs } from "../../scripts/oracle/runBochs.mjs";
+import { compareWithOracle } from "./expectedRuns";
+
+for (const folder of ["examples", "test/guests"]) {
+  describe(`${folder} on Bochs`, () => {
+    compareWithOracle(folder, { name: "bochs", command: "bochs-bin", run: runOnBochs });
+  });
+}
