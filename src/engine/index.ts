@@ -17,3 +17,12 @@ export { EXIT_REASONS } from "./isa/vmx/exitReasons";
 export type { ExitReason } from "./isa/vmx/exitReasons";
 export { decodeExitQualification } from "./isa/vmx/exitQualification";
 export { msrByNumber } from "./isa/msrs";
+import type { Debuggee } from "./machine/debuggee";
+import type { MachineConfig } from "./machine/types";
+import { RecordedMachine } from "./timetravel/recordedMachine";
+export { checkTechnique, defaultMmu } from "./machine/supervisorChoice";
+
+/** A machine at power-on. Throws UserError for combinations that cannot be. */
+export function createDebuggee(config: MachineConfig): Debuggee {
+  return new RecordedMachine(config);
+}

@@ -4,6 +4,7 @@ import { DEBUG_TYPE } from "../debugAdapter/protocol";
 import { COMMAND } from "./contributions/commands";
 import { INITIAL_CONFIGURATION, VMM_DESCRIPTIONS } from "./contributions/debuggers";
 import { LANGUAGE_ID } from "./contributions/languages";
+import { withDefaults } from "./launchDefaults";
 import type { ExitBreakpoints } from "./views/exitBreakpoints";
 import { VMM_TEXT } from "./wording";
 
@@ -77,6 +78,7 @@ export function registerConfigurations(exits: ExitBreakpoints): vscode.Disposabl
   return vscode.Disposable.from(
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, {
       resolveDebugConfiguration: provider.resolveDebugConfiguration.bind(provider),
+      resolveDebugConfigurationWithSubstitutedVariables: withDefaults,
     }),
     vscode.debug.registerDebugConfigurationProvider(
       DEBUG_TYPE,

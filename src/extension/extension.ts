@@ -5,6 +5,7 @@ import { AdapterFactory } from "./adapterFactory";
 import { fileCommands } from "./commands/files";
 import { lookCommands } from "./commands/look";
 import { runToCommands } from "./commands/runTo";
+import { sourceCommands } from "./commands/source";
 import { registerConfigurations } from "./configuration";
 import { registerContextKeys } from "./contextKeys";
 import { registerInlineHistory } from "./inlineHistory";
@@ -29,8 +30,10 @@ export function activate(context: vscode.ExtensionContext): RingsideApi {
   const exits = new ExitBreakpoints(context.workspaceState, model);
   const followed = new FollowedAddresses(context.workspaceState);
   const views = makeTrees(model, exits, followed);
+  const client = startLanguageClient(context.extensionUri);
   const commands = {
     ...fileCommands(context),
+    ...sourceCommands(client),
     ...runToCommands(model),
     ...lookCommands(model, exits, followed),
   };
@@ -50,7 +53,6 @@ export function activate(context: vscode.ExtensionContext): RingsideApi {
     ),
     ...Object.entries(commands).map(([id, run]) => registerCommand(id, run)),
   );
-  const client = startLanguageClient(context.extensionUri);
   if (client) context.subscriptions.push({ dispose: () => void client.stop() });
   return { reader: model, views };
 }

@@ -51,6 +51,7 @@ function iced(bytes: Uint8Array, bits: Bits): Iced {
 function sameName(form: Instruction["form"], name: string): boolean {
   if (form.mnemonic.startsWith("hint_nop"))
     return /^(reservednop|nop|prefetch|endbr|bnd|cldemote|rdssp)/.test(name);
+  if (form.mnemonic === "fwait") return name === "wait";
   return [form.mnemonic, ...form.aliases].some((own) => own === name || `${own}q` === name);
 }
 

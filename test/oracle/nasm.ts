@@ -89,7 +89,7 @@ export function assembleLines(lines: readonly string[], bits: number): LineResul
       const found = errorsOf(done.stderr);
       for (const [number, text] of found) errors.set(number - 2, text);
       if (done.status === 0) return resultsOf(lines, errors, done);
-      if (found.size === 0) throw new Error(done.stderr.slice(0, 2000));
+      if (found.size === 0) throw new Error(`NASM failed: ${done.stderr.slice(-500)}`);
     }
     throw new Error("NASM keeps finding errors");
   } finally {

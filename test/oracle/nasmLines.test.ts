@@ -209,10 +209,11 @@ function mostOperands(mnemonic: string): number {
 
 /**
  * POP CS has no row: NASM writes the 8086's opcode, which has been a prefix ever since. And NASM 2.16.01 stops with a failed
- * assertion on RCX-counting instructions with another address size.
+ * assertion on RCX-counting instructions with another address size, and on FWAIT with REX.W.
  */
 function isLeftOut(one: Case): boolean {
   if (one.mnemonic === "pop" && one.operands[0]?.text === "cs") return true;
+  if (one.mnemonic === "fwait" && one.prefixes.includes("o64")) return true;
   const otherSize = one.prefixes.some((prefix) => prefix === "a32" || prefix === "a16");
   return otherSize && /^(jrcxz|loop.*|invlpga)$/.test(one.mnemonic);
 }

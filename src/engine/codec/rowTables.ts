@@ -155,18 +155,19 @@ export function rowOperandSize(form: InstructionForm, bits: Bits, key: number): 
   return size === 16 ? 16 : 64;
 }
 
-/** Whether 66 before the row is its operand-size prefix and no other meaning of it. */
-function selectsSize({ encoding }: InstructionForm): boolean {
-  return encoding.operandSize !== 0 && encoding.size64 === undefined;
+/** Whether 66 before the row is its operand-size prefix, or would be for a 16-bit sibling, and has no other meaning. */
+function selectsSize({ encoding }: InstructionForm, node: OpcodeNode): boolean {
+  if (encoding.operandSize === 0 || encoding.size64 !== undefined) return false;
+  return encoding.operandSize !== 64 || node.rows.some((row) => row.operandSize === 16);
 }
 
 /** 3 for the best match of a mandatory prefix, -1 for none. */
-function prefixRank(form: InstructionForm, key: number): number {
+function prefixRank(form: InstructionForm, node: OpcodeNode, key: number): number {
   const has66 = (key & KEY_66) !== 0;
   const repeat = (key & KEY_F3) !== 0 ? 0xf3 : (key & KEY_F2) !== 0 ? 0xf2 : 0;
   const { mandatory } = form.encoding;
   if (mandatory === undefined) return 0;
-  if (mandatory === "none") return repeat === 0 && (!has66 || selectsSize(form)) ? 1 : -1;
+  if (mandatory === "none") return repeat === 0 && (!has66 || selectsSize(form, node)) ? 1 : -1;
   if (mandatory === 0x66) return has66 && repeat === 0 ? 2 : -1;
   return repeat === mandatory ? 3 : -1;
 }
@@ -187,7 +188,7 @@ function specificity(row: RowPlan, node: OpcodeNode, key: number, modrm: number)
   const { form } = row;
   const { encoding } = form;
   if (!modrmMatches(form, modrm)) return -1;
-  const prefix = prefixRank(form, key);
+  const prefix = prefixRank(form, node, key);
   if (prefix < 0) return -1;
   if (encoding.addressSize !== 0 && encoding.addressSize !== effectiveAddressSize(node.bits, key))
     return -1;

@@ -5,6 +5,7 @@ import { BIT_ROWS } from "./instructions/bits";
 import { BRANCH_ROWS } from "./instructions/branch";
 import { HINT_ROWS } from "./instructions/hints";
 import { MOVE_ROWS } from "./instructions/move";
+import { PROCESSOR_STATE_ROWS } from "./instructions/processorState";
 import { STACK_ROWS } from "./instructions/stack";
 import { STRING_ROWS } from "./instructions/string";
 import { SYSTEM_ROWS } from "./instructions/system";
@@ -54,6 +55,7 @@ export const INSTRUCTIONS: readonly InstructionForm[] = withUniqueIds([
   ...SYSTEM_ROWS,
   ...VIRTUALIZATION_ROWS,
   ...HINT_ROWS,
+  ...PROCESSOR_STATE_ROWS,
 ]);
 
 export const INSTRUCTION_BY_ID: ReadonlyMap<string, InstructionForm> = new Map(

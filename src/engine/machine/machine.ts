@@ -52,6 +52,10 @@ export class Machine {
   finalStop: Stop | undefined;
   /** The machine itself asked for attention: input arrived while a VM runs. */
   hostInterrupt = false;
+  /** VM exits by key, however they were handled. */
+  exitCounts = new Map<string, number>();
+  /** Position at which the processor went idle, while it is. */
+  idleSince: number | undefined;
   private intr = false;
   private mode: CpuMode = "real16";
   private control: RunControl | undefined;
@@ -199,6 +203,8 @@ export class Machine {
     const to = cpuMode(this.cpu);
     const event = machineEvent(this.cpu, observed, { from: this.mode, to });
     if (event.kind === "triple-fault") this.tripleFault = event.text;
+    if (event.kind === "vm-exit")
+      this.exitCounts.set(event.key, (this.exitCounts.get(event.key) ?? 0) + 1);
     this.report(event);
     if (observed.kind === "vm-exit") {
       this.supervisor?.exited(observed.exit);
@@ -269,6 +275,7 @@ export class Machine {
     const { cpu, clock } = this;
     clock.advanceTo(Math.max(clock.now, cpu.ticks));
     const end = this.executor.run(ticks, skip);
+    if (end !== "idle") this.idleSince = undefined;
     this.noteMode();
     if (this.finalStop) return this.finalStop;
     if (this.eventStop) return this.eventStop;
@@ -345,6 +352,7 @@ export class Machine {
   private idle(ticks: number): Stop | undefined {
     const { cpu, clock } = this;
     const { vmx } = cpu.system;
+    this.idleSince ??= this.position;
     const due = Math.min(clock.nextDue(), vmx.nonRoot ? vmx.preemptionDue : Infinity);
     const masked = (cpu.flagSystem & RFLAGS.IF) === 0 && !vmx.nonRoot;
     if (masked && !cpu.system.nmiPending) {
@@ -397,10 +405,46 @@ export class Machine {
     return this.config.memoryBytes / MEBIBYTE;
   }
 
+  saveScalars(): MachineScalars {
+    return {
+      vmmSteps: this.vmmSteps,
+      serialLength: this.serialBytes.length,
+      finalStop: this.finalStop,
+      hostInterrupt: this.hostInterrupt,
+      intr: this.intr,
+      tripleFault: this.tripleFault,
+      idleSince: this.idleSince,
+      exitCounts: [...this.exitCounts],
+    };
+  }
+
+  loadScalars(scalars: MachineScalars): void {
+    this.vmmSteps = scalars.vmmSteps;
+    this.serialBytes.length = scalars.serialLength;
+    this.finalStop = scalars.finalStop;
+    this.hostInterrupt = scalars.hostInterrupt;
+    this.intr = scalars.intr;
+    this.tripleFault = scalars.tripleFault;
+    this.idleSince = scalars.idleSince;
+    this.exitCounts = new Map(scalars.exitCounts);
+  }
+
   /** After a restored snapshot: the mode is that of the restored processor. */
   resetModeTracking(): void {
     this.mode = cpuMode(this.cpu);
   }
+}
+
+/** Small state of the machine itself, for snapshots. */
+export interface MachineScalars {
+  readonly vmmSteps: number;
+  readonly serialLength: number;
+  readonly finalStop: Stop | undefined;
+  readonly hostInterrupt: boolean;
+  readonly intr: boolean;
+  readonly tripleFault: string | undefined;
+  readonly idleSince: number | undefined;
+  readonly exitCounts: readonly (readonly [string, number])[];
 }
 
 /** Vector on which the host's input devices interrupt the VMM. */

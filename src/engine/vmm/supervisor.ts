@@ -61,8 +61,12 @@ export interface Supervisor {
   guestToHost(gpa: number): number | undefined;
   /** Root (HPA) of the tables that hardware walks for the guest: EPT PML4 or shadow root. */
   readonly hardwareRoot: { readonly kind: "nested" | "shadow"; readonly hpa: number };
+  /** Entry format of the shadow tables; 4-level if not said. */
+  shadowFormat?(): "4-level" | "pae" | "32-bit";
   /** Control-register values that the guest believes (shadows applied); registers not listed are the processor's or the VMCS's. */
   guestControlRegisters(): { readonly cr0: bigint; readonly cr3: bigint; readonly cr4: bigint };
+  /** The guest's general registers by number while they lie in the VCPU record; undefined while the processor holds them. RSP is in the VMCS. */
+  guestRegisters?(): readonly bigint[] | undefined;
   /** Plain data for snapshots. */
   save(): unknown;
   load(state: unknown): void;

@@ -1,5 +1,6 @@
 /** Every command of the extension: the table that package.json and the registrations are made from. */
 import type { RunToTarget } from "../../debugAdapter/protocol";
+import { LANGUAGE_ID } from "./languages";
 
 /** Holds while a Ringside session is the active one. */
 export const IN_SESSION = "debugType == ringside";
@@ -9,6 +10,8 @@ export const STOPPED = "debugType == ringside && debugState == stopped";
 export const RELEVANT_KEY = "ringside.relevant";
 /** Set while the machine records, so that it can run backwards. */
 export const RECORDING_KEY = "ringside.recording";
+
+const ON_NASM_EDITOR = `editorLangId == ${LANGUAGE_ID}`;
 
 export interface CommandRow {
   readonly id: string;
@@ -104,6 +107,8 @@ export const COMMAND = {
   translateRow: "ringside.translateRow",
   variableWriter: "ringside.variableWriter",
   translateVariable: "ringside.translateVariable",
+  expandMacro: "ringside.expandMacro",
+  showListing: "ringside.showListing",
   travelToRow: "ringside.travelToRow",
   followAddress: "ringside.followAddress",
   followRow: "ringside.followRow",
@@ -139,6 +144,8 @@ export const COMMANDS: readonly CommandRow[] = [
     title: "Remove All VM-Exit Breakpoints",
     icon: "$(close-all)",
   },
+  { id: COMMAND.expandMacro, title: "Expand the Macro Here", enablement: ON_NASM_EDITOR },
+  { id: COMMAND.showListing, title: "Show the Listing", enablement: ON_NASM_EDITOR },
   { id: COMMAND.followAddress, title: "Follow an Address…", icon: "$(add)" },
   { id: COMMAND.followRow, title: "Follow in the Translation View", ...ON_ROWS },
   { id: COMMAND.unfollow, title: "Stop Following", icon: "$(close)", ...ON_ROWS },

@@ -1,4 +1,6 @@
-/** The extension's settings. */
+/** The extension's settings; those of the language server come from its own table. */
+import { SETTINGS } from "../../languageServer/protocol";
+
 export const INLINE_HISTORY_SETTING = "ringside.inlineHistory";
 
 export const CONFIGURATION = {
@@ -10,6 +12,7 @@ export const CONFIGURATION = {
       description:
         "While stopped, show at the end of each line that just ran which registers it changed.",
     },
+    ...SETTINGS,
     "ringside.languageServer.trace.server": {
       type: "string",
       enum: ["off", "messages", "verbose"],

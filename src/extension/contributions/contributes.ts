@@ -74,6 +74,10 @@ function menus(): object {
       { command: COMMAND.debugFile, when: ON_NASM, group: "1_run@10" },
       { command: COMMAND.runFile, when: ON_NASM, group: "1_run@20" },
     ],
+    "editor/context": [
+      { command: COMMAND.expandMacro, when: "editorLangId == nasm", group: "1_modification@90" },
+      { command: COMMAND.showListing, when: "editorLangId == nasm", group: "1_modification@91" },
+    ],
     "debug/toolBar": TOOLBAR,
     "view/title": [
       ...[VIEW.guestTables, VIEW.hardwareTables].map((view) => ({

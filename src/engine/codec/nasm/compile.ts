@@ -51,6 +51,8 @@ export interface Template {
   readonly lockAsRexR: boolean;
   readonly withModrm: boolean;
   readonly obsolete: boolean;
+  readonly wait: boolean;
+  readonly empty: boolean;
   /** Asm operands in ModRM.reg, ModRM.rm and the opcode, or -1. */
   readonly reg: number;
   readonly rm: number;
@@ -170,6 +172,8 @@ function templateOf(
     lockAsRexR: flags.has("REXL"),
     withModrm: !flags.has("BARE"),
     obsolete: flags.has("OBSOLETE"),
+    wait: flags.has("WAIT"),
+    empty: flags.has("EMPTY"),
     ...placesOf(form, flags, patterns.length),
   };
 }

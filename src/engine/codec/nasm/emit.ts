@@ -75,9 +75,10 @@ class Emitter {
     const refusal = this.checkRex();
     if (refusal !== undefined) return { error: refusal };
     this.checkLock();
+    if (template.wait && !statement.prefixes.wait) this.bytes.push(0x9b);
     emitPrefixes(statement.prefixes, this.operandSize, statement.bits, this.bytes, this.warnings);
     this.emitTemplatePrefixes();
-    this.emitOpcode();
+    if (!template.empty) this.emitOpcode();
     if (modrm !== undefined) this.emitModrm(modrm);
     for (const field of template.fields) this.emitField(field);
     this.resolveRelatives();

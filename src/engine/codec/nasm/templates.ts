@@ -10,7 +10,7 @@
  *  o16 o32 o64 nw odf none   operand size: 16, 32, 64 with REX.W, 64 without it, that of the mode, any (from the row if not said)
  *  a16 a32 a64   address size
  *  U           the byte is unsigned; W32: the dword is not sign-extended; TEN: the byte is 10; SWAP: operands in the other order than the row's; DUP: the first operand is also the second
- *  JUMP        only if the target is in range; BND: a BND prefix is allowed; REXL: LOCK can stand for REX.R; BARE: no ModRM byte; OBSOLETE: NASM warns of it
+ *  JUMP        only if the target is in range; BND: a BND prefix is allowed; REXL: LOCK can stand for REX.R; BARE: no ModRM byte; OBSOLETE: NASM warns of it; WAIT: 9B in front; EMPTY: no opcode
  */
 import { CONDITIONS } from "../../isa/dsl";
 import { SEGMENTS } from "../../isa/registers";
@@ -441,6 +441,18 @@ function explicitTemplates(): Map<string, TemplateSource> {
   add("clflush", ["mem = m8"]);
   for (const name of ["pushf", "popf", "iret", "pusha", "popa"])
     add(`${name}=${name}w`, ["void odf = ."]);
+  add("fldcw fnstcw", ["mem SW = m16"]);
+  add("fstcw=fnstcw", ["mem SW WAIT = m16"]);
+  add("fnstsw", ["mem SW = m16", "ax = ax"]);
+  add("fstsw=fnstsw", ["mem SW WAIT = m16", "ax WAIT = ax"]);
+  add("fldenv fnstenv frstor fnsave", ["mem = m"]);
+  add("fstenv=fnstenv fsave=fnsave", ["mem WAIT = m"]);
+  add("fwait", ["void WAIT EMPTY = ."]);
+  add("finit=fninit fclex=fnclex", ["void WAIT = ."]);
+  for (const name of ["fxsave", "fxrstor", "xsave", "xrstor", "xsaveopt", "xsavec"])
+    add(`${name} ${name}64`, ["mem = m"]);
+  add("ldmxcsr stmxcsr", ["mem32 = m32"]);
+  add("clflushopt clwb", ["mem = m8"]);
   add("pushfq popfq", ["void o32 = ."]);
   add("pushfw popfw", ["void o16 BOTH = ."]);
   add("xlat=xlatb_strbx8 icebp=int1 int01=int1 int03=int3 ud2a=ud2", ["void = ."]);

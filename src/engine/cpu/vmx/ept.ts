@@ -46,10 +46,7 @@ function violation(
 }
 
 function misconfiguration(gpa: number): VmExit {
-  return {
-    abort: "exit",
-    exit: { reason: EXIT.EPT_MISCONFIGURATION, qualification: 0n, guestPhysicalAddress: gpa },
-  };
+  return { reason: EXIT.EPT_MISCONFIGURATION, qualification: 0n, guestPhysicalAddress: gpa };
 }
 
 /** SDM Vol. 3C, "EPT Misconfigurations". `level` 3 is the PML4. */
@@ -71,7 +68,7 @@ export function isMisconfigured(
 }
 
 /**
- * Translates a GPA for an access; sets A and D where EPTP bit 6 asks for them. Throws an ExitAbort for violations and misconfigurations.
+ * Translates a GPA for an access; sets A and D where EPTP bit 6 asks for them. Throws a VM exit for violations and misconfigurations.
  */
 export function translateGuestPhysical(
   cpu: Processor,

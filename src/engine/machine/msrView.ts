@@ -1,0 +1,33 @@
+import { readMsr } from "../cpu/system/msrs";
+import { isCpuAbort } from "../cpu/abort";
+import { MSRS } from "../isa/msrs";
+import { guestIsInVmcs, type ViewedMachine } from "./guestContext";
+import { readVmcs } from "../cpu/vmx/vmcs";
+import type { VmcsFieldName } from "../isa/vmx/vmcsFields";
+
+/** MSRs that a VMCS holds for its guest. */
+const IN_VMCS: Readonly<Record<string, VmcsFieldName>> = {
+  IA32_EFER: "GUEST_IA32_EFER",
+  IA32_PAT: "GUEST_IA32_PAT",
+  IA32_SYSENTER_CS: "GUEST_IA32_SYSENTER_CS",
+  IA32_SYSENTER_ESP: "GUEST_IA32_SYSENTER_ESP",
+  IA32_SYSENTER_EIP: "GUEST_IA32_SYSENTER_EIP",
+  IA32_FS_BASE: "GUEST_FS_BASE",
+  IA32_GS_BASE: "GUEST_GS_BASE",
+  IA32_DEBUGCTL: "GUEST_IA32_DEBUGCTL",
+};
+
+/** The guest's MSRs, wherever they lie. */
+export function msrView(machine: ViewedMachine): { name: string; number: number; value: bigint }[] {
+  const { cpu } = machine;
+  return MSRS.flatMap(({ name, number }) => {
+    const field = IN_VMCS[name];
+    if (field && guestIsInVmcs(machine)) return [{ name, number, value: readVmcs(cpu, field) }];
+    try {
+      return [{ name, number, value: readMsr(cpu, number) }];
+    } catch (problem) {
+      if (!isCpuAbort(problem)) throw problem;
+      return [];
+    }
+  });
+}

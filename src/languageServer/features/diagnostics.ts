@@ -1,0 +1,128 @@
+/** Diagnostics of a program, by file: the assembler's, and those of the domain rules. */
+import { DiagnosticSeverity, type Diagnostic } from "vscode-languageserver-protocol";
+import type { Diagnostic as AsmDiagnostic } from "../../engine/language";
+import type { Analysis } from "../analysis";
+import { isAllowed } from "../commandComments";
+import { uriOfFile } from "../fileNames";
+import { rangeKey, toRange } from "../positions";
+import { RULES } from "../rules/allRules";
+import type { Finding } from "../rules/rule";
+import type { RuleSeverity, Settings } from "../settings";
+import { unknownTechniques, type Technique } from "../techniques";
+
+export const DIAGNOSTIC_SOURCE = "ringside";
+
+/** What a quick fix gets back from the editor with the diagnostic. */
+export interface DiagnosticData {
+  readonly replacement?: string;
+}
+
+const SEVERITY: Readonly<Record<Exclude<RuleSeverity, "off">, DiagnosticSeverity>> = {
+  error: DiagnosticSeverity.Error,
+  warning: DiagnosticSeverity.Warning,
+  information: DiagnosticSeverity.Information,
+  hint: DiagnosticSeverity.Hint,
+};
+
+export type FileUri = (file: string) => string;
+
+function asFinding(diagnostic: AsmDiagnostic): Finding {
+  const { severity, code, message, range, related } = diagnostic;
+  return { code, severity: severity === "info" ? "information" : severity, message, range, related };
+}
+
+function toDiagnostic(finding: Finding, severity: Exclude<RuleSeverity, "off">, uriOf: FileUri): Diagnostic {
+  const data: DiagnosticData | undefined =
+    finding.replacement === undefined ? undefined : { replacement: finding.replacement };
+  const related = finding.related ?? [];
+  return {
+    range: toRange(finding.range),
+    severity: SEVERITY[severity],
+    code: finding.code,
+    source: DIAGNOSTIC_SOURCE,
+    message: finding.message,
+    ...(data === undefined ? {} : { data }),
+    ...(related.length === 0
+      ? {}
+      : {
+          relatedInformation: related.map(({ message, range }) => ({
+            message,
+            location: { uri: uriOf(range.file), range: toRange(range) },
+          })),
+        }),
+  };
+}
+
+function ruleFindings(analysis: Analysis, technique: Technique, settings: Settings): Finding[] {
+  const context = { analysis, technique, showPrivileged: settings.showPrivileged };
+  const findings = RULES.filter((rule) => settings.rules[rule.id] !== "off").flatMap((rule) => [
+    ...rule.run(context),
+  ]);
+  for (const { value, range } of unknownTechniques(analysis))
+    findings.push({
+      code: "unknown-technique",
+      severity: "warning",
+      message: `There is no technique "${value}": none, trap-and-emulate, binary-translation, paravirtual, hardware-assisted.`,
+      range,
+    });
+  return findings;
+}
+
+/** Errors of the assembler cannot be silenced: the program does not assemble. */
+function severityOf(finding: Finding, isAssemblerError: boolean, settings: Settings): RuleSeverity {
+  return isAssemblerError ? "error" : (settings.rules[finding.code] ?? finding.severity);
+}
+
+export interface ProgramFindings {
+  /** By file; each file of the program has an entry. */
+  readonly byFile: ReadonlyMap<string, readonly Diagnostic[]>;
+}
+
+export function diagnosticsOf(
+  analysis: Analysis,
+  technique: Technique,
+  settings: Settings,
+  uriOf: FileUri = uriOfFile,
+): ProgramFindings {
+  const fromRules = ruleFindings(analysis, technique, settings);
+  const replaced = new Set(
+    fromRules.flatMap((finding) =>
+      (finding.replaces ?? []).map((code) => `${code}\n${rangeKey(finding.range)}`),
+    ),
+  );
+  const fromAssembler = analysis.model.assembly.diagnostics
+    .filter((each) => !replaced.has(`${each.code}\n${rangeKey(each.range)}`))
+    .map((each) => ({ finding: asFinding(each), isError: each.severity === "error" }));
+  const byFile = new Map<string, Diagnostic[]>(
+    analysis.model.assembly.files.map((file) => [file, []]),
+  );
+  const all = [...fromAssembler, ...fromRules.map((finding) => ({ finding, isError: false }))];
+  for (const { finding, isError } of all) {
+    const severity = severityOf(finding, isError, settings);
+    if (severity === "off") continue;
+    if (!isError && isAllowed(analysis, finding.code, finding.range)) continue;
+    byFile.get(finding.range.file)?.push(toDiagnostic(finding, severity, uriOf));
+  }
+  return { byFile };
+}
+
+/** One list for a file that is part of several programs. */
+export function mergeDiagnostics(lists: readonly (readonly Diagnostic[])[]): Diagnostic[] {
+  const merged = new Map<string, Diagnostic>();
+  for (const diagnostic of lists.flat()) {
+    const { start, end } = diagnostic.range;
+    const key = `${start.line}:${start.character}-${end.line}:${end.character} ${String(diagnostic.code)} ${diagnostic.message}`;
+    if (!merged.has(key)) merged.set(key, diagnostic);
+  }
+  return [...merged.values()].sort(
+    (a, b) =>
+      a.range.start.line - b.range.start.line || a.range.start.character - b.range.start.character,
+  );
+}
+
+/** Errors that only say that a name comes from elsewhere: a fragment whose program is not known has many. */
+const NEEDS_CONTEXT = new Set(["undefined-symbol", "unknown-instruction", "file-not-found"]);
+
+export function withoutContextErrors(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  return diagnostics.filter((each) => !NEEDS_CONTEXT.has(String(each.code)));
+}
