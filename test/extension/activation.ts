@@ -1,7 +1,23 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import path from "node:path";
 import * as vscode from "vscode";
 import { COMMANDS } from "../../src/extension/contributions/commands";
 import { api, extension, guestFile } from "./support";
+
+/** Everything that may be in the .vsix; the first two are what VS Code adds when it installs one. */
+const SHIPPED = [
+  /^[.]vsixmanifest$/,
+  /^package[.]json$/,
+  /^(README|readme|CHANGELOG|changelog)[.]md$/,
+  /^LICENSE([.]txt)?$/,
+  /^language-configuration[.]json$/,
+  /^dist\/\w+[.]js$/,
+  /^syntaxes\/\w+[.]tmLanguage[.]json$/,
+  /^media\/icons\/[\w-]+[.](svg|png)$/,
+  /^media\/walkthrough\/\w+[.]md$/,
+  /^examples\/(include\/)?[\w-]+[.](asm|inc)$/,
+];
 
 export function defineActivationTests(): void {
   describe("activation", () => {
@@ -14,6 +30,18 @@ export function defineActivationTests(): void {
 
     it("runs the packaged extension, not the sources", () => {
       assert.match(extension().extensionPath, /ringside[.]ringside-[\d.]+/);
+    });
+
+    it("has what it needs in its package, and nothing else", () => {
+      const root = extension().extensionPath;
+      const files = readdirSync(root, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)));
+      const others = files.filter((file) => !SHIPPED.some((pattern) => pattern.test(file)));
+      assert.deepEqual(others, []);
+      for (const name of ["extension", "debugAdapter", "languageServer", "cli"]) {
+        assert.ok(files.includes(`dist/${name}.js`), name);
+      }
     });
 
     it("registers exactly the commands that package.json names", async () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { operationText } from "../../src/engine/isa/instructionDocs";
 import { SENSITIVE_NAMES, sensitivityFact } from "../../src/engine/isa/sensitivityFacts";
+import { EXIT_REASONS } from "../../src/engine/isa/vmx/exitReasons";
 import {
   formsByMnemonic,
   INSTRUCTION_BY_ID,
@@ -87,6 +88,15 @@ describe("the instruction table", () => {
       "adc", "add", "and", "btc", "btr", "bts", "cmpxchg", "cmpxchg16b", "cmpxchg8b", "dec", "inc",
       "neg", "not", "or", "sbb", "sub", "xadd", "xchg", "xor",
     ]); // prettier-ignore
+  });
+
+  it("names VM-exit reasons of the exit-reason table", () => {
+    const known = new Set<string>(EXIT_REASONS.map((reason) => reason.key));
+    const unknown = INSTRUCTIONS.filter((form) => form.vmExit && !known.has(form.vmExit.reason));
+    assert.deepEqual(
+      unknown.map((form) => form.id),
+      [],
+    );
   });
 
   it("marks what needs ring 0", () => {

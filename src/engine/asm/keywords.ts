@@ -9,7 +9,7 @@ import {
   SEGMENTS,
 } from "../isa/registers";
 import type { OperandSize } from "../isa/types";
-import { formsByMnemonic } from "../isa/table";
+import { templatesOf } from "../codec/nasm/compile";
 import { NASM_MNEMONICS } from "./nasmMnemonics";
 
 export interface RegisterKeyword {
@@ -42,7 +42,7 @@ export type Keyword =
 function table(): Map<string, Keyword> {
   const words = new Map<string, Keyword>();
   for (const name of NASM_MNEMONICS) {
-    words.set(name, { kind: "instruction", supported: formsByMnemonic(name).length > 0 });
+    words.set(name, { kind: "instruction", supported: templatesOf(name).length > 0 });
   }
   const add = (names: string, keyword: Keyword): void => {
     for (const name of names.split(" ")) words.set(name, keyword);

@@ -51,6 +51,8 @@ export class Layout implements DirectiveState {
   private statement!: StatementTree;
   /** What the last pass made of this statement: used again if only its place has changed. */
   private previous: Placed | undefined;
+  /** The last pass found an error in it: it must find it again. */
+  private wasBroken = false;
   private readonly operandSurroundings: OperandSurroundings;
   private readonly dataSurroundings: DataSurroundings;
   /** The absolute space is that of a struc. */
@@ -210,6 +212,7 @@ export class Layout implements DirectiveState {
 
   execute(statement: StatementTree): void {
     this.statement = statement;
+    this.wasBroken = statement.broken;
     statement.broken = false;
     this.previous = statement.placed;
     statement.placed = undefined;
@@ -331,11 +334,13 @@ export class Layout implements DirectiveState {
   private instruction(statement: StatementTree, mnemonic: string, times: number): void {
     const key = statement.isConstant && !statement.encoded ? this.constantKey(statement) : undefined;
     if (key !== undefined) statement.encoded = this.constants.get(key);
+    const said = this.sink.diagnostics.length;
     const operands = this.operands(statement);
     if (operands === undefined) return;
     const first = this.encode(statement, mnemonic, operands, this.offset);
     if (first === undefined) return;
-    if (key !== undefined && !first.usesAddress) this.constants.set(key, first);
+    const silent = this.sink.diagnostics.length === said;
+    if (key !== undefined && silent && !first.usesAddress) this.constants.set(key, first);
     if (times === 1 || !first.usesAddress) {
       this.place(statement, "code", first.bytes, times, true, first.form, operands);
       return;
@@ -376,6 +381,7 @@ export class Layout implements DirectiveState {
 
   /** Whether the operands still have the values of the last evaluation. */
   private unchanged(statement: StatementTree): boolean {
+    if (this.wasBroken) return false;
     if (statement.isConstant) return true;
     const at = statement.evaluatedAt;
     if (at < this.basesChangedAt) return false;

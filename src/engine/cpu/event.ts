@@ -15,6 +15,8 @@ export interface DeliveredEvent {
   readonly errorCode?: number;
   /** Return address that goes on the stack (RIP of the faulting instruction, or of the next one). */
   readonly returnRip: bigint;
+  /** Injected by VM entry: no VM exit for the event itself. */
+  readonly injected?: true;
   /** Instruction length for software events, for VMX. */
   readonly length?: number;
 }

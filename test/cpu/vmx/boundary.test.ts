@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
-import { boundaryExit, needsSingleStep, nextVmxDeadline } from "../../../src/engine/cpu/vmx/boundary";
+import {
+  boundaryExit,
+  needsSingleStep,
+  nextVmxDeadline,
+} from "../../../src/engine/cpu/vmx/boundary";
 import { enterGuest } from "../../../src/engine/cpu/vmx/entry";
+import { performVmExit } from "../../../src/engine/cpu/vmx/exit";
 import { controlMask } from "../../../src/engine/isa/vmx/controls";
 import { exitReasonByNumber } from "../../../src/engine/isa/vmx/exitReasons";
 import { PLACE, Rig } from "./rig";
@@ -67,11 +72,13 @@ describe("VM exits between instructions", () => {
     const rig = entered((r) => {
       r.setBits("PRIMARY_PROCESSOR_BASED_CONTROLS", MTF);
     });
-    rig.cpu.system.pendingDebug = 0x4000;
-    rig.cpu.ticks += 5;
-    boundaryExit(rig.cpu);
-    rig.cpu.ticks += 5;
-    assert.equal(due(rig), "MONITOR_TRAP_FLAG");
+    const { cpu } = rig;
+    assert.equal(due(rig), undefined);
+    cpu.ticks++;
+    cpu.system.pendingDebug = 0x4000;
+    performVmExit(cpu, boundaryExit(cpu)!);
+    assert.equal(rig.exitKey, "MONITOR_TRAP_FLAG");
+    assert.equal(rig.read("GUEST_PENDING_DEBUG_EXCEPTIONS"), 0x4000n);
   });
 
   it("a pending debug trap holds back everything of lower priority", () => {

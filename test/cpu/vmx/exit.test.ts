@@ -164,10 +164,7 @@ describe("VM exit", () => {
       rig.step([0x90]);
       assert.equal(rig.exitKey, "EXTERNAL_INTERRUPT");
       assert.equal(acknowledged, acknowledge ? 1 : 0);
-      assert.equal(
-        rig.read("VM_EXIT_INTERRUPTION_INFORMATION"),
-        acknowledge ? 0x80000031n : 0n,
-      );
+      assert.equal(rig.read("VM_EXIT_INTERRUPTION_INFORMATION"), acknowledge ? 0x80000031n : 0n);
     }
   });
 });
@@ -192,6 +189,30 @@ describe("Exceptions in a guest", () => {
     assert.equal(rig.read("IDT_VECTORING_INFORMATION"), 0n);
     assert.equal(rig.read("GUEST_RIP"), BigInt(PLACE.guestCode));
     assert.equal(rig.read("GUEST_RFLAGS") & 0x10000n, 0x10000n);
+  });
+
+  it("INT3 exits as a software exception with its length; INT n does not exit", () => {
+    const select = (r: Rig): void => {
+      r.write("EXCEPTION_BITMAP", 0xffffffffn);
+    };
+    const rig = entered("long64", select);
+    rig.run("int3");
+    assert.equal(rig.read("VM_EXIT_INTERRUPTION_INFORMATION"), 0x80000603n);
+    assert.equal(rig.read("VM_EXIT_INSTRUCTION_LENGTH"), 1n);
+    assert.equal(rig.read("GUEST_RIP"), BigInt(PLACE.guestCode));
+    assert.equal(rig.read("IDT_VECTORING_INFORMATION"), 0n);
+    const other = entered("long64", select);
+    other.run("int 3");
+    assert.equal(other.cpu.rip, BigInt(PLACE.data + 16 * 3));
+  });
+
+  it("an injected #BP does not exit", () => {
+    const rig = entered("long64", (r) => {
+      r.write("EXCEPTION_BITMAP", 0xffffffffn);
+      r.write("VM_ENTRY_INTERRUPTION_INFORMATION", 0x80000603);
+      r.write("VM_ENTRY_INSTRUCTION_LENGTH", 1);
+    });
+    assert.equal(rig.cpu.rip, BigInt(PLACE.data + 16 * 3));
   });
 
   it("#PF exits by mask and match, with the address as qualification and CR2 untouched", () => {
@@ -235,7 +256,6 @@ describe("Exceptions in a guest", () => {
       r.write("EXCEPTION_BITMAP", 1 << 8);
       r.write("GUEST_IDTR_LIMIT", 0);
     });
-    rig.step([0xf4 + 0, 0x90].map(() => 0x90), 1);
     // mov ds, ax with a selector outside the GDT: #GP, whose gate is outside the IDT.
     rig.cpu.setGpr(0, 0xfff8n);
     rig.step([0x8e, 0xd8]);
@@ -261,7 +281,11 @@ describe("EPT violations", () => {
   const STORE = [0x88, 0x03]; // mov [rbx], al
   const LOAD = [0x8a, 0x03]; // mov al, [rbx]
 
-  const violation = (rights: number, code: readonly number[], prepare?: (rig: Rig) => void): Rig => {
+  const violation = (
+    rights: number,
+    code: readonly number[],
+    prepare?: (rig: Rig) => void,
+  ): Rig => {
     const rig = entered("long64", (r) => {
       r.setEpt(PLACE.data, PLACE.data, rights);
       prepare?.(r);

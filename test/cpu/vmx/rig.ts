@@ -1,4 +1,6 @@
 /** A processor in VMX root operation with a valid current VMCS, a host and a guest on identity page tables, and EPT in 4 KiB pages. */
+import assert from "node:assert/strict";
+import { assemble } from "../../../src/engine/asm/assemble";
 import { CURRENT_MODEL } from "../../../src/engine/cpu/cpuModel";
 import { RAM_BASE } from "../../../src/engine/cpu/layout";
 import type { ObservedEvent } from "../../../src/engine/cpu/observation";
@@ -118,8 +120,7 @@ export class Rig {
     ram.write64(PLACE.guestGdt + 16, 0x00cf93000000ffffn);
     for (let vector = 0; vector < 256; vector++) {
       const offset = BigInt(PLACE.data + 16 * vector);
-      const gate =
-        (offset & 0xffffn) | (8n << 16n) | (0xee00n << 32n) | ((offset >> 16n) << 48n);
+      const gate = (offset & 0xffffn) | (8n << 16n) | (0xee00n << 32n) | ((offset >> 16n) << 48n);
       ram.write64(PLACE.guestIdt + (is64 ? 16 : 8) * vector, gate);
     }
   }
@@ -149,6 +150,14 @@ export class Rig {
   step(bytes: readonly number[], ticks = 1): void {
     this.code(...bytes);
     this.executor.run(ticks);
+  }
+
+  /** Assembles text at RIP and runs it for some ticks. */
+  run(text: string, ticks = 1): void {
+    const { cpu } = this;
+    const assembly = assemble({ file: "code", text, bits: cpu.bits });
+    assert.ok(assembly.ok, assembly.diagnostics.map(({ message }) => message).join("; "));
+    this.step([...assembly.image], ticks);
   }
 
   /** Key of the last VM exit as software reads it, e.g. "CPUID". */

@@ -20,7 +20,7 @@ import { loadGuestRegisters } from "./guestState";
 import { ENTRY_LOAD_AREA, loadMsrArea, type MsrAreaFailure } from "./msrAreas";
 import { vmFailInvalid, vmFailValid } from "./outcome";
 import { adoptEpt, flushOnTransition } from "./translationTags";
-import { launchState, readVmcs32, setLaunchState } from "./vmcs";
+import { control, launchState, readVmcs32, setLaunchState } from "./vmcs";
 
 /**
  * "enter": the guest was entered (delivery of an injected event may have exited again at once). "fail-…": VMfail, the flags say so and nothing else
@@ -109,6 +109,7 @@ function eventOf(cpu: Processor, { type, vector, errorCode }: Injection): Delive
     vector,
     type: type as EventType,
     returnRip: isSoftware ? next : cpu.rip,
+    injected: true,
     ...(isSoftware ? { length } : {}),
     ...code,
   };
@@ -135,7 +136,9 @@ function loadGuest(cpu: Processor, injected: Injection | undefined): void {
   vmx.vectoring = 0;
   vmx.firstBoundary = -1;
   // An injected event with "monitor trap flag", or the injection of just that, exits before the first instruction.
-  vmx.mtf = injected?.type === EVENT_TYPES.otherEvent;
+  vmx.mtf =
+    injected !== undefined &&
+    (injected.type === EVENT_TYPES.otherEvent || control(cpu, "primary", "monitorTrapFlag"));
   adoptEpt(cpu);
   refreshTlbTag(cpu);
   cpu.refresh();

@@ -5,6 +5,7 @@ import { DB, DF, PF, type GuestFault } from "../abort";
 import { EVENT, type DeliveredEvent } from "../event";
 import type { Processor } from "../processor";
 import { readVmcs32 } from "./vmcs";
+import { throwExit } from "./throwExit";
 import type { VmExit } from "./vmExit";
 
 const VALID = 0x80000000;
@@ -15,10 +16,27 @@ function informationWord(vector: number, type: number, hasErrorCode: boolean): n
   return (VALID | (type << 8) | vector | (hasErrorCode ? ERROR_CODE_VALID : 0)) >>> 0;
 }
 
+const isSoftwareException = ({ type }: DeliveredEvent): boolean =>
+  type === EVENT.softwareException || type === EVENT.privilegedSoftware;
+
+/** The VM exit of INT1, INT3 or INTO instead of any delivery. INT n never exits, nor does what VM entry injects. */
+function softwareExceptionIntercept(cpu: Processor, event: DeliveredEvent): VmExit | undefined {
+  if (event.injected || !isSoftwareException(event) || !isIntercepted(cpu, event.vector))
+    return undefined;
+  return {
+    reason: EXIT.EXCEPTION_NMI,
+    qualification: 0n,
+    interruptionInformation: informationWord(event.vector, event.type, false),
+    ...(event.length === undefined ? {} : { instructionLength: event.length }),
+  };
+}
+
 /** Runs a delivery with its event noted, so that an exit in the middle records it as IDT-vectoring information. */
 export function withVectoring(cpu: Processor, event: DeliveredEvent, run: () => void): void {
   const { vmx } = cpu.system;
   if (vmx.nonRoot) {
+    const exit = softwareExceptionIntercept(cpu, event);
+    if (exit) throwExit(exit);
     vmx.vectoring = informationWord(event.vector, event.type, event.errorCode !== undefined);
     vmx.vectoringErrorCode = event.errorCode ?? 0;
     vmx.vectoringLength = event.length ?? 0;
@@ -65,22 +83,6 @@ export function exceptionIntercept(
     qualification: qualificationOf(cpu, fault),
     interruptionInformation: informationWord(fault.vector, EVENT_TYPES.hardwareException, hasCode),
     ...(hasCode ? { interruptionErrorCode: fault.errorCode } : {}),
-  };
-}
-
-/** The VM exit of INT1, INT3 or INTO before anything is delivered. INT n never exits. */
-export function softwareExceptionIntercept(
-  cpu: Processor,
-  event: DeliveredEvent,
-): VmExit | undefined {
-  const { vmx } = cpu.system;
-  if (!vmx.nonRoot || event.type === EVENT.software || !isIntercepted(cpu, event.vector))
-    return undefined;
-  return {
-    reason: EXIT.EXCEPTION_NMI,
-    qualification: 0n,
-    interruptionInformation: informationWord(event.vector, event.type, false),
-    ...(event.length === undefined ? {} : { instructionLength: event.length }),
   };
 }
 
