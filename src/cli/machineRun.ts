@@ -1,6 +1,7 @@
 /** Runs a program to its end without a debugger, and reports on it. */
 import type { Debuggee, ProcessorView, Stop } from "../engine/index";
 import { hex } from "../engine/index";
+import { debugExitStatus } from "../debugAdapter/launch/debugExit";
 import { EXIT } from "./exitCodes";
 
 /** Ticks between two looks at the clock and the output. */
@@ -46,11 +47,6 @@ function endOf(stop: Stop): RunEnd | undefined {
     default:
       return undefined;
   }
-}
-
-/** QEMU's isa-debug-exit: the written value, shifted left, with bit 0 set. A process has 8 bits for it. */
-export function debugExitStatus(value: number): number {
-  return ((value << 1) | 1) & 0xff;
 }
 
 const SEGMENTS = ["cs", "ss", "ds", "es", "fs", "gs", "ldtr", "tr"] as const;

@@ -47,6 +47,10 @@ export class Documents {
     return this.open.get(file)?.uri;
   }
 
+  versionOf(file: string): number | undefined {
+    return this.open.get(file)?.version;
+  }
+
   stamp(file: string): string | undefined {
     const document = this.open.get(file);
     return document === undefined ? this.disk.stamp(file) : `version ${document.version}`;

@@ -33,8 +33,8 @@ export function defineLanguageTests(): void {
         uri,
         new vscode.Position(8, 9),
       );
-      const text = JSON.stringify(hovers.map((hover) => hover.contents));
-      assert.match(text, /cpuid/i);
+      const parts = hovers.flatMap((hover) => hover.contents as vscode.MarkdownString[]);
+      assert.match(parts.map((part) => part.value).join("\n"), /cpuid/i);
     });
 
     it("lists the labels of a file", async () => {

@@ -19,21 +19,35 @@ export function defineSessionTests(): void {
       session = undefined;
     });
 
-    it("needs no launch.json: stops before the first instruction of the open file", async () => {
-      const running = await start("tour.asm", { stopOnEntry: true });
-      assert.equal((await running.nextStop()).reason, "entry");
-      assert.deepEqual(await running.top().then(({ line, file }) => ({ line, file })), {
-        line: 5,
-        file: "tour.asm",
+    for (const vmm of ["none", "hardware-assisted"]) {
+      it(`stops before the first instruction (${vmm})`, async () => {
+        const running = await start("tour.asm", { stopOnEntry: true, vmm });
+        assert.equal((await running.nextStop()).reason, "entry");
+        const { line, file } = await running.top();
+        assert.deepEqual({ line, file }, { line: LINE - 1, file: "tour.asm" });
       });
-    });
 
-    it("hits a breakpoint on a source line", async () => {
-      vscode.debug.addBreakpoints([breakpointAt("tour.asm", LINE)]);
-      const running = await start("tour.asm");
-      assert.equal((await running.nextStop()).reason, "breakpoint");
-      assert.equal((await running.top()).line, LINE);
-    });
+      it(`hits a breakpoint on a source line (${vmm})`, async () => {
+        vscode.debug.addBreakpoints([breakpointAt("tour.asm", LINE)]);
+        const running = await start("tour.asm", { vmm });
+        assert.equal((await running.nextStop()).reason, "breakpoint");
+        assert.equal((await running.top()).line, LINE);
+      });
+
+      it(`steps forward and back (${vmm})`, async () => {
+        const running = await start("tour.asm", { stopOnEntry: true, vmm });
+        await running.nextStop();
+        await running.command("workbench.action.debug.stepInto");
+        assert.equal((await running.top()).line, LINE);
+        await running.command("workbench.action.debug.stepBack");
+        assert.equal((await running.top()).line, LINE - 1);
+      });
+
+      it(`runs to the end without a breakpoint (${vmm})`, async () => {
+        const running = await start("tour.asm", { vmm });
+        await running.end();
+      });
+    }
 
     it("hits a VM-exit breakpoint that was ticked before the start", async () => {
       await vscode.commands.executeCommand("ringside.breakOnExit", { key: "CPUID" });
@@ -55,32 +69,13 @@ export function defineSessionTests(): void {
       const running = await start("tour.asm", { stopOnEntry: true });
       await running.nextStop();
       const { reader } = await api();
-      await vscode.commands.executeCommand("ringside.runToVmExit");
-      await running.nextStop();
+      await running.command("ringside.runToVmExit");
       assert.equal(reader.state?.stop?.exitKey, "CPUID");
       const first = reader.state.position;
-      await vscode.commands.executeCommand("ringside.runToVmExit");
-      await running.nextStop();
+      await running.command("ringside.runToVmExit");
       assert.equal(reader.state.stop?.exitKey, "IO_INSTRUCTION");
-      await vscode.commands.executeCommand("ringside.runBackToVmExit");
-      await running.nextStop();
+      await running.command("ringside.runBackToVmExit");
       assert.equal(reader.state.position, first);
-    });
-
-    it("steps forward and back", async () => {
-      const running = await start("tour.asm", { stopOnEntry: true });
-      await running.nextStop();
-      await vscode.commands.executeCommand("workbench.action.debug.stepInto");
-      await running.nextStop();
-      assert.equal((await running.top()).line, LINE);
-      await vscode.commands.executeCommand("workbench.action.debug.stepBack");
-      await running.nextStop();
-      assert.equal((await running.top()).line, LINE - 1);
-    });
-
-    it("runs to the end without a breakpoint", async () => {
-      const running = await start("tour.asm");
-      await running.end();
     });
 
     it("says what is wrong with a guest that cannot be assembled", async () => {

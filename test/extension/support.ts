@@ -92,6 +92,15 @@ export class TestSession implements vscode.Disposable {
     });
   }
 
+  /** Runs a command of VS Code's toolbar once VS Code itself has seen the stop, and waits for the next one. */
+  async command(id: string): Promise<Stop> {
+    await eventually("a frame in focus", () =>
+      vscode.debug.activeStackItem instanceof vscode.DebugStackFrame ? true : undefined,
+    );
+    await vscode.commands.executeCommand(id);
+    return this.nextStop();
+  }
+
   async end(): Promise<void> {
     await eventually("the end", () => this.ended || undefined);
   }

@@ -1,5 +1,5 @@
 /** Settings of launch.json and of the command line, with their defaults, as a machine configuration. */
-import { ENTRY_KINDS, MMU_KINDS, UserError, VMM_KINDS } from "../../engine/index";
+import { defaultMmu, ENTRY_KINDS, MMU_KINDS, UserError, VMM_KINDS } from "../../engine/index";
 import type { EntryKind, MmuKind, VmmKind } from "../../engine/index";
 import { parseNumber } from "../expressions/lexer";
 
@@ -8,14 +8,6 @@ const DEFAULT_MEMORY = 64 << 20;
 /** Guest memory is made of 2 MiB pages. */
 const MEMORY_UNIT = 2 << 20;
 const MAX_MEMORY = 1 << 30;
-
-const DEFAULT_MMU: Readonly<Record<VmmKind, MmuKind>> = {
-  "hardware-assisted": "nested",
-  paravirtual: "direct",
-  "trap-and-emulate": "shadow-lazy",
-  "binary-translation": "shadow-lazy",
-  none: "shadow-lazy",
-};
 
 export interface RawSettings {
   readonly vmm?: string | undefined;
@@ -43,7 +35,7 @@ export function machineSettings(raw: RawSettings): MachineSettings {
   }
   return {
     vmm,
-    mmu: oneOf("mmu", raw.mmu, MMU_KINDS) ?? DEFAULT_MMU[vmm],
+    mmu: oneOf("mmu", raw.mmu, MMU_KINDS) ?? defaultMmu(vmm),
     entry: oneOf("entry", raw.entry, ENTRY_KINDS),
     loadAddress: raw.loadAddress === undefined ? undefined : parseAddress("load address", raw.loadAddress), // prettier-ignore
     memoryBytes: parseMemory(raw.memory),

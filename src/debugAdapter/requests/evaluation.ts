@@ -108,10 +108,14 @@ function typeText(value: Value): string {
   return value.addressSpace ? `${value.addressSpace} address` : "number";
 }
 
+/** Registers that hold addresses: general ones, the instruction pointer, CR2, bases. */
+const POINTER_REGISTER = /^(r|e)?([abcd]x|[sd]i|[sb]p|ip)$|^r\d+d?$|^cr2$|base$|^gdtr$|^idtr$/;
+
 function referenceOf(value: Value, scope: MachineScope): { readonly memoryReference?: string } {
   if (value.memory) return { memoryReference: memoryReference(value.memory.space, value.memory.address) }; // prettier-ignore
   if (value.addressSpace) return { memoryReference: memoryReference(value.addressSpace, value.value) }; // prettier-ignore
   if (value.register === undefined || value.width < 32) return {};
+  if (!POINTER_REGISTER.test(value.register)) return {};
   const segment = /sp$|bp$/.test(value.register) ? "ss" : value.register.endsWith("ip") ? "cs" : undefined; // prettier-ignore
   const base = segment ? scope.segmentBase(segment) : 0n;
   return { memoryReference: memoryReference("gva", BigInt.asUintN(64, value.value + base)) };

@@ -1,6 +1,7 @@
 /** Stops and events in words: what happened, and why. */
 import { hex, vectorName } from "../../engine/index";
 import type { Debuggee, ExitCount, MachineEvent, Stop } from "../../engine/index";
+import { debugExitStatus } from "../launch/debugExit";
 import type { StopDescription } from "../protocol";
 import type { Outcome } from "./runLoop";
 
@@ -112,8 +113,9 @@ export function tellStop(
         "There is nothing recorded before this point.",
       );
     case "debug-exit":
-      return { ...final("debug-exit", "Debug exit", `The guest wrote to the debug-exit port: exit status ${outcome.code}.`), reason: "pause" }; // prettier-ignore
+      return { ...final("debug-exit", "Debug exit", debugExitText(outcome.code)), reason: "pause" };
     case "halt":
+      if (outcome.wakeable) return simple("pause", "Halted, waiting for input", outcome.text);
       return final("halt", "Halted for good", outcome.text);
     case "shutdown":
       return final("triple-fault", "Shutdown", outcome.text);
@@ -122,6 +124,10 @@ export function tellStop(
     case "error":
       return final(outcome.code, "Engine error", outcome.text);
   }
+}
+
+function debugExitText(value: number): string {
+  return `The guest wrote ${hex(value)} to the debug-exit port: exit status ${debugExitStatus(value)}.`;
 }
 
 function tellData(stop: Stop & { reason: "data-breakpoint" }): StopTelling {

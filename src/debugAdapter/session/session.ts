@@ -11,6 +11,7 @@ import { hex, UserError } from "../../engine/index";
 import type { Debuggee, LineEntry, MachineConfig, RunControl, Stop } from "../../engine/index";
 import { ClientBreakpoints } from "../breakpoints/clientBreakpoints";
 import { EventBreakpoints } from "../breakpoints/eventBreakpoints";
+import { debugExitStatus } from "../launch/debugExit";
 import { ExpressionError } from "../expressions/expression";
 import type { EventBody, LaunchArguments, RingsideEvent, StateBody } from "../protocol";
 import { ControlledRun, linearPlace } from "../running/runControl";
@@ -22,7 +23,7 @@ import type { StopTelling } from "../running/stopText";
 import { OutputBatch } from "./outputBatch";
 import { RequestError } from "./requestError";
 import { stateBody } from "./stateBody";
-import { stepText } from "./stepText";
+import { PLAIN_STEP, stepText } from "./stepText";
 import { Target } from "./target";
 import { THREAD_ID } from "./threads";
 
@@ -235,7 +236,7 @@ export class RingsideSession extends DebugSession {
     this.showStop({ ...telling, ids });
     if (outcome.reason === "debug-exit") {
       this.output.line({ text: telling.text });
-      this.end(outcome.code);
+      this.end(debugExitStatus(outcome.code));
     } else if (telling.final) {
       this.output.line({ text: `${telling.title}. ${telling.text}` });
       this.output.flush();
@@ -293,8 +294,7 @@ function stoppedEvent(telling: StopTelling, ids: readonly number[]): DebugProtoc
   const event: DebugProtocol.StoppedEvent = new StoppedEvent(telling.reason, THREAD_ID);
   event.body = {
     ...event.body,
-    description: telling.title,
-    text: telling.text,
+    ...(telling.title === PLAIN_STEP ? {} : { description: telling.title, text: telling.text }),
     allThreadsStopped: true,
     ...(ids.length > 0 ? { hitBreakpointIds: [...ids] } : {}),
   };

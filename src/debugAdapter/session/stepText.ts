@@ -3,6 +3,9 @@ import type { CpuMode, World } from "../../engine/index";
 import { eventSentence } from "../running/stopText";
 import type { Target } from "./target";
 
+/** A step that crossed no border: the client's own words say it best. */
+export const PLAIN_STEP = "Step";
+
 export interface Standing {
   readonly world: World;
   readonly cpl: number;
@@ -25,7 +28,7 @@ function since(before: Standing, target: Target): string {
   if (after.world === "root" && before.world === "guest") return "VM exit";
   if (after.mode !== before.mode) return `Mode change: ${before.mode} to ${after.mode}`;
   if (after.cpl !== before.cpl) return `Ring ${before.cpl} to ring ${after.cpl}`;
-  return "Step";
+  return PLAIN_STEP;
 }
 
 export const stepText = { snapshot, since };

@@ -97,7 +97,9 @@ function symbolsOf(assembler: Assembler): AsmSymbol[] {
     symbols.push({
       name: entry.name,
       kind: entry.kind,
-      value: entry.offset + BigInt(sections.baseOf(entry.segment)),
+      value: section
+        ? BigInt.asUintN(64, entry.offset + BigInt(sections.baseOf(entry.segment)))
+        : entry.offset,
       ...(section ? { section: section.name } : {}),
       global: entry.declaration === "global",
       range: rangeOf(entry.definition),

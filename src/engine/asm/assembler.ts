@@ -1,7 +1,7 @@
 /** One run over a program: preprocess, parse, lay out until nothing moves. What comes of it is read by `assemble` and `buildSourceModel`. */
 import { DiagnosticSink } from "./diagnosticSink";
 import { Evaluator } from "./evaluate";
-import { isConstant } from "./expressionTree";
+import { isConstant, type Expression } from "./expressionTree";
 import { Cursor, parseExpression } from "./expressionParser";
 import { Layout } from "./layout";
 import { Preprocessor } from "./preprocessor/preprocessor";
@@ -22,6 +22,14 @@ export interface AssemblerObserver extends PreprocessorObserver, ParserObserver 
   statementParsed(statement: StatementTree): void;
 }
 
+/** An expression that the preprocessor evaluated with labels or `$` in it. */
+interface Question {
+  /** Number of statements before it. */
+  readonly before: number;
+  readonly expression: Expression;
+  readonly answer: bigint | undefined;
+}
+
 /** NASM gives up after 1000 passes without progress; programs that need more than a few are wrong. */
 const MOST_STALLED = 100;
 const MOST_PASSES = 1000;
@@ -40,6 +48,8 @@ export class Assembler {
   private session!: Session;
   /** Preprocessing asked for something that may change from pass to pass. */
   private preprocessAgain = false;
+  /** What it asked, and was told. */
+  private questions: Question[] = [];
   private asksPassKind = false;
   private passKind: 1 | 2 = 1;
 
@@ -78,7 +88,13 @@ export class Assembler {
     let stalled = 0;
     for (;;) {
       this.sink.rollback(kept);
-      if (this.pass(this.preprocessAgain)) {
+      const replayed = this.preprocessAgain && !this.asksPassKind && this.replay(kept);
+      if (replayed ? this.layout.endPass() : this.pass(this.preprocessAgain)) {
+        if (replayed) {
+          // Once more in full, for what the preprocessor has to say.
+          this.sink.rollback(kept);
+          this.pass(true);
+        }
         if (!this.asksPassKind || this.passKind === 2) return;
         this.passKind = 2;
         continue;
@@ -91,6 +107,41 @@ export class Assembler {
         return;
       }
     }
+  }
+
+  /**
+   * Runs through the statements of the last preprocessing, as long as all that it asked is still answered as it was. False, and nothing has
+   * happened, if it is not: then the program must be preprocessed again.
+   */
+  private replay(kept: number): boolean {
+    const { layout, statements, questions } = this;
+    layout.beginTentativePass();
+    let next = 0;
+    for (let i = 0; i <= statements.length; i++) {
+      for (; questions[next]?.before === i; next++) {
+        if (this.answer(questions[next]!.expression) === questions[next]!.answer) continue;
+        layout.undoPass();
+        this.sink.rollback(kept);
+        return false;
+      }
+      const statement = statements[i];
+      if (statement) layout.execute(statement);
+    }
+    layout.keepPass();
+    return true;
+  }
+
+  /** The number that an expression is now; undefined if it is none. */
+  private answer(expression: Expression): bigint | undefined {
+    const { layout } = this;
+    const value = new Evaluator({
+      segment: layout.hereSegment,
+      offset: BigInt(layout.offset),
+      critical: true,
+      firstPass: false,
+      report: () => undefined,
+    }).evaluate(expression);
+    return value?.isReallySimple ? value.scalar : undefined;
   }
 
   private noConvergence(pass: number): void {
@@ -112,6 +163,7 @@ export class Assembler {
     this.session = new Session(this.words, this.sink, this.host(), this.observer, this.sources);
     this.preprocessor = new Preprocessor(this.session, this.main, this.preDefines());
     this.statements = [];
+    this.questions = [];
     const { layout, parser } = this;
     for (;;) {
       parser.bits = layout.bits;
@@ -174,7 +226,7 @@ export class Assembler {
       warning: (token, name, message) => session.warning(token, name, message),
     });
     if (expression === undefined) return undefined;
-    if (!isConstant(expression)) this.preprocessAgain = true;
+    const asks = !isConstant(expression);
     const value = new Evaluator({
       segment: layout.hereSegment,
       offset: BigInt(layout.offset),
@@ -182,6 +234,11 @@ export class Assembler {
       firstPass: layout.pass === 1,
       report: error,
     }).evaluate(expression);
+    if (asks) {
+      this.preprocessAgain = true;
+      const answer = value?.isReallySimple ? value.scalar : undefined;
+      this.questions.push({ before: this.statements.length, expression, answer });
+    }
     return value && { value, rest: cursor.position };
   }
 }

@@ -152,7 +152,8 @@ function runOrg(directive: Directive, state: DirectiveState): void {
     state.error(valuePlace(directive), "org", "org value must be a critical expression");
     return;
   }
-  const origin = Number(BigInt.asUintN(53, value.scalar));
+  // Addresses from 2^63 up are negative numbers everywhere: exact, where an unsigned one would be rounded.
+  const origin = Number(BigInt.asIntN(64, value.scalar));
   const { sections } = state;
   if (sections.origin !== undefined && sections.origin !== origin) {
     state.error(valuePlace(directive), "org", "program origin redefined");

@@ -109,24 +109,40 @@ export class DiagnosticSink {
     notes: readonly Note[],
   ): void {
     if (this.muted || this.diagnostics.length >= MOST) return;
-    const shown = visiblePlace(place);
+    const shown = placeInTheOpen(place, frame);
     const key = `${shown.source.name}:${shown.start}:${message}`;
     if (this.seen.has(key)) return;
     this.seen.add(key);
     this.keys.push(key);
     const range = rangeOf(shown);
-    const related = [...notes, ...definitionNotes(place), ...trailNotes(frame)];
+    const related = [...notes, ...definitionNotes(place), ...trailNotes(visiblePlace(place), shown, frame)];
     this.diagnostics.push({ severity, code, message, range, related });
   }
 }
 
-/** The calls that a frame stands in, innermost first. */
-export function trailNotes(frame: Frame | undefined): Note[] {
+/**
+ * Where a message is shown, as in NASM: at the macro call in the open, unless the place itself is on that line (an argument). A %rep is no call.
+ */
+function placeInTheOpen(place: Place, frame: Frame | undefined): Place {
+  const visible = visiblePlace(place);
+  let outermost: Frame | undefined;
+  for (let f = frame; f !== undefined; f = f.parent) if (f.name !== "%rep") outermost = f;
+  if (outermost === undefined) return visible;
+  const { call, callToken } = outermost;
+  const onCallLine = visible.source === call.source && visible.start >= call.start && visible.end <= call.end;
+  return onCallLine ? visible : visiblePlace(callToken);
+}
+
+/** The place in the body, and the calls between it and the one in the open, innermost first. */
+function trailNotes(place: Place, shown: Place, frame: Frame | undefined): Note[] {
   const notes: Note[] = [];
+  let current = place;
   for (let f = frame; f !== undefined; f = f.parent) {
-    if (f.builtin) continue;
-    const message = f.name === "%rep" ? "in this %rep" : `in the expansion of macro \`${f.name}'`;
-    notes.push({ message, range: rangeOf(f.callToken) });
+    if (f.builtin || f.name === "%rep") continue;
+    if (current.start !== shown.start || current.source !== shown.source) {
+      notes.push({ message: `in the expansion of macro \`${f.name}'`, range: rangeOf(current) });
+    }
+    current = visiblePlace(f.callToken);
   }
   return notes;
 }

@@ -86,16 +86,58 @@ function parse(text: string): Ratio | string {
   return parseDecimal(letter === "d" || letter === "t" ? plain.slice(2) : plain);
 }
 
+/** NASM keeps a mantissa of this many bits while it converts, and as many digits. Its roundings in the last place come of that. */
+const MANTISSA_BITS = 192n;
+const MOST_DIGITS = 52;
+
+/** Multiplies two mantissas with their top bit set; `shift` is -1 if the product had to be moved up to have it set. */
+function multiply(a: bigint, b: bigint): { readonly product: bigint; readonly shift: number } {
+  const whole = a * b;
+  const topSet = whole >> (2n * MANTISSA_BITS - 1n) === 1n;
+  return topSet
+    ? { product: whole >> MANTISSA_BITS, shift: 0 }
+    : { product: whole >> (MANTISSA_BITS - 1n), shift: -1 };
+}
+
 function parseDecimal(text: string): Ratio | string {
   const match = /^(\d*)\.?(\d*)(?:e([-+]?\d*))?$/i.exec(text);
   if (match === null) return "invalid character in floating-point constant";
-  const digits = BigInt(`0${match[1]!}${match[2]!}`);
-  // The exponent is capped as NASM does; no format reaches that far.
-  const written = Number(match[3] ?? 0) || 0;
-  const exponent = Math.max(-5000, Math.min(5000, written)) - match[2]!.length;
-  return exponent >= 0
-    ? { numerator: digits * 10n ** BigInt(exponent), denominator: 1n }
-    : { numerator: digits, denominator: 10n ** BigInt(-exponent) };
+  const [, whole = "", fraction = "", power = "0"] = match;
+  const digits = (whole + fraction).replace(/^0+/, "");
+  if (digits === "") return { numerator: 0n, denominator: 1n };
+  const leadingZeros = (whole + fraction).length - digits.length;
+  const written = Math.max(-5000, Math.min(5000, Number(power) || 0));
+  // The value is 0.digits times ten to this.
+  let tens = whole.length - leadingZeros + written;
+  const kept = digits.slice(0, MOST_DIGITS);
+  let { mantissa, exponent } = binaryFraction(BigInt(kept), 10n ** BigInt(kept.length));
+  exponent += tens;
+  let factor = tens < 0 ? (1n << MANTISSA_BITS) * 4n / 5n + 1n : 5n << (MANTISSA_BITS - 3n);
+  let factorExponent = tens < 0 ? -2 : 3;
+  for (tens = Math.abs(tens); tens > 0; tens >>= 1) {
+    if ((tens & 1) === 1) {
+      const { product, shift } = multiply(mantissa, factor);
+      mantissa = product;
+      exponent += factorExponent + shift;
+    }
+    const { product, shift } = multiply(factor, factor);
+    factor = product;
+    factorExponent = factorExponent * 2 + shift;
+  }
+  return exponent >= 192
+    ? { numerator: mantissa << BigInt(exponent - 192), denominator: 1n }
+    : { numerator: mantissa, denominator: 1n << BigInt(192 - exponent) };
+}
+
+/** A fraction below 1 as a mantissa with its top bit set, cut off, times two to the exponent. */
+function binaryFraction(
+  numerator: bigint,
+  denominator: bigint,
+): { mantissa: bigint; exponent: number } {
+  let mantissa = (numerator << (MANTISSA_BITS * 2n)) / denominator;
+  const length = mantissa.toString(2).length;
+  mantissa >>= BigInt(length) - MANTISSA_BITS;
+  return { mantissa, exponent: length - Number(MANTISSA_BITS * 2n) };
 }
 
 function parseBinary(text: string, bits: number): Ratio | string {

@@ -19,6 +19,11 @@ import { tokensText, type Token } from "./tokens";
 import type { Value } from "./value";
 import { WarningState } from "./warningClasses";
 
+type SymbolState = Pick<
+  SymbolEntry,
+  "definedPass" | "segment" | "offset" | "declaration" | "kind" | "definition" | "definitionFrame" | "changedAt"
+> & { readonly symbol: SymbolEntry };
+
 export interface LayoutHost {
   readFile(
     name: string,
@@ -47,6 +52,8 @@ export class Layout implements DirectiveState {
   private changes = 0;
   /** Counts changes of labels and of sections' places: tells which operands must be evaluated again. */
   private clock = 0;
+  /** What symbols were before a pass that may have to be taken back. */
+  private undoLog: SymbolState[] | undefined;
   private basesChangedAt = 0;
   private statement!: StatementTree;
   /** What the last pass made of this statement: used again if only its place has changed. */
@@ -160,6 +167,24 @@ export class Layout implements DirectiveState {
     const after = this.sections.sections.map((s) => `${s.start},${s.vstart}`).join(";");
     if (before !== after) this.basesChangedAt = ++this.clock;
     return this.pass > 1 && this.changes === 0 && before === after;
+  }
+
+  /** Begins a pass that `undoPass` can take back. */
+  beginTentativePass(): void {
+    this.beginPass();
+    this.undoLog = [];
+  }
+
+  keepPass(): void {
+    this.undoLog = undefined;
+  }
+
+  undoPass(): void {
+    for (const { symbol, ...state } of this.undoLog!.reverse()) Object.assign(symbol, state);
+    this.undoLog = undefined;
+    this.pass--;
+    // Operands that were evaluated from values that are gone.
+    this.basesChangedAt = ++this.clock;
   }
 
   get changeCount(): number {
@@ -292,6 +317,7 @@ export class Layout implements DirectiveState {
       this.redefined(symbol, token, changed);
       return;
     }
+    this.undoLog?.push({ ...symbol, symbol });
     if (changed) {
       this.changes++;
       symbol.changedAt = ++this.clock;
@@ -400,20 +426,23 @@ export class Layout implements DirectiveState {
     offset: number,
     keep = true,
   ): EncodedStatement | undefined {
-    const address = BigInt(this.sections.baseOf(this.segment) + offset);
+    const address = this.sections.baseOf(this.segment) + offset;
     const old = keep ? statement.encoded : undefined;
     if (old?.bits === this.bits && sameEncoding(old, operands, address)) {
-      const kept = old.address === address && old.operands === operands ? old : { ...old, operands, address };
-      statement.encoded = kept;
-      this.reportEncoding(statement, kept);
-      return kept;
+      // Records that do not use the address are shared between equal statements.
+      if (old.usesAddress) {
+        old.address = address;
+        old.operands = operands;
+      }
+      this.reportEncoding(statement, old);
+      return old;
     }
     const result = encodeInstruction({
       mnemonic,
       operands,
       bits: this.bits,
       prefixes: statement.prefixes,
-      address,
+      address: BigInt(address),
     });
     if (!result.ok) {
       if (this.pass > 1) {
@@ -616,7 +645,7 @@ function dependsOnAddress(form: InstructionForm, operands: readonly AsmOperand[]
 }
 
 /** Whether the bytes are still right. A relative jump's are, if its target has moved as far as itself. */
-function sameEncoding(old: EncodedStatement, operands: readonly AsmOperand[], address: bigint): boolean {
+function sameEncoding(old: EncodedStatement, operands: readonly AsmOperand[], address: number): boolean {
   if (!old.usesAddress || old.address === address) return sameOperands(old.operands, operands);
   const before = old.operands[0]!;
   const now = operands[0]!;
@@ -624,7 +653,7 @@ function sameEncoding(old: EncodedStatement, operands: readonly AsmOperand[], ad
     operands.length === 1 &&
     before.kind === "imm" &&
     now.kind === "imm" &&
-    now.value - address === before.value - old.address &&
+    now.value - before.value === BigInt(address - old.address) &&
     now.known === before.known &&
     now.isAddress === before.isAddress &&
     now.otherSection === before.otherSection

@@ -84,7 +84,7 @@ function applyValue(
   const number = host.number(value);
   if (number === undefined) return;
   if (attribute === "align" || attribute === "valign") applyAlignment(section, attribute, number, fail);
-  else applyStart(section, attribute, Number(BigInt.asUintN(53, number)), fail);
+  else applyStart(section, attribute, Number(BigInt.asIntN(64, number)), fail);
 }
 
 function applyAlignment(

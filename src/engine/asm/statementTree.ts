@@ -150,8 +150,8 @@ export class StatementTree {
 
 /** What the last pass made of an instruction; reused while its inputs stay. */
 export interface EncodedStatement {
-  readonly operands: readonly AsmOperand[];
-  readonly address: bigint;
+  operands: readonly AsmOperand[];
+  address: number;
   readonly bytes: Uint8Array;
   readonly form: InstructionForm;
   readonly usesAddress: boolean;

@@ -22,7 +22,8 @@ export class Value {
     /** Whether there is a plain number at all: sums of two such terms count for base hints. */
     readonly hasNumber: boolean,
     readonly number: bigint,
-    readonly unknown: boolean,
+    /** Factor of "unknown": the difference of two forward references has none left, and NASM takes it for 0 at first. */
+    readonly unknownFactor: bigint,
     /** Sorted by rank. */
     readonly registers: readonly RegisterTerm[] = NO_REGISTERS,
     /** Sorted by number. */
@@ -31,16 +32,20 @@ export class Value {
   ) {}
 
   static number(value: bigint): Value {
-    return new Value(true, value, false);
+    return new Value(true, value, 0n);
   }
 
   static register(register: RegisterKeyword): Value {
-    return new Value(false, 0n, false, [{ register, factor: 1n }]);
+    return new Value(false, 0n, 0n, [{ register, factor: 1n }]);
   }
 
   static address(segment: number, offset: bigint): Value {
     if (segment === NO_SEGMENT) return Value.number(offset);
-    return new Value(true, offset, false, NO_REGISTERS, [{ segment, factor: 1n }]);
+    return new Value(true, offset, 0n, NO_REGISTERS, [{ segment, factor: 1n }]);
+  }
+
+  get unknown(): boolean {
+    return this.unknownFactor !== 0n;
   }
 
   private get hasRegister(): boolean {
@@ -99,7 +104,7 @@ export class Value {
   }
 }
 
-export const UNKNOWN = new Value(false, 0n, true);
+export const UNKNOWN = new Value(false, 0n, 1n);
 
 const wrap = (value: bigint): bigint => BigInt.asIntN(64, value);
 
@@ -111,7 +116,9 @@ export function addValues(a: Value, b: Value): { readonly sum: Value; readonly m
   }
   const registers = mergeTerms(a.registers, b.registers, (term) => term.register.rank);
   if (a.unknown || b.unknown) {
-    return { sum: new Value(false, 0n, true, registers.terms), met: registers.met };
+    const factor = wrap(a.unknownFactor + b.unknownFactor);
+    const met = registers.met || (a.unknown && b.unknown && factor !== 0n);
+    return { sum: new Value(false, 0n, factor, registers.terms), met };
   }
   const number = wrap(a.number + b.number);
   const both = a.hasNumber && b.hasNumber;
@@ -119,7 +126,7 @@ export function addValues(a: Value, b: Value): { readonly sum: Value; readonly m
   const near = (term: SegmentTerm): boolean => keepFar || term.segment < SEGMENT_ABSOLUTE;
   const segments = mergeTerms(a.segments.filter(near), b.segments.filter(near), (t) => t.segment);
   const has = both ? number !== 0n : a.hasNumber || b.hasNumber;
-  const sum = new Value(has, number, false, registers.terms, segments.terms, a.wrt ?? b.wrt);
+  const sum = new Value(has, number, 0n, registers.terms, segments.terms, a.wrt ?? b.wrt);
   return { sum, met: registers.met || segments.met || (both && number !== 0n) };
 }
 
@@ -160,12 +167,12 @@ function mergeTerms<T extends { readonly factor: bigint }>(
 /** Multiplies all terms; the segment of a far absolute is lost. */
 export function scale(value: Value, factor: bigint): Value {
   if (isPlain(value)) {
-    return new Value(value.hasNumber, wrap(value.number * factor), false);
+    return new Value(value.hasNumber, wrap(value.number * factor), 0n);
   }
   return new Value(
     value.hasNumber,
     wrap(value.number * factor),
-    value.unknown,
+    wrap(value.unknownFactor * factor),
     value.registers.map((term) => ({ ...term, factor: wrap(term.factor * factor) })),
     value.segments
       .filter((term) => term.segment < SEGMENT_ABSOLUTE)

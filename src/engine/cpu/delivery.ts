@@ -2,7 +2,18 @@
 import { AR, decodeGate, type Gate } from "../isa/descriptors";
 import { combineExceptions, pushesErrorCode, vectorName } from "../isa/exceptions";
 import { RSP, SS } from "../isa/registers";
-import { DB, DF, PF, gp, isCpuAbort, np, ts, type CpuAbort, type GuestFault } from "./abort";
+import {
+  DB,
+  DF,
+  PF,
+  gp,
+  isCpuAbort,
+  np,
+  ss as stackFault,
+  ts,
+  type CpuAbort,
+  type GuestFault,
+} from "./abort";
 import { readImplicit } from "./dataAccess";
 import { EVENT, type DeliveredEvent } from "./event";
 import { UnsupportedFeature } from "./unsupported";
@@ -97,7 +108,9 @@ export function stackFromTss(cpu: Processor, ring: number, extBit: number): NewS
   if (isNull(selector)) throw ts(extBit, "the TSS holds a null SS for this ring");
   const fault = (code: number, why: string): GuestFault => ts(code | extBit, why);
   const descriptor = fetchDescriptor(cpu, selector, fault);
-  checkStackSegment(descriptor, selector, ring, fault);
+  checkStackSegment(descriptor, selector, ring, fault, (code, why) =>
+    stackFault(code | extBit, why),
+  );
   return { ss: cacheOf(cpu, descriptor, selector), pointer };
 }
 
@@ -155,7 +168,10 @@ function deliverProtected(cpu: Processor, event: DeliveredEvent): void {
   const ring = isConforming(code.ar) ? cpu.cpl : dplOf(code.ar);
   const fromV86 = cpu.virtual8086;
   if (fromV86 && ring !== 0)
-    throw gp(gate.selector & 0xfffc, "a handler for virtual-8086 code must run in ring 0");
+    throw gp(
+      (gate.selector & 0xfffc) | extBit,
+      "a handler for virtual-8086 code must run in ring 0",
+    );
   const bytes = gate.type & 8 ? 4 : 2;
   const flags = BigInt(cpu.rflags);
   const switches = ring < cpu.cpl;

@@ -100,16 +100,19 @@ function loadStackSegment(cpu: Processor, selector: number): SegmentRegister {
     throw gp(0, "SS may not be loaded with a null selector here");
   }
   const descriptor = fetchDescriptor(cpu, selector);
-  checkStackSegment(descriptor, selector, cpu.cpl, gp);
+  checkStackSegment(descriptor, selector, cpu.cpl, gp, stackFault);
   return cacheOf(cpu, descriptor, selector);
 }
 
-/** The rules for a stack segment at a privilege level. `fault` is #GP for MOV SS, #TS for stack switches. */
+/**
+ * The rules for a stack segment at a privilege level. `fault` is #GP for MOV SS and returns, #TS for stack switches; `absent` is #SS, but #NP for IRET.
+ */
 export function checkStackSegment(
   { ar }: FetchedDescriptor,
   selector: number,
   cpl: number,
   fault: FaultMaker,
+  absent: FaultMaker,
 ): void {
   if ((selector & 3) !== cpl)
     throw fault(selector & 0xfffc, `${named(selector)} for SS: RPL is not ${cpl}`);
@@ -118,7 +121,7 @@ export function checkStackSegment(
   if (dplOf(ar) !== cpl)
     throw fault(selector & 0xfffc, `${named(selector)} for SS: DPL is not ${cpl}`);
   if (!(ar & AR.P))
-    throw stackFault(selector & 0xfffc, `${named(selector)} for SS: the segment is not present`);
+    throw absent(selector & 0xfffc, `${named(selector)} for SS: the segment is not present`);
 }
 
 function loadDataSegment(cpu: Processor, selector: number): SegmentRegister {

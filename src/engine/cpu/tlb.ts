@@ -48,6 +48,8 @@ export class Tlb {
   private tag = 0;
   private current: Map<number, TlbEntry>;
   private readonly u32: Uint32Array;
+  /** A large page has been cached: it lies here in 4 KiB pieces that an invalidation takes together. */
+  private hasLarge = false;
   /** Addresses of L0 entries in use. */
   private filled: number[] = [];
 
@@ -108,6 +110,7 @@ export class Tlb {
       if (!oldest.done) this.current.delete(oldest.value);
       this.flushL0();
     }
+    if (entry.pageSize > 4096) this.hasLarge = true;
     this.current.set(page, entry);
   }
 
@@ -122,13 +125,12 @@ export class Tlb {
   /** INVLPG and INVPCID type 0: the page, global or not, and all of a large page that contains it. */
   flushPage(page: number, tag = this.tag): void {
     const space = this.spaces.get(tag);
-    const hit = space?.get(page);
     space?.delete(page);
-    if (space && hit && hit.pageSize > 4096) {
-      const pages = hit.pageSize / 4096;
-      const first = page - (page % pages);
-      for (const other of space.keys())
-        if (other >= first && other < first + pages) space.delete(other);
+    if (space && this.hasLarge) {
+      for (const [other, { pageSize }] of space) {
+        const pages = pageSize / 4096;
+        if (Math.floor(other / pages) === Math.floor(page / pages)) space.delete(other);
+      }
     }
     this.flushL0();
   }
@@ -170,6 +172,7 @@ export class Tlb {
 
   load(snapshot: TlbSnapshot): void {
     this.spaces.clear();
+    this.hasLarge = true;
     for (const [tag, entries] of snapshot.spaces) this.spaces.set(tag, new Map(entries));
     this.tag = snapshot.tag;
     this.current = this.space(snapshot.tag);

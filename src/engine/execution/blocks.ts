@@ -1,7 +1,7 @@
 /** Decoded code: micro-op records in the machine's memory, keyed by where the bytes lie and how they are read. */
 import { decode } from "../codec/decode";
 import type { DecodedOperand, Instruction } from "../codec/types";
-import { isCpuAbort, type CpuAbort } from "../cpu/abort";
+import { isCpuAbort, type GuestFault } from "../cpu/abort";
 import { ACCESS } from "../cpu/access";
 import { hpaFor } from "../cpu/dataAccess";
 import {
@@ -13,6 +13,7 @@ import {
   MICRO_OPS_BASE,
   MICRO_OPS_MAX,
   MICRO_OP_BYTES,
+  PENDING,
   STATE,
   ZERO_SLOT,
 } from "../cpu/layout";
@@ -20,7 +21,6 @@ import { canonicalLinear, type Linear } from "../cpu/linear";
 import { PAGE } from "../cpu/physicalMemory";
 import type { Processor } from "../cpu/processor";
 import { gp, ud } from "../cpu/abort";
-import type { Bits } from "../isa/types";
 import { HANDLER_BREAKPOINT, HANDLER_LINK, HANDLER_SYSTEM } from "./interpreterStatus";
 import { microOpKind } from "./operandShapes";
 
@@ -31,6 +31,9 @@ interface Block {
   readonly microOp: number;
   /** HPA page. */
   readonly page: number;
+  /** First byte within the page, and the byte after the last. */
+  readonly from: number;
+  readonly to: number;
   readonly rip: bigint;
 }
 
@@ -54,6 +57,24 @@ export function linearOf(cpu: Processor, rip: bigint): Linear | undefined {
   return Number(BigInt.asUintN(32, cpu.cs.base + rip));
 }
 
+/** 64-byte chunks of a page. */
+const CHUNKS = 64;
+
+function cover(chunks: Uint8Array, { from, to }: Block): void {
+  chunks.fill(1, from >> 6, ((to - 1) >> 6) + 1);
+}
+
+function coverageOf(blocks: readonly Block[]): Uint8Array {
+  const chunks = new Uint8Array(CHUNKS);
+  for (const block of blocks) cover(chunks, block);
+  return chunks;
+}
+
+function covers(chunks: Uint8Array, from: number, to: number): boolean {
+  for (let i = from >> 6; i <= (to - 1) >> 6; i++) if (chunks[i]) return true;
+  return false;
+}
+
 /**
  * The code cache of tier 0. A block runs from its first instruction to the first transfer, system event, breakpoint or end of page; blocks of a page die
  * together when the page is written.
@@ -63,6 +84,8 @@ export class BlockCache {
   private readonly lookup: Uint32Array;
   private blocks = new Map<string, Block>();
   private readonly byPage = new Map<number, Block[]>();
+  /** By page: which 64-byte chunks hold decoded bytes. */
+  private readonly chunks = new Map<number, Uint8Array>();
   private next = MICRO_OPS_BASE;
   /** Decoded instructions by the number of their micro-op; system events are executed from here. */
   private instructions: Instruction[] = [];
@@ -76,8 +99,8 @@ export class BlockCache {
   ) {
     this.view = new DataView(cpu.buffer);
     this.lookup = new Uint32Array(cpu.buffer, LOOKUP_BASE, LOOKUP_BYTES / 4);
-    cpu.ram.onCodeWrite = (hpa) => {
-      this.invalidatePage(Math.floor(hpa / 4096));
+    cpu.ram.onCodeWrite = (hpa, length) => {
+      this.invalidate(hpa, length);
     };
   }
 
@@ -96,6 +119,7 @@ export class BlockCache {
     this.blocks = new Map();
     for (const page of this.byPage.keys()) this.unguard(page);
     this.byPage.clear();
+    this.chunks.clear();
     this.instructions = [];
     this.next = MICRO_OPS_BASE;
     this.lookup.fill(0);
@@ -106,17 +130,31 @@ export class BlockCache {
     guards[page] = guards[page]! & ~PAGE.code;
   }
 
-  invalidatePage(page: number): void {
+  /** Drops the blocks that contain a written byte. Data beside code on a page costs a look, not a translation. */
+  private invalidate(hpa: number, length: number): void {
+    const page = Math.floor(hpa / 4096);
     const blocks = this.byPage.get(page);
-    this.unguard(page);
     if (!blocks) return;
-    this.byPage.delete(page);
+    const from = hpa % 4096;
+    const to = from + length;
+    const chunks = this.chunks.get(page);
+    if (chunks && !covers(chunks, from, to)) return;
+    const kept = blocks.filter((block) => block.to <= from || block.from >= to);
+    if (kept.length === blocks.length) return;
     for (const block of blocks) {
+      if (kept.includes(block)) continue;
       this.blocks.delete(block.key);
       this.dropLookup(block);
     }
-    // The block that is running may be among them: it must not run on.
-    this.cpu.setPending(2);
+    this.byPage.set(page, kept);
+    this.chunks.set(page, coverageOf(kept));
+    if (kept.length === 0) {
+      this.byPage.delete(page);
+      this.chunks.delete(page);
+      this.unguard(page);
+    }
+    // The block that is running may be among the dropped ones: it must not run on.
+    this.cpu.setPending(PENDING.leave);
   }
 
   private lookupIndex(rip: bigint): number {
@@ -154,7 +192,14 @@ export class BlockCache {
     const linear = this.fetchAddress(rip);
     const hpa = hpaFor(cpu, linear, this.access());
     if (single) {
-      this.transient = { key: "", page: -1, rip, microOp: this.build(rip, linear, 1, false) };
+      this.transient = {
+        key: "",
+        page: -1,
+        from: 0,
+        to: 0,
+        rip,
+        microOp: this.build(rip, linear, 1, false),
+      };
       this.enterLookup(rip, this.transient.microOp);
       return true;
     }
@@ -162,7 +207,8 @@ export class BlockCache {
     let block = this.blocks.get(key);
     if (!block) {
       const microOp = this.build(rip, linear, MAX_BLOCK, true);
-      block = { key, microOp, page: Math.floor(hpa / 4096), rip };
+      const from = hpa % 4096;
+      block = { key, microOp, page: Math.floor(hpa / 4096), from, to: from + this.builtBytes, rip };
       // An instruction across a page boundary lies on two pages: its block is not kept.
       if (this.crossed || !cpu.ram.isRam(hpa)) {
         this.transient = block;
@@ -190,6 +236,9 @@ export class BlockCache {
     const blocks = this.byPage.get(block.page);
     if (blocks) blocks.push(block);
     else this.byPage.set(block.page, [block]);
+    const chunks = this.chunks.get(block.page) ?? new Uint8Array(CHUNKS);
+    cover(chunks, block);
+    this.chunks.set(block.page, chunks);
     const { guards } = this.cpu.ram;
     if (!(guards[block.page]! & PAGE.code)) {
       guards[block.page] = guards[block.page]! | PAGE.code;
@@ -197,6 +246,8 @@ export class BlockCache {
     }
   }
 
+  /** Bytes of the instructions that `build` decoded last. */
+  private builtBytes = 0;
   /** Set by `build` when its only instruction crosses into the next page. */
   private crossed = false;
 
@@ -224,6 +275,7 @@ export class BlockCache {
     for (let count = 0; count < max; count++) {
       if (withBreakpoints && this.breakpoints.has(BigInt.asUintN(64, BigInt(linear)))) {
         this.special(HANDLER_BREAKPOINT, rip);
+        this.builtBytes = Math.max(1, linear - firstLinear);
         return start;
       }
       const instruction = this.fetch(linear, rip, count === 0);
@@ -233,13 +285,14 @@ export class BlockCache {
       linear += instruction.length;
       if (ends || this.crossed || ((linear % 4096) + 4096) % 4096 === 0) break;
     }
+    this.builtBytes = linear - firstLinear;
     this.special(HANDLER_LINK, rip);
     return start;
   }
 
   private after(rip: bigint, instruction: Instruction): bigint {
     const next = rip + BigInt(instruction.length);
-    return BigInt.asUintN(instruction.bits, next);
+    return BigInt.asUintN(instruction.bits === 64 ? 64 : 32, next);
   }
 
   /**
@@ -259,21 +312,21 @@ export class BlockCache {
       if (!first && isCpuAbort(problem)) return undefined;
       throw problem;
     }
-    let result = decode(bytes, 0, cpu.bits as Bits);
+    let result = decode(bytes, 0, cpu.bits);
     if ("failure" in result && result.failure === "truncated") {
       if (!first) return undefined;
       if (toLimit <= BigInt(available) && available < 15)
         throw gp(0, "the instruction runs beyond the limit of CS");
       this.crossed = true;
       const more = toLimit < 15n ? Number(toLimit) : 15;
-      result = decode(this.readAcross(linear, available, more), 0, cpu.bits as Bits);
+      result = decode(this.readAcross(linear, available, more), 0, cpu.bits);
     }
     if (!("failure" in result)) return result;
     if (!first) return undefined;
     throw this.decodeFault(result.failure);
   }
 
-  private decodeFault(failure: "truncated" | "invalid" | "too-long"): CpuAbort {
+  private decodeFault(failure: "truncated" | "invalid" | "too-long"): GuestFault {
     if (failure === "invalid") return ud("the bytes are not an instruction in this mode");
     return gp(
       0,

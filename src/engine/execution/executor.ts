@@ -1,7 +1,7 @@
 /** Drives one processor: the interpreter for plain instructions, TypeScript for system events, and what happens between instructions. */
 import { InvariantError } from "../base/errors";
 import { INSTRUCTIONS } from "../isa/table";
-import { DB, exception, gp, isCpuAbort, type CpuAbort } from "../cpu/abort";
+import { DB, exception, gp, isCpuAbort } from "../cpu/abort";
 import { dataAccess, readForUpdate, readMemory, writeLinear, writeMemory } from "../cpu/dataAccess";
 import { instructionBreakpoints } from "../cpu/debugRegisters";
 import { carryOut, deliver, raiseFault } from "../cpu/delivery";
@@ -208,7 +208,7 @@ export class Executor {
     if (!isCpuAbort(problem)) throw problem;
     this.cpu.clearPending();
     this.cpu.ticks++;
-    carryOut(this.cpu, problem as CpuAbort);
+    carryOut(this.cpu, problem);
     return "done";
   }
 
@@ -239,13 +239,13 @@ export class Executor {
   private boundaryEvent(): boolean {
     const { cpu } = this;
     const { system } = cpu;
-    if (system.pendingDebug !== 0 && system.shadow !== "mov-ss") {
-      this.debugTrap();
-      return true;
-    }
     const exit = boundaryExit(cpu);
     if (exit) {
       performVmExit(cpu, exit);
+      return true;
+    }
+    if (system.pendingDebug !== 0 && system.shadow !== "mov-ss") {
+      this.debugTrap();
       return true;
     }
     if (system.nmiPending && !system.nmiBlocked && system.shadow !== "mov-ss") {
@@ -305,9 +305,10 @@ export class Executor {
   private afterSingleStep(): void {
     const { cpu } = this;
     const { system } = cpu;
-    if (this.shadowBefore !== "none" && system.shadow === this.shadowBefore) system.shadow = "none";
     // Entering a handler discards the trap; it comes again when the handler returns.
     const undisturbed = cpu.deliveries === this.deliveriesBefore;
+    if (undisturbed && this.shadowBefore !== "none" && system.shadow === this.shadowBefore)
+      system.shadow = "none";
     if (this.trapFlagBefore && undisturbed) system.pendingDebug |= 0x4000;
     if (undisturbed) cpu.flagSystem &= ~RFLAGS.RF;
   }

@@ -57,6 +57,8 @@ export class Machine {
   /** Position at which the processor went idle, while it is. */
   idleSince: number | undefined;
   private intr = false;
+  /** Level of the PC's INTR line; under a VMM that of the virtual machine's interrupt controller. */
+  readonly interruptRequested = (): boolean => this.intr;
   private mode: CpuMode = "real16";
   private control: RunControl | undefined;
   private eventStop: Stop | undefined;

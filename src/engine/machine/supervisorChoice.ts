@@ -2,7 +2,7 @@ import { UserError } from "../base/errors";
 import { createSupervisor } from "../vmm/createSupervisor";
 import type { GuestStart } from "../vmm/guestStart";
 import type { Supervisor } from "../vmm/supervisor";
-import type { Clock } from "../bus/types";
+import type { VirtualClock } from "../bus/virtualClock";
 import type { Processor } from "../cpu/processor";
 import type { StandardPc } from "../devices/standardPc";
 import type { EntryKind, MachineConfig, MmuKind, VmmKind } from "./types";
@@ -46,7 +46,9 @@ export interface HostedMachine {
   readonly config: MachineConfig;
   readonly cpu: Processor;
   readonly pc: StandardPc;
-  readonly clock: Clock;
+  readonly clock: VirtualClock;
+  /** Level of the emulated interrupt controller's INTR output. */
+  readonly interruptRequested: () => boolean;
 }
 
 /** Memory that the VMM keeps for itself, at HPA 0. */
@@ -54,11 +56,12 @@ export const VMM_BYTES = 16 << 20;
 
 /** The supervisor that a machine's configuration asks for. */
 export function createMachineSupervisor(machine: HostedMachine, start: GuestStart): Supervisor {
-  const { config, cpu, pc, clock } = machine;
+  const { config, cpu, pc, clock, interruptRequested } = machine;
   return createSupervisor({
     cpu,
     pc,
     clock,
+    interruptRequested,
     start,
     mmu: config.mmu === "shadow-lazy" ? "shadow-lazy" : "nested",
     reserved: { hpa: 0, bytes: VMM_BYTES },

@@ -1,6 +1,17 @@
-import { InvariantError } from "../base/errors";
+import { NESTED_PAGING } from "./memory/nested/nestedPaging";
+import { SHADOW_PAGING } from "./memory/shadowLazy/shadowPaging";
 import type { Supervisor } from "./supervisor";
+import {
+  HardwareAssistedSupervisor,
+  type HardwareAssistedContext,
+} from "./technique/hardwareAssisted/hardwareAssistedSupervisor";
 
-export function createSupervisor(_options: unknown): Supervisor {
-  throw new InvariantError("being written");
+export interface SupervisorOptions extends HardwareAssistedContext {
+  readonly mmu: "nested" | "shadow-lazy";
+}
+
+/** The hypervisor for a technique and a way of virtualizing memory. Throws a UserError if the guest cannot start under them. */
+export function createSupervisor(options: SupervisorOptions): Supervisor {
+  const memory = options.mmu === "nested" ? NESTED_PAGING : SHADOW_PAGING;
+  return new HardwareAssistedSupervisor(options, memory);
 }

@@ -68,7 +68,7 @@ export class GuestMemory {
 
   /** Any length, across chunks; what falls outside RAM vanishes. */
   writeBytes(gpa: number, bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       const at = gpa + done;
       const length = Math.min(bytes.length - done, CHUNK_BYTES - (at % CHUNK_BYTES));
       const hpa = this.toHost(at);

@@ -1,4 +1,6 @@
 /** The few members of the WebAssembly JavaScript API that the engine uses; its types otherwise live in the DOM library. */
+// These are the host's own classes, not ours to shape.
+/* eslint-disable @typescript-eslint/no-extraneous-class */
 declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { initial: number; maximum?: number });

@@ -113,6 +113,16 @@ describe("VM exit", () => {
     assert.equal(rig.read("GUEST_RIP"), BigInt(PLACE.guestCode + 1));
   });
 
+  it("leaves the single-step trap of the guest's instruction behind", () => {
+    const rig = entered();
+    rig.cpu.rflags = 0x102;
+    rig.step(CPUID);
+    assert.equal(rig.read("GUEST_RFLAGS"), 0x102n);
+    rig.run("nop");
+    assert.equal(rig.cpu.rip, BigInt(PLACE.hostCode + 1));
+    assert.equal(rig.cpu.system.pendingDebug, 0);
+  });
+
   it("stores and loads MSRs of the exit areas", () => {
     const rig = new Rig();
     const { ram, system } = rig.cpu;

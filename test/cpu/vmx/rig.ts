@@ -1,3 +1,5 @@
+// eslint-disable-next-line @typescript-eslint/triple-slash-reference -- a global declaration: there is nothing to import
+/// <reference path="../../../src/engine/wasm/wasmApi.d.ts" />
 /** A processor in VMX root operation with a valid current VMCS, a host and a guest on identity page tables, and EPT in 4 KiB pages. */
 import assert from "node:assert/strict";
 import { assemble } from "../../../src/engine/asm/assemble";

@@ -241,27 +241,22 @@ class Expansion {
       if (done !== undefined) base = Math.min(base, todo.length - done);
       if (todo.length > base) comma = true;
     };
+    const put = (token: Token): void => {
+      if (token.kind === "macroName") {
+        const asCalled = token.text === "%?" || token.text === "%*?";
+        const text = asCalled ? call.text : renamed(call.text, macro.name);
+        const word = this.session.words.word(text);
+        todo.push(new Token(call.kind, text, token.space, call.source, call.start, call.end, word));
+        comma = true;
+      } else if (token.kind !== "optionalComma") push(token);
+      else if (comma) push(new Token("op", ",", token.space, token.source, token.start, token.end));
+    };
     for (let i = body.length - 1; i >= 0; i--) {
       const token = body[i]!;
-      switch (token.kind) {
-        case "slot":
-          comma = false;
-          this.pushArgument(args[token.slot] ?? [], token, push);
-          break;
-        case "macroName": {
-          const asCalled = token.text === "%?" || token.text === "%*?";
-          const text = asCalled ? call.text : renamed(call.text, macro.name);
-          const word = this.session.words.word(text);
-          todo.push(new Token(call.kind, text, token.space, call.source, call.start, call.end, word));
-          comma = true;
-          break;
-        }
-        case "optionalComma":
-          if (comma) push(new Token("op", ",", token.space, token.source, token.start, token.end));
-          break;
-        default:
-          push(token.through(call, token.space));
-      }
+      if (token.kind === "slot") {
+        comma = false;
+        this.pushArgument(args[token.slot] ?? [], token, put);
+      } else put(token.through(call, token.space));
     }
     this.passSpaceOn(call, base);
     return base;

@@ -225,7 +225,7 @@ const movToDr: SystemEvent = (cpu, instruction) => {
   const { system } = cpu;
   if (register >= 6 && value >> 32n) throw gp(0, `DR${register} bits 63-32 are reserved`);
   if (register < 4) system.dr[register] = value;
-  else if (register === 6) system.dr6 = ((Number(value) & 0xe00f) | Number(DR6_FIXED_ONES)) >>> 0;
+  else if (register === 6) system.dr6 = ((Number(value) & 0xe00f) | DR6_FIXED_ONES) >>> 0;
   else system.dr7 = ((Number(value) & ~0xd000) | 0x400) >>> 0;
   cpu.refresh();
   return "next";

@@ -2,7 +2,7 @@
 import { AR, decodeGate } from "../../isa/descriptors";
 import { RCX, RDX, RSP, SS } from "../../isa/registers";
 import type { Instruction } from "../../codec/types";
-import { BP, DB, OF, gp, np, ud } from "../abort";
+import { BP, DB, OF, gp, np, ss as stackFault, ud } from "../abort";
 import { readImplicit, readMemory } from "../dataAccess";
 import { deliver, stackFromTss, stackFromTss64 } from "../delivery";
 import { EVENT } from "../event";
@@ -19,6 +19,7 @@ import {
   isNull,
   loadRealModeCs,
   setCodeSegment,
+  type FaultMaker,
   type FetchedDescriptor,
 } from "../segmentation";
 import { StackFrame } from "../stack";
@@ -256,13 +257,14 @@ function outerStack(
   selector: number,
   ring: number,
   to64: boolean,
+  absent: FaultMaker,
 ): SegmentRegister {
   if (isNull(selector)) {
     if (to64 && ring !== 3) return { selector, base: 0n, limit: 0, ar: AR.UNUSABLE | (ring << 5) };
     throw gp(0, "return to a null stack selector");
   }
   const descriptor = fetchDescriptor(cpu, selector);
-  checkStackSegment(descriptor, selector, ring, gp);
+  checkStackSegment(descriptor, selector, ring, gp, absent);
   return cacheOf(cpu, descriptor, selector);
 }
 
@@ -286,7 +288,7 @@ const retFar: SystemEvent = (cpu, instruction) => {
   } else {
     const rsp = stack.pop(width);
     const ssSelector = Number(stack.pop(width) & 0xffffn);
-    const newSs = outerStack(cpu, ssSelector, ring, (cs.ar & AR.L) !== 0);
+    const newSs = outerStack(cpu, ssSelector, ring, (cs.ar & AR.L) !== 0, stackFault);
     setOuterStack(cpu, newSs, rsp + BigInt(release), (cs.ar & AR.L) !== 0 && cpu.longMode);
     setCodeSegment(cpu, cs, ring);
     dropInaccessibleSegments(cpu);
@@ -386,6 +388,7 @@ const iret: SystemEvent = (cpu, instruction) => {
       Number(stack.pop(width) & 0xffffn),
       ring,
       cpu.longMode && (cs.ar & AR.L) !== 0,
+      np,
     );
     restoreFlags(cpu, flags, operandSize, executing);
     setOuterStack(cpu, newSs, rsp, cpu.longMode && (cs.ar & AR.L) !== 0);

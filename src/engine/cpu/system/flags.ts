@@ -34,8 +34,10 @@ const popf: SystemEvent = (cpu, { operandSize }) => {
     ? (ALWAYS | RFLAGS.IF) & (operandSize === 16 ? 0xffff : -1)
     : writableFlags(cpu, operandSize);
   const resume = operandSize === 16 ? 0 : RFLAGS.RF;
+  const before = cpu.flagSystem;
   cpu.rflags = (cpu.rflags & ~(mask | resume)) | (value & mask);
-  cpu.refresh();
+  // Only AC changes which accesses must be looked at.
+  if ((before ^ cpu.flagSystem) & RFLAGS.AC) cpu.refresh();
   return "next";
 };
 

@@ -64,10 +64,11 @@ function stringIo(isInput: boolean): SystemEvent {
   return (cpu, instruction) => {
     const width = instruction.addressSize as OperandSize;
     const repeated = instruction.repeat !== 0;
-    if (repeated && cpu.gpr(RCX, width) === 0n) return "next";
     const port = Number(cpu.gpr(RDX, 16));
     const size = elementBytes(instruction);
+    // Permission is checked even when nothing is to be transferred.
     checkIoPermission(cpu, port, size);
+    if (repeated && cpu.gpr(RCX, width) === 0n) return "next";
     intercept(cpu, instruction);
     const index = isInput ? RDI : RSI;
     const offset = cpu.gpr(index, width);

@@ -146,7 +146,7 @@ function loadSystemSegment(cpu: Processor, selector: number, kind: string): Fetc
   if (selector & 4) throw gp(code, "the selector must be in the GDT");
   const descriptor = fetchDescriptor(cpu, selector);
   const { ar } = descriptor;
-  const found = ar & AR.S ? "segment" : String(systemKind(ar & AR.TYPE, cpu.longMode));
+  const found = ar & AR.S ? "segment" : systemKind(ar & AR.TYPE, cpu.longMode);
   if (!matchesKind(ar, kind, cpu.longMode))
     throw gp(code, `the descriptor is not ${kind} (it is ${found})`);
   if (!(ar & AR.P)) throw np(code, "the descriptor is not present");

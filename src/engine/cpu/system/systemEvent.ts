@@ -12,11 +12,9 @@ import { RFLAGS } from "../systemState";
  */
 export type SystemEvent = (cpu: Processor, instruction: Instruction) => "next" | "jumped";
 
-/** RIP of the next instruction, wrapped as the code size asks. */
+/** RIP of the next instruction. It wraps at 32 bits in 16-bit code too: running past 0xffff is for the limit check to refuse. */
 export function nextRip(cpu: Processor, instruction: Instruction): bigint {
-  const next = cpu.rip + BigInt(instruction.length);
-  if (instruction.bits === 64) return BigInt.asUintN(64, next);
-  return BigInt.asUintN(instruction.bits, next);
+  return BigInt.asUintN(instruction.bits === 64 ? 64 : 32, cpu.rip + BigInt(instruction.length));
 }
 
 export function operand(instruction: Instruction, i: number): DecodedOperand {

@@ -6,15 +6,11 @@ import { deliver } from "../delivery";
 import { EVENT, type DeliveredEvent } from "../event";
 import { refreshTlbTag } from "../paging";
 import type { Processor } from "../processor";
-import {
-  checkLaunch,
-  checkVmEntry,
-  vmEntryOutcome,
-  type EntryOutcome,
-} from "./entryChecks/checkVmEntry";
+import { checkLaunch, type EntryOutcome } from "./entryChecks/checkVmEntry";
 import type { Violation } from "./entryChecks/violation";
-import { entryContext } from "./entryContext";
-import { linearRip, performEntryFailure } from "./exit";
+import { explainEntry } from "./entryContext";
+import { currentEntryOutcome } from "./entryMemo";
+import { linearRip, performEntryFailure, settle } from "./exit";
 import { loadNonRegisterState } from "./guestNonRegister";
 import { loadGuestRegisters } from "./guestState";
 import { ENTRY_LOAD_AREA, loadMsrArea, type MsrAreaFailure } from "./msrAreas";
@@ -141,8 +137,7 @@ function loadGuest(cpu: Processor, injected: Injection | undefined): void {
     (injected.type === EVENT_TYPES.otherEvent || control(cpu, "primary", "monitorTrapFlag"));
   adoptEpt(cpu);
   refreshTlbTag(cpu);
-  cpu.refresh();
-  cpu.translationChanged();
+  settle(cpu);
 }
 
 /** VMLAUNCH (`launch`) or VMRESUME, from the first check to the delivery of an injected event; also the door for a VMM written in TypeScript. */
@@ -154,9 +149,8 @@ export function enterGuest(cpu: Processor, launch: boolean): EntryResult {
     blockedByMovSs: shadow === "mov-ss",
   });
   if (before.kind !== "enter") return refuse(cpu, before, [launchProblem(before)]);
-  const context = entryContext(cpu);
-  const outcome = vmEntryOutcome(context);
-  if (outcome.kind !== "enter") return refuse(cpu, outcome, checkVmEntry(context).violations);
+  const outcome = currentEntryOutcome(cpu);
+  if (outcome.kind !== "enter") return refuse(cpu, outcome, explainEntry(cpu));
   const injected = injection(cpu);
   loadGuest(cpu, injected);
   const msrFailure = loadMsrArea(cpu, ENTRY_LOAD_AREA);

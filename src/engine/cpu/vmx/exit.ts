@@ -134,8 +134,9 @@ export function linearRip(cpu: Processor): bigint {
   return cpu.is64 ? cpu.rip : BigInt.asUintN(32, cpu.cs.base + cpu.rip);
 }
 
-/** The interpreter's view of the new state. */
-function settle(cpu: Processor): void {
+/** The interpreter's view of the new state. The instruction that ended here leaves no trap behind, as with the delivery of an event. */
+export function settle(cpu: Processor): void {
+  cpu.deliveries++;
   cpu.refresh();
   cpu.translationChanged();
 }

@@ -1,0 +1,198 @@
+/** The hypervisor of technique `hardware-assisted`: VMX, with nested or shadow paging. */
+import { InvariantError, UserError } from "../../../base/errors";
+import { clonePlain } from "../../../base/clone";
+import type { VmExit } from "../../../cpu/vmx/vmExit";
+import { EXIT_REASONS, exitReasonByNumber } from "../../../isa/vmx/exitReasons";
+import { COST_PROFILES, DEFAULT_COST_PROFILE, costProfile } from "../../costs";
+import { GuestMemory } from "../../guestMemory";
+import type { GuestStart } from "../../guestStart";
+import { HostMemory, initialHostMemory } from "../../hostMemory";
+import type {
+  ExitCounter,
+  Supervisor,
+  SupervisorContext,
+  SupervisorStop,
+  VmmHandler,
+  VmmPosition,
+} from "../../supervisor";
+import { UNEXPECTED_EXIT } from "./handlers/endings";
+import { handlersOf, LAUNCH_HANDLER } from "./handlers";
+import { allocateHostPages } from "./hostPages";
+import { powerOn } from "./powerOn";
+import { initialVirtualCpu, type VmState } from "./state";
+import { believedControlRegisters } from "./believedRegisters";
+import { Vm, type Handler, type MemoryVirtualization, type VirtualDevices, type VirtualTime } from "./vm"; // prettier-ignore
+
+/** What the technique needs besides what every supervisor is given. */
+export interface HardwareAssistedContext extends SupervisorContext {
+  readonly start: GuestStart;
+  /** The virtual machine's emulated PC. */
+  readonly pc: VirtualDevices;
+  /** The virtual clock; the machine advances it before each step. */
+  readonly clock: VirtualTime;
+  /** Level of the emulated interrupt controller's INTR output. */
+  readonly interruptRequested: () => boolean;
+  /** Name of a cost profile; default P4-2006. */
+  readonly costProfile?: string;
+}
+
+function profileOf(name: string): NonNullable<ReturnType<typeof costProfile>> {
+  const found = costProfile(name);
+  if (found) return found;
+  const names = COST_PROFILES.map((each) => each.name).join(", ");
+  throw new UserError("unknown-cost-profile", `There is no cost profile ${name}.`, `Use one of ${names}.`); // prettier-ignore
+}
+
+export class HardwareAssistedSupervisor implements Supervisor {
+  readonly handlers: readonly VmmHandler[];
+  private readonly vm: Vm;
+  private readonly byKey: ReadonlyMap<string, Handler>;
+  private readonly guestStart: GuestStart;
+
+  constructor(context: HardwareAssistedContext, memory: MemoryVirtualization) {
+    const { cpu, reserved, guestMemoryBytes } = context;
+    const { ram } = cpu;
+    this.guestStart = context.start;
+    checkStart(memory, context.start);
+    const handlers = handlersOf(memory);
+    this.handlers = handlers;
+    this.byKey = new Map(handlers.map((handler) => [handler.key, handler]));
+    const state = initialState(memory, reserved.hpa);
+    const end = reserved.hpa + reserved.bytes;
+    // A restored snapshot replaces the state: ask the virtual machine for it once there is one.
+    let vm: Vm | undefined;
+    const host = new HostMemory(ram, end, () => (vm?.state ?? state).host);
+    vm = new Vm(
+      {
+        cpu,
+        ram,
+        devices: context.pc,
+        clock: context.clock,
+        interruptRequested: context.interruptRequested,
+        guest: new GuestMemory(ram, end, guestMemoryBytes),
+        host,
+        pages: allocateHostPages(host),
+        memory,
+        costs: profileOf(context.costProfile ?? DEFAULT_COST_PROFILE),
+      },
+      state,
+    );
+    this.vm = vm;
+  }
+
+  start(): void {
+    powerOn(this.vm, this.guestStart);
+    this.vm.state.position = { key: LAUNCH_HANDLER.key, step: 0 };
+  }
+
+  exited(exit: VmExit): void {
+    const { state } = this.vm;
+    const reason = exitReasonByNumber(exit.reason);
+    const key = reason?.key ?? UNEXPECTED_EXIT.key;
+    state.cause = exit;
+    state.charged = key;
+    (state.counters[key] ??= { count: 0, cycles: 0 }).count++;
+    this.vm.charge(this.vm.parts.costs.vmExit.cycles);
+    state.position = { key: this.byKey.has(key) ? key : UNEXPECTED_EXIT.key, step: 0 };
+  }
+
+  runStep(): void {
+    const { state } = this.vm;
+    const { position } = state;
+    if (!position) throw new InvariantError("the guest is running: the VMM has no step to run");
+    const handler = this.handler(position.key);
+    const step = handler.steps[position.step]!;
+    const next = position.step + 1;
+    const isLast = next === handler.steps.length;
+    // The last step enters the guest, whose first event may exit again: then `exited` has set the position.
+    if (isLast) state.position = undefined;
+    step.run(this.vm);
+    if (state.stopped) state.position ??= position;
+    else if (!isLast) state.position = { key: position.key, step: next };
+  }
+
+  private handler(key: string): Handler {
+    const handler = this.byKey.get(key);
+    if (!handler) throw new InvariantError(`there is no handler ${key}`);
+    return handler;
+  }
+
+  get position(): VmmPosition | undefined {
+    const { position, cause } = this.vm.state;
+    if (!position) return undefined;
+    return { handler: this.handler(position.key), step: position.step, exit: cause };
+  }
+
+  get stopped(): SupervisorStop | undefined {
+    return this.vm.state.stopped;
+  }
+
+  /** By exit number; the launch is no exit and is counted in `cycles` alone. */
+  get counters(): readonly ExitCounter[] {
+    const { counters } = this.vm.state;
+    return EXIT_REASONS.flatMap(({ key, number, title }) => {
+      const counter = counters[key];
+      return counter && counter.count > 0 ? [{ key, number, title, ...counter }] : [];
+    });
+  }
+
+  /** One a tick, and what the events cost by the profile. */
+  get cycles(): number {
+    const costs = Object.values(this.vm.state.counters).reduce((sum, each) => sum + each.cycles, 0);
+    return this.vm.cpu.ticks + costs;
+  }
+
+  guestToHost(gpa: number): number | undefined {
+    return this.vm.parts.guest.toHost(gpa);
+  }
+
+  get hardwareRoot(): { readonly kind: "nested" | "shadow"; readonly hpa: number } {
+    const { memory } = this.vm;
+    return { kind: memory.kind, hpa: memory.hardwareRoot(this.vm) };
+  }
+
+  shadowFormat(): "4-level" | "pae" {
+    const { memory } = this.vm.state;
+    return memory.kind === "shadow" ? memory.format : "4-level";
+  }
+
+  guestControlRegisters(): ReturnType<typeof believedControlRegisters> {
+    return believedControlRegisters(this.vm);
+  }
+
+  guestRegisters(): readonly bigint[] | undefined {
+    const { vcpu } = this.vm.state;
+    return vcpu.holdsRegisters ? vcpu.registers : undefined;
+  }
+
+  save(): unknown {
+    return clonePlain(this.vm.state);
+  }
+
+  load(state: unknown): void {
+    this.vm.state = clonePlain(state) as VmState;
+  }
+}
+
+function initialState(memory: MemoryVirtualization, firstHpa: number): VmState {
+  return {
+    position: undefined,
+    cause: undefined,
+    exit: undefined,
+    work: {},
+    exception: undefined,
+    vcpu: initialVirtualCpu(),
+    memory: memory.initialState(),
+    host: initialHostMemory(firstHpa),
+    isLaunched: false,
+    counters: {},
+    charged: LAUNCH_HANDLER.key,
+    stopped: undefined,
+  };
+}
+
+/** A guest that cannot even start is refused before anything is built. */
+function checkStart(memory: MemoryVirtualization, start: GuestStart): void {
+  const refusal = memory.refuses(start);
+  if (refusal !== undefined) throw new UserError("real-mode-needs-nested", refusal);
+}

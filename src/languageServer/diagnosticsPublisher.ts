@@ -1,0 +1,81 @@
+/** Decides which files' diagnostics the editor has to be sent, and sends only what has changed. */
+import type { Diagnostic } from "vscode-languageserver-protocol";
+import type { Analysis } from "./analysis";
+import { diagnosticsOf, mergeDiagnostics, withoutContextErrors, type ProgramFindings } from "./features/diagnostics";
+import { uriOfFile } from "./fileNames";
+import type { Settings } from "./settings";
+import { techniqueFor } from "./techniques";
+import type { Workspace } from "./workspace";
+
+interface Judged {
+  readonly settings: Settings;
+  readonly launch: Workspace["launch"];
+  readonly findings: ProgramFindings;
+}
+
+export class DiagnosticsPublisher {
+  /** What the editor shows, by URI. */
+  private readonly sent = new Map<string, string>();
+  private readonly judged = new WeakMap<Analysis, Judged>();
+
+  constructor(
+    private readonly workspace: Workspace,
+    private readonly send: (uri: string, diagnostics: Diagnostic[], version: number | undefined) => void,
+  ) {}
+
+  private findingsOf(analysis: Analysis): ProgramFindings {
+    const { settings, launch } = this.workspace;
+    const kept = this.judged.get(analysis);
+    if (kept?.settings === settings && kept.launch === launch) return kept.findings;
+    const { technique } = techniqueFor(analysis, settings.vmm, launch);
+    const uriOf = (file: string): string => this.uriOf(file);
+    const findings = diagnosticsOf(analysis, technique, settings, uriOf);
+    this.judged.set(analysis, { settings, launch, findings });
+    return findings;
+  }
+
+  private uriOf(file: string): string {
+    return this.workspace.documents.uriOf(file) ?? uriOfFile(file);
+  }
+
+  /** Diagnostics of every file of every program that has an open file. */
+  private current(): Map<string, Diagnostic[]> {
+    const { workspace } = this;
+    const lists = new Map<string, (readonly Diagnostic[])[]>();
+    const programs = new Set(workspace.documents.openFiles.flatMap((file) => workspace.contextsOf(file)));
+    for (const program of programs) {
+      const isLoose = workspace.isLooseFragment(program.root);
+      for (const [file, diagnostics] of this.findingsOf(program).byFile) {
+        const shown = isLoose ? withoutContextErrors(diagnostics) : diagnostics;
+        const list = lists.get(file);
+        if (list === undefined) lists.set(file, [shown]);
+        else list.push(shown);
+      }
+    }
+    return new Map([...lists].map(([file, each]) => [file, mergeDiagnostics(each)]));
+  }
+
+  publish(): void {
+    const current = this.current();
+    const seen = new Set<string>();
+    for (const [file, diagnostics] of current) {
+      const uri = this.uriOf(file);
+      seen.add(uri);
+      this.sendIfNew(uri, diagnostics, this.workspace.documents.versionOf(file));
+    }
+    for (const uri of [...this.sent.keys()]) {
+      if (seen.has(uri)) continue;
+      this.sendIfNew(uri, [], undefined);
+      this.sent.delete(uri);
+    }
+  }
+
+  private sendIfNew(uri: string, diagnostics: Diagnostic[], version: number | undefined): void {
+    // An open file is answered for each version, so that an editor knows that its text was looked at.
+    const key = `${version ?? ""} ${JSON.stringify(diagnostics)}`;
+    const before = this.sent.get(uri);
+    if (before === key || (before === undefined && diagnostics.length === 0 && version === undefined)) return;
+    this.sent.set(uri, key);
+    this.send(uri, diagnostics, version);
+  }
+}

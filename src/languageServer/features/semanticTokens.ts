@@ -1,0 +1,195 @@
+/** Semantic tokens: what a grammar cannot know. Which words are labels, macros, constants; what is privileged; what a false %if leaves out. */
+import type { Range, SemanticTokensLegend } from "vscode-languageserver-protocol";
+import {
+  formsByMnemonic,
+  keywordOf,
+  type InstructionForm,
+  type NameKind,
+  type PlainToken,
+} from "../../engine/language";
+import type { Analysis } from "../analysis";
+import { DIRECTIVES, OPERAND_WORDS, PREFIX_WORDS } from "../knowledge/nasmWords";
+
+const TYPES = [
+  "keyword",
+  "modifier",
+  "variable",
+  "label",
+  "enumMember",
+  "struct",
+  "property",
+  "macro",
+  "parameter",
+  "namespace",
+  "number",
+  "string",
+  "comment",
+  "operator",
+  "type",
+] as const;
+type TokenType = (typeof TYPES)[number];
+
+const MODIFIERS = ["definition", "local", "privileged", "sensitive", "inactive", "defaultLibrary"] as const;
+type TokenModifier = (typeof MODIFIERS)[number];
+
+export const LEGEND: SemanticTokensLegend = {
+  tokenTypes: [...TYPES],
+  tokenModifiers: [...MODIFIERS],
+};
+
+const NAME_TYPES: Readonly<Record<NameKind, TokenType>> = {
+  label: "label",
+  "local-label": "label",
+  equ: "enumMember",
+  struc: "struct",
+  "struc-field": "property",
+  extern: "label",
+  common: "variable",
+  section: "namespace",
+  macro: "macro",
+  define: "macro",
+  "macro-parameter": "parameter",
+  "macro-label": "label",
+  "context-label": "label",
+  context: "namespace",
+};
+
+interface Colour {
+  readonly type: TokenType;
+  readonly modifiers: readonly TokenModifier[];
+}
+
+function colour(type: TokenType, ...modifiers: TokenModifier[]): Colour {
+  return { type, modifiers };
+}
+
+function sensitivityModifiers(form: InstructionForm | undefined): TokenModifier[] {
+  switch (form?.sensitivity) {
+    case "privileged":
+    case "iopl-sensitive":
+    case "vm-instruction":
+      return ["privileged"];
+    case "sensitive-unprivileged":
+    case "conditional":
+    case "transfer":
+      return ["sensitive"];
+    default:
+      return [];
+  }
+}
+
+/** A mnemonic that no statement tells the row of (in a body that is not expanded) is marked only if all of its rows agree. */
+function commonModifiers(mnemonic: string): TokenModifier[] {
+  const forms = formsByMnemonic(mnemonic);
+  const classes = new Set(forms.map((form) => form.sensitivity));
+  return classes.size === 1 ? sensitivityModifiers(forms[0]) : [];
+}
+
+function wordColour(analysis: Analysis, token: PlainToken): Colour | undefined {
+  const { file, line, column } = token.range;
+  const lower = token.text.toLowerCase();
+  const keyword = keywordOf(lower);
+  const statement = analysis
+    .statementsOn(file, line)
+    .find((each) => each.mnemonic?.range.column === column);
+  if (statement?.kind === "instruction") {
+    const { form } = statement;
+    return colour("keyword", ...(form === undefined ? commonModifiers(lower) : sensitivityModifiers(form)));
+  }
+  if (keyword?.kind === "instruction") return colour("keyword", ...commonModifiers(lower));
+  if (keyword?.kind === "register") return colour("variable", "defaultLibrary");
+  if (PREFIX_WORDS[lower] !== undefined) return colour("modifier");
+  if (OPERAND_WORDS[lower] !== undefined) return colour("type");
+  if (DIRECTIVES[lower] !== undefined) return colour("keyword");
+  return undefined;
+}
+
+function nameColour(analysis: Analysis, token: PlainToken): Colour | undefined {
+  const { file, line, column } = token.range;
+  const name = analysis
+    .namesAt({ file, line, column: column + 1 })
+    .findLast((each) => each.range.column >= column && each.range.endColumn <= token.range.endColumn);
+  if (name === undefined) return undefined;
+  const modifiers: TokenModifier[] = name.role === "definition" ? ["definition"] : [];
+  if (/^(local-label|macro-label|context-label)$/.test(name.kind)) modifiers.push("local");
+  return colour(NAME_TYPES[name.kind], ...modifiers);
+}
+
+function colourOf(analysis: Analysis, token: PlainToken): Colour | undefined {
+  switch (token.kind) {
+    case "comment":
+      return colour("comment");
+    case "number":
+      return colour("number");
+    case "string":
+      return colour("string");
+    case "preprocessor":
+      return nameColour(analysis, token) ?? colour(/^%\d/.test(token.text) ? "parameter" : "keyword");
+    case "word":
+      return nameColour(analysis, token) ?? wordColour(analysis, token);
+    default:
+      return undefined;
+  }
+}
+
+/** Lines (1-based) of a file that a false condition skips. */
+function inactiveLines(analysis: Analysis, file: string): Set<number> {
+  const lines = new Set<number>();
+  for (const { range } of analysis.model.inactive) {
+    if (range.file !== file) continue;
+    const last = range.endColumn === 1 && range.endLine > range.line ? range.endLine - 1 : range.endLine;
+    for (let line = range.line; line <= last; line++) lines.add(line);
+  }
+  return lines;
+}
+
+function modifierBits(modifiers: readonly TokenModifier[]): number {
+  return modifiers.reduce((bits, modifier) => bits | (1 << MODIFIERS.indexOf(modifier)), 0);
+}
+
+/** The protocol's form: five numbers a token, places relative to the token before. */
+export function semanticTokens(analysis: Analysis, file: string, within?: Range): number[] {
+  const inactive = inactiveLines(analysis, file);
+  const data: number[] = [];
+  let lastLine = 0;
+  let lastCharacter = 0;
+  for (const token of analysis.tokensOf(file)) {
+    const line = token.range.line - 1;
+    if (within !== undefined && (line < within.start.line || line > within.end.line)) continue;
+    // A token over several lines (a continued comment) cannot be sent.
+    if (token.range.endLine !== token.range.line) continue;
+    const isInactive = inactive.has(token.range.line) && token.kind !== "comment";
+    const shown = isInactive ? colour("comment", "inactive") : colourOf(analysis, token);
+    if (shown === undefined) continue;
+    const character = token.range.column - 1;
+    const from = line === lastLine ? character - lastCharacter : character;
+    const length = token.range.endColumn - token.range.column;
+    data.push(line - lastLine, from, length, TYPES.indexOf(shown.type), modifierBits(shown.modifiers));
+    lastLine = line;
+    lastCharacter = character;
+  }
+  return data;
+}
+
+export interface ReadableToken {
+  readonly text: string;
+  readonly type: string;
+  readonly modifiers: readonly string[];
+}
+
+/** The numbers as words again: for tests and for looking at. */
+export function readTokens(analysis: Analysis, file: string, data: readonly number[]): ReadableToken[] {
+  const tokens: ReadableToken[] = [];
+  let line = 0;
+  let character = 0;
+  for (let i = 0; i + 4 < data.length; i += 5) {
+    character = data[i]! === 0 ? character + data[i + 1]! : data[i + 1]!;
+    line += data[i]!;
+    tokens.push({
+      text: analysis.lineText(file, line + 1).slice(character, character + data[i + 2]!),
+      type: TYPES[data[i + 3]!]!,
+      modifiers: MODIFIERS.filter((_, bit) => data[i + 4]! & (1 << bit)),
+    });
+  }
+  return tokens;
+}

@@ -1,0 +1,171 @@
+/** NASM's own words, one line each, for hover and completion. After the NASM manual, in our words. */
+
+interface NasmWord {
+  /** How it is written. */
+  readonly syntax: string;
+  readonly text: string;
+}
+
+type Words = Readonly<Record<string, NasmWord>>;
+const word = (syntax: string, text: string): NasmWord => ({ syntax, text });
+
+// prettier-ignore
+export const DIRECTIVES: Words = {
+  bits: word("bits 16|32|64", "code size from here on"),
+  use16: word("use16", "the same as `bits 16`"),
+  use32: word("use32", "the same as `bits 32`"),
+  org: word("org address", "address that the image is loaded at; once in a program"),
+  section: word("section name [attributes]", "continue in this section; `align=`, `start=`, `vstart=`, `follows=`, `vfollows=`, `progbits`, `nobits`"),
+  segment: word("segment name [attributes]", "the same as `section`"),
+  absolute: word("absolute address", "labels from here on have addresses but no bytes, until the next `section`"),
+  global: word("global name", "export a symbol; without effect in a flat binary"),
+  extern: word("extern name", "import a symbol; a flat binary may not use it"),
+  common: word("common name size", "common variable; not in a flat binary"),
+  static: word("static name", "keep a symbol local; without effect in a flat binary"),
+  required: word("required name", "as `extern`, and it must exist"),
+  cpu: word("cpu level", "allow only instructions up to a processor: 8086 … 686, x64"),
+  float: word("float daz|nodaz|near|up|down|zero", "how floating-point constants are converted"),
+  default: word("default rel|abs", "whether `[label]` in 64-bit code is relative to RIP"),
+  align: word("align boundary [, filler]", "fill up to a multiple of a power of two; in code with NOP"),
+  alignb: word("alignb boundary [, filler]", "the same with `resb 1`"),
+  sectalign: word("sectalign boundary|on|off", "raise the alignment of the section"),
+  struc: word("struc name [, offset]", "a structure: its `res` lines define names for offsets, up to `endstruc`; `name_size` is its size"),
+  endstruc: word("endstruc", "end of a structure"),
+  istruc: word("istruc name", "an instance of a structure, up to `iend`"),
+  at: word("at field, data", "data for a field of an instance"),
+  iend: word("iend", "end of an instance: fills up to the size"),
+  warning: word("[warning +class|-class|*class]", "switch a warning class on, off, or back"),
+  list: word("[list +|-]", "switch the listing on or off"),
+  equ: word("name equ expression", "a constant; may not be redefined"),
+  times: word("times count statement", "repeat a statement; the count must be known at once"),
+  incbin: word("incbin \"file\" [, skip [, length]]", "the bytes of a file"),
+  db: word("db values", "bytes; strings as they are"),
+  dw: word("dw values", "words of 2 bytes"),
+  dd: word("dd values", "double words of 4 bytes"),
+  dq: word("dq values", "quad words of 8 bytes"),
+  dt: word("dt values", "10 bytes (x87)"),
+  do: word("do values", "16 bytes"),
+  dy: word("dy values", "32 bytes"),
+  dz: word("dz values", "64 bytes"),
+  resb: word("resb count", "reserve bytes"),
+  resw: word("resw count", "reserve words of 2 bytes"),
+  resd: word("resd count", "reserve double words of 4 bytes"),
+  resq: word("resq count", "reserve quad words of 8 bytes"),
+  rest: word("rest count", "reserve times 10 bytes"),
+  reso: word("reso count", "reserve times 16 bytes"),
+  resy: word("resy count", "reserve times 32 bytes"),
+  resz: word("resz count", "reserve times 64 bytes"),
+};
+
+// prettier-ignore
+export const PREFIX_WORDS: Words = {
+  lock: word("lock instruction", "the read and the write of the destination are one access"),
+  rep: word("rep instruction", "repeat (R/E)CX times"),
+  repe: word("repe instruction", "repeat (R/E)CX times while ZF = 1"),
+  repz: word("repz instruction", "the same as `repe`"),
+  repne: word("repne instruction", "repeat (R/E)CX times while ZF = 0"),
+  repnz: word("repnz instruction", "the same as `repne`"),
+  o16: word("o16 instruction", "16-bit operand size: prefix 66 outside 16-bit code"),
+  o32: word("o32 instruction", "32-bit operand size: prefix 66 in 16-bit code"),
+  o64: word("o64 instruction", "64-bit operand size: REX.W"),
+  a16: word("a16 instruction", "16-bit address size"),
+  a32: word("a32 instruction", "32-bit address size"),
+  a64: word("a64 instruction", "64-bit address size"),
+};
+
+// prettier-ignore
+export const OPERAND_WORDS: Words = {
+  byte: word("byte operand", "8 bits"),
+  word: word("word operand", "16 bits"),
+  dword: word("dword operand", "32 bits"),
+  qword: word("qword operand", "64 bits"),
+  tword: word("tword operand", "80 bits"),
+  oword: word("oword operand", "128 bits"),
+  short: word("short target", "jump with an 8-bit distance"),
+  near: word("near target", "jump within the segment"),
+  far: word("far target", "jump with a new CS"),
+  strict: word("strict size operand", "encode just this size, even where a shorter one would do"),
+  rel: word("[rel address]", "address relative to RIP"),
+  abs: word("[abs address]", "absolute address"),
+  nosplit: word("[nosplit address]", "do not take `[eax*2]` for `[eax+eax]`"),
+  seg: word("seg symbol", "segment part of an address; not in a flat binary"),
+  wrt: word("symbol wrt segment", "offset as seen from another segment"),
+  dup: word("count dup (values)", "repeat values in a data line"),
+};
+
+// prettier-ignore
+export const PREPROCESSOR_WORDS: Words = {
+  "%define": word("%define name[(parameters)] text", "single-line macro; its text is expanded where it is used"),
+  "%idefine": word("%idefine name[(parameters)] text", "the same, in any case"),
+  "%xdefine": word("%xdefine name[(parameters)] text", "single-line macro; its text is expanded here"),
+  "%ixdefine": word("%ixdefine name text", "the same, in any case"),
+  "%undef": word("%undef name", "forget a single-line macro"),
+  "%assign": word("%assign name expression", "single-line macro that is a number, computed here"),
+  "%iassign": word("%iassign name expression", "the same, in any case"),
+  "%defstr": word("%defstr name text", "single-line macro: the text as a string"),
+  "%deftok": word("%deftok name string", "single-line macro: the string as tokens"),
+  "%defalias": word("%defalias name other", "another name for a macro"),
+  "%strcat": word("%strcat name strings", "joins strings"),
+  "%strlen": word("%strlen name string", "length of a string"),
+  "%substr": word("%substr name string start[, length]", "part of a string, from 1"),
+  "%pathsearch": word("%pathsearch name \"file\"", "where an include file is found"),
+  "%macro": word("%macro name count", "multi-line macro, up to %endmacro; `count` is 2, 1-3, 1-*, 1+"),
+  "%imacro": word("%imacro name count", "the same, in any case"),
+  "%rmacro": word("%rmacro name count", "the same, and it may call itself"),
+  "%endmacro": word("%endmacro", "end of a multi-line macro"),
+  "%endm": word("%endm", "the same as %endmacro"),
+  "%unmacro": word("%unmacro name count", "forget a multi-line macro"),
+  "%exitmacro": word("%exitmacro", "leave the expansion of a macro"),
+  "%rotate": word("%rotate count", "turn the parameters of a macro left (right if negative)"),
+  "%rep": word("%rep count", "repeat the lines up to %endrep"),
+  "%endrep": word("%endrep", "end of a repetition"),
+  "%exitrep": word("%exitrep", "leave a repetition"),
+  "%include": word("%include \"file\"", "read another source file here"),
+  "%depend": word("%depend \"file\"", "note a file that this one depends on"),
+  "%use": word("%use package", "standard package: smartalign, altreg, fp, ifunc, masm"),
+  "%push": word("%push [name]", "begin a context: names %$x belong to it"),
+  "%pop": word("%pop [name]", "end a context"),
+  "%repl": word("%repl [name]", "rename the context"),
+  "%if": word("%if expression", "lines up to %elif, %else or %endif, if the number is not 0"),
+  "%ifdef": word("%ifdef name", "if a single-line macro exists"),
+  "%ifndef": word("%ifndef name", "if a single-line macro does not exist"),
+  "%ifmacro": word("%ifmacro name [count]", "if a multi-line macro exists"),
+  "%ifnmacro": word("%ifnmacro name [count]", "if a multi-line macro does not exist"),
+  "%ifctx": word("%ifctx name", "if the context has this name"),
+  "%ifidn": word("%ifidn a, b", "if two texts are the same"),
+  "%ifidni": word("%ifidni a, b", "if two texts are the same but for case"),
+  "%ifnidn": word("%ifnidn a, b", "if two texts differ"),
+  "%ifid": word("%ifid text", "if it is an identifier"),
+  "%ifnum": word("%ifnum text", "if it is a number"),
+  "%ifstr": word("%ifstr text", "if it is a string"),
+  "%iftoken": word("%iftoken text", "if it is a single token"),
+  "%ifempty": word("%ifempty text", "if it is empty"),
+  "%ifnempty": word("%ifnempty text", "if it is not empty"),
+  "%ifenv": word("%ifenv name", "if an environment variable exists"),
+  "%elif": word("%elif expression", "otherwise, if the number is not 0"),
+  "%elifdef": word("%elifdef name", "otherwise, if a single-line macro exists"),
+  "%elifndef": word("%elifndef name", "otherwise, if a single-line macro does not exist"),
+  "%elifidn": word("%elifidn a, b", "otherwise, if two texts are the same"),
+  "%elifidni": word("%elifidni a, b", "otherwise, if two texts are the same but for case"),
+  "%else": word("%else", "otherwise"),
+  "%endif": word("%endif", "end of a condition"),
+  "%error": word("%error message", "an error"),
+  "%warning": word("%warning message", "a warning"),
+  "%fatal": word("%fatal message", "an error that ends the assembly"),
+  "%note": word("%note message", "a note"),
+  "%pragma": word("%pragma text", "for other tools; NASM passes over those it does not know"),
+  "%line": word("%line number[+step] [file]", "pretend to be elsewhere in the source"),
+  "%arg": word("%arg name:size, …", "names for arguments on the stack"),
+  "%local": word("%local name:size, …", "names for local variables on the stack"),
+  "%stacksize": word("%stacksize flat|flat64|large|small", "stack model of %arg and %local"),
+  "%comment": word("%comment", "skip all lines up to %endcomment"),
+  "%endcomment": word("%endcomment", "end of skipped lines"),
+  "%clear": word("%clear", "forget macros"),
+};
+
+/** Markdown for one of NASM's words; undefined for other words. `lower` in lower case. */
+export function nasmWordCard(lower: string): string | undefined {
+  const found =
+    DIRECTIVES[lower] ?? PREFIX_WORDS[lower] ?? OPERAND_WORDS[lower] ?? PREPROCESSOR_WORDS[lower];
+  return found === undefined ? undefined : `\`${found.syntax}\`\n\n${found.text}`;
+}

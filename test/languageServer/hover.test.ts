@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import type { MarkupContent } from "vscode-languageserver-protocol";
+import { hoverAt } from "../../src/languageServer/features/hover";
+import { encodingFields } from "../../src/languageServer/knowledge/encodingFields";
+import { scene } from "./support";
+
+/** The markdown at the cursor, "" for no hover. */
+function hovered(marked: string, settings: object = {}, files: Record<string, string> = {}): string {
+  const { analysis, place, workspace } = scene(marked, files, settings);
+  const { vmm } = workspace.settings;
+  const found = hoverAt(analysis, place, vmm === "auto" ? "hardware-assisted" : vmm);
+  return (found?.contents as MarkupContent | undefined)?.value ?? "";
+}
+
+function says(marked: string, ...patterns: readonly RegExp[]): void {
+  const text = hovered(marked);
+  for (const pattern of patterns) assert.match(text, pattern);
+}
+
+describe("hover over an instruction", () => {
+  it("gives operation, forms of this code size, flags, privilege and bytes", () => {
+    says(
+      "bits 32\nad‸d eax, 1",
+      /\*\*ADD\*\* destination ← destination \+ source/,
+      /▸ add r\/m32, imm8/,
+      /writes CF PF AF ZF SF OF/,
+      /any CPL/,
+      /`83c001` \(3 bytes\)/,
+      /`83` opcode · `c0` ModRM: mod 11, reg 000 \(\/0\), r\/m 000 · `01` 8-bit immediate/,
+    );
+    assert.doesNotMatch(hovered("bits 32\nad‸d eax, 1"), /r\/m64/);
+  });
+
+  it("tells when it exits and why it is sensitive", () => {
+    says("bits 32\ncpu‸id", /\*\*VM exit:\*\* CPUID \(10\), always/);
+    const text = hovered("bits 32\npop‸fd", { vmm: "trap-and-emulate" });
+    assert.match(text, /no trap tells the VMM/);
+    assert.match(text, /- \*\*✗ trap-and-emulate: .*IF is left alone/);
+  });
+
+  it("knows instructions in lines that are not assembled", () => {
+    says("%if 0\nhl‸t\n%endif", /\*\*HLT\*\*/);
+    says("%macro never 0\n  lgd‸t [eax]\n%endmacro\n", /\*\*LGDT\*\*/);
+  });
+});
+
+describe("hover over a number", () => {
+  it("shows it in all bases", () => {
+    says("bits 32\nmov eax, 0x4‸1", /`0x41` · `65` · `0b100_0001` · `'A'`/);
+    says("dd 10‸1b", /`0x5`/);
+  });
+
+  it("decodes control-register bits by how they are used", () => {
+    says("bits 32\nmov eax, cr0\nor eax, 0x8000000‸1\nmov cr0, eax", /CR0, sets/, /\*\*PE\*\*/, /\*\*PG\*\*/);
+    says("bits 32\nmov eax, cr4\nor eax, 1 << ‸5\nmov cr4, eax", /CR4, sets/, /\*\*PAE\*\*/);
+    assert.doesNotMatch(hovered("bits 32\nor eax, ‸1\nmov ebx, 2\nmov cr0, ebx"), /CR0/);
+  });
+
+  it("names MSRs and their bits", () => {
+    says("bits 32\nmov ecx, 0xc00000‸80\nrdmsr", /IA32_EFER/);
+    says("bits 32\nmov ecx, 0xc0000080\nrdmsr\nor eax, 0x10‸0\nwrmsr", /IA32_EFER, sets/, /\*\*LME\*\*/);
+  });
+
+  it("names VMCS fields, through constants too", () => {
+    says("bits 64\nmov ebx, 0x681‸e\nvmread rax, rbx", /GUEST_RIP/);
+    says("bits 64\nF equ 0x681e\nmov ebx, ‸F\nvmread rax, rbx", /GUEST_RIP/);
+    says("bits 64\nmov ebx, 0x681e\nvmr‸ead rax, rbx", /GUEST_RIP/);
+    says("VMCS_GUEST_RIP equ 0x68‸1e", /GUEST_RIP/);
+  });
+
+  it("names ports, selectors, BIOS services and vectors", () => {
+    says("bits 32\nout 0x2‸0, al", /first 8259 PIC: command/);
+    says("bits 16\nmov dx, 0x3f‸8\nout dx, al", /COM1/);
+    says("bits 32\nmov eax, 0x1‸0\nmov ds, eax", /GDT entry 2, RPL 0/);
+    says("bits 32\njmp 0x0‸8:next\nnext:", /GDT entry 1/);
+    says("bits 16\nmov ah, 0x0e\nmov al, 'x'\nint 0x1‸0", /teletype/);
+    says("bits 32\nint ‸3", /#BP|breakpoint/i);
+  });
+
+  it("decodes the entries of a GDT that LGDT names", () => {
+    const table = "bits 32\norg 0x1000\nlgdt [p]\np: dw 15\ndd gdt\ngdt: dq 0\n";
+    says(`${table}dq 0x00cf9a00000‸0ffff`, /GDT entry 1 \(selector 0x08\): code execute\/read, DPL 0, 32-bit/);
+  });
+});
+
+describe("hover over a name", () => {
+  it("gives value, section, size and the comment above", () => {
+    says(
+      "org 0x7c00\n; Where it all begins.\nstart: nop\nnop\nnext: jmp sta‸rt",
+      /\*\*start\*\*: label/,
+      /`0x7c00`/,
+      /section `.text`, 2 bytes to the next label/,
+      /Where it all begins/,
+    );
+    says("SIZE equ 3 * 4 ; in bytes\nmov ax, SI‸ZE", /constant/, /`0xc` · `12`/, /in bytes/);
+  });
+
+  it("shows a macro's expansion before its definition", () => {
+    const text = hovered("; Says it.\n%macro say 1\n  mov ax, %1\n%endmacro\nsa‸y 5");
+    assert.match(text, /Expands to[^]*mov ax, ?5[^]*Says it[^]*%macro say 1/);
+    says("%define TWO (1 + 1)\nmov ax, TW‸O * 3", /\(1 ?\+ ?1\)/, /`0x6`/);
+  });
+
+  it("explains registers, directives and preprocessor words", () => {
+    says("mov eax, c‸r0", /Protection Enable/);
+    says("bi‸ts 32", /code size from here on/);
+    says("%if‸def X\n%endif", /single-line macro exists/);
+    says("jmp ‸$", /address of this line/);
+  });
+
+  it("is silent in comments and blank places", () => {
+    assert.equal(hovered("nop ; ad‸d eax"), "");
+    assert.equal(hovered("nop\n‸\n"), "");
+  });
+});
+
+describe("fields of an encoding", () => {
+  it("take up all bytes, for every statement", () => {
+    const { analysis } = scene(
+      [
+        "bits 64",
+        "mov rax, [rbx + rcx*4 + 0x12345678]",
+        "lock add dword [rel there], 5",
+        "mov rax, 0x1122334455667788",
+        "there: jmp there",
+        "movzx eax, byte [fs:rdi]",
+        "bits 16",
+        "jmp 8:16",
+        "mov ax, [bx+si+3]",
+        "mov eax, [esp+4]",
+        "mov al, [0x1234]",
+        "bits 32",
+        "vmcall",
+        "crc32 eax, bl",
+        "rep movsd",
+      ].join("\n"),
+    );
+    for (const { form, bytes, bits, mnemonic } of analysis.model.statements) {
+      if (form === undefined) continue;
+      const fields = encodingFields(bytes, form, bits);
+      assert.equal(fields.map((field) => field.bytes).join("").length, 2 * bytes.length, mnemonic?.text);
+      assert.ok(!fields.some((field) => field.text === "more"), mnemonic?.text);
+    }
+  });
+});

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { codeActions } from "../../src/languageServer/features/codeActions";
+import { codeLenses } from "../../src/languageServer/features/codeLens";
+import { inlayHints } from "../../src/languageServer/features/inlayHints";
+import { expandMacroAt } from "../../src/languageServer/features/macroExpansion";
+import { readTokens, semanticTokens } from "../../src/languageServer/features/semanticTokens";
+import type { Technique } from "../../src/languageServer/techniques";
+import { brief, diagnose, MAIN, scene } from "./support";
+
+describe("semantic tokens", () => {
+  function coloured(text: string): string[] {
+    const { analysis } = scene(text);
+    return readTokens(analysis, MAIN, semanticTokens(analysis, MAIN)).map(
+      ({ text: word, type, modifiers }) => [word, type, ...modifiers].join(" "),
+    );
+  }
+
+  it("tell names apart", () => {
+    assert.deepEqual(coloured("SIZE equ 4\nstart: mov ax, SIZE\n.loop: jmp .loop"), [
+      "SIZE enumMember definition",
+      "equ keyword",
+      "4 number",
+      "start label definition",
+      "mov keyword",
+      "ax variable defaultLibrary",
+      "SIZE enumMember",
+      ".loop label definition local",
+      "jmp keyword",
+      ".loop label local",
+    ]);
+  });
+
+  it("mark privileged and sensitive instructions by their operands", () => {
+    const marked = coloured("bits 32\nhlt\npopfd\nmov eax, cr0\nmov eax, ebx\nmov ds, ax").filter((each) =>
+      /privileged|sensitive|^mov/.test(each),
+    );
+    assert.deepEqual(marked, [
+      "hlt keyword privileged",
+      "popfd keyword sensitive",
+      "mov keyword privileged",
+      "mov keyword",
+      "mov keyword sensitive",
+    ]);
+  });
+
+  it("grey out what a false condition skips", () => {
+    const words = coloured("%if 0\nmov ax, 1\n%else\nnop\n%endif");
+    assert.ok(words.includes("mov comment inactive"));
+    assert.ok(words.includes("nop keyword"));
+  });
+
+  it("can be asked for a range", () => {
+    const { analysis } = scene("nop\nhlt\nnop\n");
+    const range = { start: { line: 1, character: 0 }, end: { line: 1, character: 3 } };
+    const words = readTokens(analysis, MAIN, semanticTokens(analysis, MAIN, range));
+    assert.deepEqual(
+      words.map((each) => each.text),
+      ["hlt"],
+    );
+  });
+});
+
+describe("inlay hints", () => {
+  const ALL = { addresses: true, bytes: true, jumps: true };
+
+  function hints(text: string, settings = ALL): string[] {
+    const { analysis } = scene(text);
+    const range = { start: { line: 0, character: 0 }, end: { line: 99, character: 0 } };
+    return inlayHints(analysis, MAIN, range, settings).map(
+      ({ position, label }) => `${position.line}:${position.character} ${String(label)}`,
+    );
+  }
+
+  it("show addresses, bytes and lengths of jumps", () => {
+    assert.deepEqual(hints("org 0x7c00\nstart: nop\njmp start\n"), [
+      "1:0 7c00",
+      "1:10 90",
+      "2:0 7c01",
+      "2:3 short",
+      "2:9 ebfd",
+    ]);
+  });
+
+  it("show only what is switched on, and no kind that is written already", () => {
+    const jumps = { addresses: false, bytes: false, jumps: true };
+    assert.deepEqual(hints("a: jmp short a\njmp a\nloop a\ntimes 200 nop\njz a", jumps), ["1:3 short", "4:2 near"]);
+    assert.deepEqual(hints("a: jmp a", { addresses: false, bytes: false, jumps: false }), []);
+  });
+
+  it("stand at the call of a macro", () => {
+    assert.deepEqual(hints("%macro two 0\nnop\nnop\n%endmacro\ntwo\n"), ["4:0 0000"]);
+  });
+});
+
+describe("code lenses", () => {
+  function lenses(text: string, technique: Technique): string[] {
+    const { analysis } = scene(text);
+    return codeLenses(analysis, MAIN, technique).map(
+      ({ range, command }) => `${range.start.line} ${command?.title ?? ""}`,
+    );
+  }
+
+  const TEXT = "bits 32\nstart: cpuid\nhlt\npopfd\njmp start\ntext: db 1\n";
+
+  it("count bytes, references and what the technique makes of the code", () => {
+    assert.deepEqual(lenses(TEXT, "hardware-assisted"), [
+      "1 6 bytes · 1 reference · 1 sure VM exit, 1 by controls",
+      "5 1 byte · 0 references",
+    ]);
+    assert.equal(lenses(TEXT, "trap-and-emulate")[0], "1 6 bytes · 1 reference · 2 sensitive · 1 trap");
+    assert.equal(lenses(TEXT, "none")[0], "1 6 bytes · 1 reference");
+  });
+});
+
+describe("code actions", () => {
+  it("write the word that was meant", () => {
+    const text = "bits 32\nhalt\n";
+    const { analysis } = scene(text);
+    const actions = codeActions(analysis, MAIN, "file:///project/main.asm", diagnose(text));
+    assert.deepEqual(
+      actions.map((each) => each.title),
+      ["Write hlt", "Allow ASM1 on this line"],
+    );
+    assert.equal(actions[0]?.edit?.changes?.["file:///project/main.asm"]?.[0]?.newText, "hlt");
+  });
+
+  it("allow a finding with a comment that is then obeyed", () => {
+    for (const line of ["  popfd", "  popfd ; restores IF"]) {
+      const text = `bits 32\n${line}\n`;
+      const settings = { vmm: "trap-and-emulate" };
+      const { analysis } = scene(text, {}, settings);
+      const [action] = codeActions(analysis, MAIN, "uri", diagnose(text, settings));
+      const edit = action?.edit?.changes?.["uri"]?.[0];
+      assert.ok(edit);
+      const lines = text.split("\n");
+      const { start, end } = edit.range;
+      const old = lines[start.line]!;
+      lines[start.line] = old.slice(0, start.character) + edit.newText + old.slice(end.character);
+      assert.deepEqual(brief(diagnose(lines.join("\n"), settings)), []);
+    }
+  });
+});
+
+describe("macro expansion", () => {
+  it("gives the lines that came out", () => {
+    const { analysis, place } = scene("%macro two 1\nmov ax, %1\nnop\n%endmacro\ntw‸o 5\n");
+    const expansion = expandMacroAt(analysis, place);
+    assert.equal(expansion?.name, "two");
+    assert.match(expansion.text, /mov ax, ?5\n *nop/);
+  });
+});
