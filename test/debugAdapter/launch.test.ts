@@ -24,7 +24,10 @@ describe("launch", () => {
       [2, 3],
     );
     assert.equal((errors[0]?.body as { source: { path: string } }).source.path, session.guest.path);
-    assert.equal(session.client.heard.some(({ event }) => event === "initialized"), false);
+    assert.equal(
+      session.client.heard.some(({ event }) => event === "initialized"),
+      false,
+    );
   });
 
   it("names a file that is not there", async () => {

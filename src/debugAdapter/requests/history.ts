@@ -3,7 +3,13 @@ import { hex } from "../../engine/index";
 import type { Debuggee, Stop, WatchPoint } from "../../engine/index";
 import { registerNamed } from "../expressions/names";
 import type { RegisterName } from "../expressions/registers";
-import type { HistoryBody, HistoryEntryBody, WritersArguments, WritersBody } from "../protocol";
+import type {
+  CodePlace,
+  HistoryBody,
+  HistoryEntryBody,
+  WritersArguments,
+  WritersBody,
+} from "../protocol";
 import type { RingsideSession } from "../session/session";
 import { RequestError } from "../session/requestError";
 import { linearPlace } from "../running/runControl";
@@ -86,7 +92,6 @@ function found(
 ): WritersBody {
   debuggee.stepBack();
   const place = session.target.place(linearPlace(debuggee));
-  const name = place.symbol ?? place.address;
   const change =
     stop.newValue === undefined
       ? {}
@@ -97,12 +102,21 @@ function found(
   return {
     generation: session.generation,
     found: true,
-    text: `${what} is written by ${place.instruction ?? "the VMM"} at ${name}.`,
+    text: `${what} is written by ${writerText(debuggee, place)}.`,
     position: debuggee.position,
     place,
     world: debuggee.world,
     ...change,
   };
+}
+
+/** The step at which the machine stands, as the doer of something. */
+function writerText(debuggee: Debuggee, place: CodePlace): string {
+  const activity = debuggee.vmm();
+  const at = place.symbol ?? place.address;
+  if (!activity) return `${place.instruction ?? "an instruction"} at ${at}`;
+  const step = activity.steps[activity.step];
+  return `the VMM (${activity.title}, step ${activity.step + 1}: ${step?.name ?? ""}) for the guest at ${at}`;
 }
 
 interface Change {
@@ -131,7 +145,7 @@ async function registerWriter(
   return {
     generation,
     found: true,
-    text: `${register.name} is changed from ${hex(change.before)} to ${hex(change.after)} by ${place.instruction ?? "the VMM"} at ${place.symbol ?? place.address}.`,
+    text: `${register.name} is changed from ${hex(change.before)} to ${hex(change.after)} by ${writerText(debuggee, place)}.`,
     position: change.position,
     place,
     world: debuggee.world,

@@ -137,10 +137,21 @@ function begin(session: RingsideSession): void {
   const { target } = session;
   const { stopOnEntry, noDebug } = session.launchArguments ?? {};
   if (stopOnEntry && !noDebug) {
-    session.afterResponse(() => session.showStanding("entry", "Stopped at the entry point"));
+    session.afterResponse(() => {
+      enterGuest(session);
+      session.showStanding("entry", "Stopped at the entry point");
+    });
     return;
   }
   session.run({ backward: false }, (ticks, control) => target.debuggee.run(ticks, control));
+}
+
+/** More steps than any VMM takes to launch its guest. */
+const MAX_LAUNCH_STEPS = 100;
+
+/** The entry point is the guest's first instruction: the VMM's launch comes before it (and can be seen by stepping back). */
+function enterGuest({ target: { debuggee } }: RingsideSession): void {
+  for (let step = 0; debuggee.world === "vmm" && step < MAX_LAUNCH_STEPS; step++) debuggee.step();
 }
 
 /** Starts over with the client's newest settings; breakpoints keep their ids. */

@@ -4,6 +4,7 @@ import { Evaluator } from "./evaluate";
 import { isConstant, type Expression } from "./expressionTree";
 import { Cursor, parseExpression } from "./expressionParser";
 import { Layout } from "./layout";
+import { settle } from "./preprocessor/pasting";
 import { Preprocessor } from "./preprocessor/preprocessor";
 import type { PreprocessorObserver } from "./preprocessor/observer";
 import { Session, type AssemblerHost } from "./preprocessor/session";
@@ -214,7 +215,8 @@ export class Assembler {
       error(place, "expression-syntax", "expression syntax error");
       return undefined;
     }
-    const cursor = new Cursor(tokens);
+    const settled = settle(tokens, session);
+    const cursor = new Cursor(settled);
     const expression = parseExpression(cursor, {
       bits: layout.bits,
       symbol: (name, token) => {
@@ -239,6 +241,7 @@ export class Assembler {
       const answer = value?.isReallySimple ? value.scalar : undefined;
       this.questions.push({ before: this.statements.length, expression, answer });
     }
-    return value && { value, rest: cursor.position };
+    // Where pieces grew together, the rest is counted from the end.
+    return value && { value, rest: cursor.position + tokens.length - settled.length };
   }
 }

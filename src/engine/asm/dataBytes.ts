@@ -52,7 +52,17 @@ export interface DataResult {
   readonly onlyReserved: boolean;
 }
 
+/** A number in the data that is an address: for the listing, which brackets it. */
+export interface AddressPiece {
+  readonly at: number;
+  readonly length: number;
+  /** Offset in its section. */
+  readonly offset: bigint;
+}
+
 export class DataWriter {
+  /** Filled if it is there. */
+  pieces: AddressPiece[] | undefined;
   private readonly list = new ByteList();
   private readonly evaluator: Evaluator;
   private failed = false;
@@ -146,6 +156,9 @@ export class DataWriter {
       this.fail(token, "not-relocatable", "expression is not simple or relocatable");
     } else {
       let number = value.scalar;
+      if (this.pieces && value.segments.length > 0) {
+        this.pieces.push({ at: this.list.length, length: element, offset: number });
+      }
       if (overflows(number, element)) {
         around.warn(token, "number-overflow", `${SIZE_NAMES[element]!} data exceeds bounds`);
       }

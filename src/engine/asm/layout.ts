@@ -60,8 +60,8 @@ export class Layout implements DirectiveState {
   private previous: Placed | undefined;
   /** The last pass found an error in it: it must find it again. */
   private wasBroken = false;
-  private readonly operandSurroundings: OperandSurroundings;
-  private readonly dataSurroundings: DataSurroundings;
+  readonly operandSurroundings: OperandSurroundings;
+  readonly dataSurroundings: DataSurroundings;
   /** The absolute space is that of a struc. */
   private inStructure = false;
   private readonly startBits: Bits;
@@ -233,6 +233,17 @@ export class Layout implements DirectiveState {
       report: around.report,
     });
     return evaluator.evaluate(expression);
+  }
+
+  /** Puts `$`, code size and all to where a statement stood, to evaluate it once more after the last pass. */
+  standAt(statement: StatementTree): void {
+    this.statement = statement;
+    this.bits = statement.bits;
+    this.defaultRel = statement.defaultRel;
+    this.segment = statement.segment;
+    this.absoluteSegment = statement.segment;
+    this.inAbsolute = this.sections.ofSegment(statement.segment) === undefined;
+    this.offset = statement.offset;
   }
 
   execute(statement: StatementTree): void {
@@ -414,6 +425,7 @@ export class Layout implements DirectiveState {
     if (statement.usesHere && statement.evaluatedOffset !== this.offset) return false;
     for (const symbol of statement.symbols) {
       if (symbol.changedAt > at || symbol.definedPass === 0) return false;
+      if (symbol.declaration === "extern" || symbol.declaration === "required") return false;
     }
     return true;
   }

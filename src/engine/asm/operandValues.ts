@@ -176,7 +176,7 @@ export class OperandEvaluator {
       }
     }
     const registers = base !== undefined || (index !== undefined && scale !== 0);
-    const relative = this.relative(tree, registers);
+    const relative = this.relative(tree, registers, parts.selfRelative);
     const displacement = this.displacement(parts);
     const hinted = hint && hint.kind !== "none" ? hint.register?.register : undefined;
     const isAddress = segment !== NO_SEGMENT;
@@ -203,11 +203,22 @@ export class OperandEvaluator {
     return operand;
   }
 
-  private relative(tree: MemoryOperandTree, registers: boolean): "rel" | "abs" | undefined {
-    if (tree.relative !== undefined) return tree.relative;
+  private relative(
+    tree: MemoryOperandTree,
+    registers: boolean,
+    isDistance: boolean,
+  ): "rel" | "abs" | undefined {
     const { bits, defaultRel } = this.around;
-    const applies = bits === 64 && defaultRel && !registers;
-    return applies && tree.segment !== FS && tree.segment !== GS ? "rel" : undefined;
+    const byDefault =
+      bits === 64 && defaultRel && !registers && tree.segment !== FS && tree.segment !== GS;
+    const relative = tree.relative ?? (byDefault ? "rel" : undefined);
+    if (relative !== "rel" || bits !== 64 || !isDistance || registers) return relative;
+    // `[label - $]` is a distance between sections and no address.
+    if (this.around.critical) {
+      const message = "absolute address can not be RIP-relative";
+      this.around.warn(tree.parts[0]!.token, "ea-absolute", message);
+    }
+    return "abs";
   }
 
   private displacement(parts: AddressParts): bigint {

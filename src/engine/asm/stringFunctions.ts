@@ -27,7 +27,13 @@ export function transformString(bytes: readonly number[], word: string): number[
   if (points === undefined) return undefined;
   const wide = word.includes("32");
   const bigEndian = word.includes("be");
-  const units = wide ? points : points.flatMap(utf16Units);
+  const units = wide
+    ? points
+    : points.flatMap((point) => {
+        const pair = utf16Units(point);
+        // NASM writes the halves of a big-endian pair in this order.
+        return bigEndian ? pair.reverse() : pair;
+      });
   const result: number[] = [];
   for (const unit of units) {
     const parts = wide

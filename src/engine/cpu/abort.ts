@@ -59,6 +59,11 @@ export const ud = (why: string): GuestFault => fault(UD, why);
 export const exception = (vector: number, why: string): GuestFault =>
   fault(vector, why, vector === AC || vector === DF ? 0 : undefined);
 
+/** A #DB with the conditions met, as DR6 bits. */
+export function debugException(debugBits: number, why: string): GuestFault {
+  return { ...fault(DB, why), debugBits };
+}
+
 export function pageFault(address: bigint, errorCode: number, why: string): GuestFault {
   return { abort: "fault", vector: PF, errorCode, address, why };
 }

@@ -15,8 +15,8 @@ import {
   type GuestFault,
 } from "./abort";
 import { readImplicit } from "./dataAccess";
+import { enterDebugException } from "./debugRegisters";
 import { EVENT, type DeliveredEvent } from "./event";
-import { UnsupportedFeature } from "./unsupported";
 import type { Processor } from "./processor";
 import {
   cacheOf,
@@ -31,6 +31,7 @@ import {
   type FetchedDescriptor,
 } from "./segmentation";
 import { StackFrame } from "./stack";
+import { interruptToTask } from "./taskSwitch";
 import { ACTIVITY, RFLAGS, type SegmentRegister } from "./systemState";
 import { performVmExit } from "./vmx/exit";
 import { exceptionIntercept, tripleFaultIntercept, withVectoring } from "./vmx/exceptionIntercept";
@@ -45,6 +46,7 @@ function ext(event: DeliveredEvent): number {
 }
 
 const HEX = 16;
+const TASK_GATE = 5;
 
 /** SDM Vol. 3A, "8086 emulation": real-address-mode delivery through the interrupt vector table. */
 function deliverRealMode(cpu: Processor, event: DeliveredEvent): void {
@@ -162,8 +164,11 @@ function enterHandler(
 
 function deliverProtected(cpu: Processor, event: DeliveredEvent): void {
   const gate = fetchGate(cpu, event);
-  if (gate.type === 5) throw new UnsupportedFeature("task gates are not simulated yet");
   const extBit = ext(event);
+  if (gate.type === TASK_GATE) {
+    interruptToTask(cpu, gate, { ...event, ext: extBit });
+    return;
+  }
   const code = handlerCode(cpu, gate, extBit);
   const ring = isConforming(code.ar) ? cpu.cpl : dplOf(code.ar);
   const fromV86 = cpu.virtual8086;
@@ -346,9 +351,10 @@ export function raiseFault(cpu: Processor, fault: GuestFault): void {
     performVmExit(cpu, exit);
     return;
   }
+  if (fault.vector === DB) enterDebugException(cpu, fault.debugBits ?? 0);
   const rip = cpu.rip;
   noteException(cpu, fault, rip);
-  // A fault's saved RFLAGS has RF set, so that an instruction breakpoint does not hit again on return. SDM Vol. 3B, "Instruction-Breakpoint Exception Condition".
+  // A fault's saved RFLAGS has RF set, so that an instruction breakpoint does not hit again on return; not that of the breakpoint itself, whose handler must set it. SDM Vol. 3B, "Instruction-Breakpoint Exception Condition".
   const before = cpu.flagSystem;
   if (fault.vector !== DB && cpu.protectedMode) cpu.flagSystem |= RFLAGS.RF;
   runDelivery(cpu, eventOf(cpu, fault, rip), [describe(fault)]);

@@ -179,6 +179,11 @@ export class BlockCache {
     return this.instructions[(microOp - MICRO_OPS_BASE) / MICRO_OP_BYTES]!;
   }
 
+  /** True for a string instruction with a repeat prefix; false also where no instruction stands. */
+  isRepeated(microOp: number): boolean {
+    return (this.instructions[(microOp - MICRO_OPS_BASE) / MICRO_OP_BYTES]?.repeat ?? 0) !== 0;
+  }
+
   /**
    * Makes the block at RIP known to the interpreter. `single`: exactly one instruction, without breakpoint, not kept.
    * Returns true if the block may be used for one instruction only and must then be dropped with `dropTransient`.

@@ -1,9 +1,9 @@
 /** Drives one processor: the interpreter for plain instructions, TypeScript for system events, and what happens between instructions. */
 import { InvariantError } from "../base/errors";
 import { INSTRUCTIONS } from "../isa/table";
-import { DB, exception, gp, isCpuAbort } from "../cpu/abort";
+import { debugException, exception, gp, isCpuAbort } from "../cpu/abort";
 import { dataAccess, readForUpdate, readMemory, writeLinear, writeMemory } from "../cpu/dataAccess";
-import { instructionBreakpoints } from "../cpu/debugRegisters";
+import { DEBUG_CAUSE, instructionBreakpoints } from "../cpu/debugRegisters";
 import { carryOut, deliver, raiseFault } from "../cpu/delivery";
 import { EVENT } from "../cpu/event";
 import { PENDING, STATE } from "../cpu/layout";
@@ -17,6 +17,14 @@ import type { SegmentIndex } from "../isa/registers";
 import { BlockCache } from "./blocks";
 import { buildInterpreter, type InterpreterCode } from "./interpreter";
 import { STATUS, type Status } from "./interpreterStatus";
+
+/** Single step looks at TF after these, so that a kernel masks it with IA32_FMASK and a user stepping over SYSCALL traps behind SYSRET. */
+const TRAPS_BY_NEW_FLAG = new Set(["syscall", "sysret"]);
+
+function debugTrapText(bits: number): string {
+  if (bits & DEBUG_CAUSE.taskSwitch) return "task-switch trap";
+  return bits & DEBUG_CAUSE.singleStep ? "single-step trap" : "data breakpoint";
+}
 
 /** Why `run` came back before its budget was used up. */
 export type RunEnd = "budget" | "breakpoint" | "idle" | "shutdown" | "interrupted";
@@ -115,10 +123,11 @@ export class Executor {
       if (deadline <= cpu.ticks) return "budget";
       const limit = Math.min(end, deadline, nextVmxDeadline(cpu)) - cpu.ticks;
       const before = cpu.ticks;
+      if (single) this.beforeSingleStep();
       const result = this.slice(single ? 1 : Math.max(1, limit), ignore);
+      if (single) this.afterSingleStep(cpu.ticks !== before);
       if (result === "breakpoint") return "breakpoint";
       if (cpu.ticks !== before) ignore = false;
-      if (single && cpu.ticks !== before) this.afterSingleStep();
       if (this.stopRequested) return "interrupted";
     }
     return "budget";
@@ -197,6 +206,7 @@ export class Executor {
     try {
       executeSystemEvent(cpu, instruction);
       cpu.ticks++;
+      if (TRAPS_BY_NEW_FLAG.has(instruction.form.semantics ?? "")) this.trapByNewFlag();
     } catch (problem) {
       this.abortWith(problem);
     }
@@ -208,6 +218,8 @@ export class Executor {
     if (!isCpuAbort(problem)) throw problem;
     this.cpu.clearPending();
     this.cpu.ticks++;
+    // Breakpoints on data trap after the instruction; one that faults has not matched.
+    this.cpu.system.pendingDebug = this.pendingDebugBefore;
     carryOut(this.cpu, problem);
     return "done";
   }
@@ -215,7 +227,9 @@ export class Executor {
   // ------------------------------------------------------------------ between instructions
 
   private shadowBefore: "none" | "sti" | "mov-ss" = "none";
-  private trapFlagBefore = false;
+  private pendingDebugBefore = 0;
+  private flagsBefore = 0;
+  private ripBefore = 0n;
   private deliveriesBefore = 0;
 
   /**
@@ -230,8 +244,7 @@ export class Executor {
     const { activity, shadow } = cpu.system;
     if (activity === ACTIVITY.hlt || activity === ACTIVITY.waitForSipi) return "idle";
     this.shadowBefore = shadow;
-    this.trapFlagBefore = (cpu.flagSystem & RFLAGS.TF) !== 0;
-    this.deliveriesBefore = cpu.deliveries;
+    this.pendingDebugBefore = cpu.system.pendingDebug;
     return "run";
   }
 
@@ -285,8 +298,7 @@ export class Executor {
     const { cpu } = this;
     const bits = cpu.system.pendingDebug;
     cpu.system.pendingDebug = 0;
-    cpu.system.dr6 = (cpu.system.dr6 | bits) >>> 0;
-    raiseFault(cpu, exception(DB, bits & 0x4000 ? "single-step trap" : "data breakpoint"));
+    raiseFault(cpu, debugException(bits, debugTrapText(bits)));
   }
 
   private instructionBreakpoint(): boolean {
@@ -295,21 +307,44 @@ export class Executor {
     if (cpu.system.activity !== ACTIVITY.active) return false;
     const hit = instructionBreakpoints(cpu);
     if (hit === 0) return false;
-    cpu.system.dr6 = (cpu.system.dr6 | hit) >>> 0;
-    cpu.flagSystem |= RFLAGS.RF;
-    raiseFault(cpu, exception(DB, "instruction breakpoint"));
+    raiseFault(cpu, debugException(hit, "instruction breakpoint"));
     return true;
   }
 
-  /** After one instruction with a shadow, TF or RF: the shadow ends, TF traps, RF clears. */
-  private afterSingleStep(): void {
+  /** RF covers exactly this instruction: it is off while it runs, so that what the instruction itself loads (IRET) stays. */
+  private beforeSingleStep(): void {
+    const { cpu } = this;
+    this.flagsBefore = cpu.flagSystem;
+    this.ripBefore = cpu.rip;
+    this.deliveriesBefore = cpu.deliveries;
+    cpu.flagSystem &= ~RFLAGS.RF;
+  }
+
+  /** After one instruction with a shadow, TF or RF: the shadow ends, TF traps. */
+  private afterSingleStep(advanced: boolean): void {
     const { cpu } = this;
     const { system } = cpu;
+    const resume = this.flagsBefore & RFLAGS.RF;
+    if (!advanced) {
+      cpu.flagSystem |= resume;
+      return;
+    }
+    if (this.shadowBefore !== "none" && system.shadow === this.shadowBefore) system.shadow = "none";
     // Entering a handler discards the trap; it comes again when the handler returns.
-    const undisturbed = cpu.deliveries === this.deliveriesBefore;
-    if (undisturbed && this.shadowBefore !== "none" && system.shadow === this.shadowBefore)
-      system.shadow = "none";
-    if (this.trapFlagBefore && undisturbed) system.pendingDebug |= 0x4000;
-    if (undisturbed) cpu.flagSystem &= ~RFLAGS.RF;
+    if (cpu.deliveries !== this.deliveriesBefore) return;
+    if (resume && cpu.rip === this.ripBefore && this.isRepeating()) cpu.flagSystem |= RFLAGS.RF;
+    if (this.flagsBefore & RFLAGS.TF) system.pendingDebug |= DEBUG_CAUSE.singleStep;
+  }
+
+  /** True if the instruction just executed was one iteration of a string instruction that goes on. */
+  private isRepeating(): boolean {
+    const microOp = this.cpu.view.getUint32(STATE.microOp, true);
+    return this.blocks.isRepeated(microOp);
+  }
+
+  private trapByNewFlag(): void {
+    const { cpu } = this;
+    this.flagsBefore &= ~RFLAGS.TF;
+    if (cpu.flagSystem & RFLAGS.TF) cpu.system.pendingDebug |= DEBUG_CAUSE.singleStep;
   }
 }

@@ -27,7 +27,7 @@ export class ExitBreakpoints implements ExitChoices, vscode.DebugAdapterTrackerF
 
   /** Remembers the names of the exits for the time without a session. */
   remember(exits: readonly KnownExit[]): void {
-    if (exits.length === this.known.length) return;
+    if (exits.length === 0 || exits.length === this.known.length) return;
     void this.memento.update(
       KNOWN_KEY,
       exits.map(({ key, number, title }) => ({ key, number, title })),

@@ -18,7 +18,10 @@ const NEVER = { count: 0, cycles: 0, changed: false };
 
 export async function exitRows(reader: Reader, choices: ExitChoices): Promise<Rows> {
   const body = reader.state === undefined ? undefined : await reader.read("ringside/exits", {});
-  const exits = body?.exits ?? catalogue(choices.known).map((one) => ({ ...one, ...NEVER }));
+  // A bare machine knows no reasons until its own hypervisor has met one.
+  const exits = body?.exits.length
+    ? body.exits
+    : catalogue(choices.known).map((one) => ({ ...one, ...NEVER }));
   const rows = exits.map((exit) => exitRow(exit, choices));
   const isUp = (index: number): boolean =>
     (exits[index]?.count ?? 0) > 0 || choices.modeOf(exits[index]?.key ?? "") !== "ignore";

@@ -114,11 +114,19 @@ function testDefined(
       ? local.context.macros.get(local.name.toLowerCase())
       : token.word!.folded.singleLine;
     const name = local ? local.name : token.text;
-    truth ||= (macros ?? []).some(
-      (macro) => (!macro.caseSensitive || macro.name === name) && (macro.alias === alias || !alias),
-    );
+    const macro = (macros ?? []).find((each) => !each.caseSensitive || each.name === name);
+    if (alias) truth ||= macro?.alias === true;
+    else truth ||= macro !== undefined && (!macro.alias || isDefined(macro.body[0], session));
   }
   return truth;
+}
+
+/** Whether the macro that an alias means is there. */
+function isDefined(target: Token | undefined, session: Session): boolean {
+  const macros = target?.word?.folded.singleLine;
+  const macro = macros?.find((each) => !each.caseSensitive || each.name === target!.text);
+  if (macro === undefined || session.aliasesOff) return false;
+  return !macro.alias || (macro.body[0]?.text !== target!.text && isDefined(macro.body[0], session));
 }
 
 /** The engine has no environment: no variable is ever set. */

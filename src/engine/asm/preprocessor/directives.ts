@@ -235,6 +235,7 @@ function runRep(directive: Token, rest: readonly Token[], line: SourceLine, host
       remaining: Number(times) - 1,
       stopped: false,
       conditions: input.conditions.length,
+      listed: !noList,
     });
   };
   host.recordings.push({ kind: "rep", directive, start: line, body, macros: 0, reps: 0, finish });

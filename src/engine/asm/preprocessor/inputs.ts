@@ -30,6 +30,8 @@ export interface Playback {
   stopped: boolean;
   /** Conditions open in the file when it began: %exitmacro closes the others. */
   readonly conditions: number;
+  /** Without `.nolist`. */
+  readonly listed: boolean;
 }
 
 export class Input {

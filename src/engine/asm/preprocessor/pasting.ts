@@ -74,7 +74,11 @@ const PAIRS: ReadonlySet<string> = new Set(["<<", ">>", "<=", ">=", "<>", "!=", 
 function mayFuse(left: Token, right: Token): boolean {
   if (left.kind === "number" && right.kind === "id" && right.text.startsWith(".")) return true;
   if (wereAdjacent(left, right)) return false;
-  if (FUSING.has(left.kind)) return FUSING.has(right.kind);
+  if (FUSING.has(left.kind) && FUSING.has(right.kind)) return true;
+  // `%1e+%2`: a floating-point number that was written in pieces.
+  if (left.kind === "float" && /^[\d._]+e[-+]?$/i.test(left.text)) {
+    return right.kind === "op" && (right.text === "+" || right.text === "-");
+  }
   return left.kind === "op" && right.kind === "op" && PAIRS.has(left.text + right.text);
 }
 

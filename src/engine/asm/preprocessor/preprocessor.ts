@@ -62,7 +62,9 @@ export class Preprocessor implements DirectiveHost {
   readonly recordings: Recording[] = [];
   private readonly pending: ReadyLine[] = [];
   private serial = 0;
+  /** Macro calls since the last time that none was open, and how many are open. */
   private calls = 0;
+  private levels = 0;
   private lines = 0;
   private complained = false;
   private fatal = false;
@@ -140,6 +142,7 @@ export class Preprocessor implements DirectiveHost {
       session.frame = input.frame;
       session.invocation = undefined;
       session.line = line;
+      session.observer?.lineRead?.(line, this.listLevel(), !input.builtin);
       return line;
     }
     const line = playback.body[playback.next++];
@@ -150,7 +153,16 @@ export class Preprocessor implements DirectiveHost {
     session.frame = playback.frame;
     session.invocation = playback.invocation;
     session.line = line;
+    session.observer?.lineRead?.(line, this.listLevel(), this.isListed());
     return line;
+  }
+
+  private listLevel(): number {
+    return this.inputs.reduce((sum, input) => sum + input.playbacks.length, this.inputs.length - 1);
+  }
+
+  private isListed(): boolean {
+    return this.inputs.every((input) => !input.builtin && input.playbacks.every((p) => p.listed));
   }
 
   private endInput(input: Input): void {
@@ -182,7 +194,7 @@ export class Preprocessor implements DirectiveHost {
         this.session.error(recording.directive, "open-macro", message);
         this.recordings.pop();
       }
-      if (input.playbacks.length === 0) {
+      if (--this.levels === 0) {
         this.calls = 0;
         this.complained = false;
       }
@@ -281,7 +293,7 @@ export class Preprocessor implements DirectiveHost {
     }
     const nameToken = tokens[at]!;
     const { input } = this;
-    if (this.calls >= MOST_CALLS || input.playbacks.length >= MOST_LEVELS) {
+    if (this.calls >= MOST_CALLS || this.levels >= MOST_LEVELS) {
       if (!this.complained) {
         session.error(nameToken, "macro-recursion", "interminable multiline macro recursion");
         this.complained = true;
@@ -289,6 +301,7 @@ export class Preprocessor implements DirectiveHost {
       return false;
     }
     this.calls++;
+    this.levels++;
     const { macro } = call;
     const frame: Frame = {
       parent: session.frame,
@@ -320,6 +333,7 @@ export class Preprocessor implements DirectiveHost {
       remaining: 0,
       stopped: false,
       conditions: input.conditions.length,
+      listed: !macro.noList,
     });
     session.observer?.multiLineUsed(macro, nameToken, call.parameters.slice(1), frame);
     if (label.length > 0 && !macro.capturesLabel) this.pushLabel(label, line);

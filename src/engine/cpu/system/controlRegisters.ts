@@ -1,8 +1,9 @@
 /** MOV CR, MOV DR, LMSW, SMSW, CLTS, INVLPG, INVPCID, cache control. SDM Vol. 3A, "Control Registers"; Vol. 3B, "Debug Registers". */
 import { DR6_FIXED_ONES } from "../../isa/controlRegisters";
 import type { Instruction } from "../../codec/types";
-import { DB, exception, gp, ud } from "../abort";
+import { debugException, gp, ud } from "../abort";
 import { readMemory } from "../dataAccess";
+import { DEBUG_CAUSE } from "../debugRegisters";
 import { canonicalLinear, pageOf } from "../linear";
 import { loadPdptes, refreshTlbTag } from "../paging";
 import type { Processor } from "../processor";
@@ -211,10 +212,8 @@ function debugRegister(cpu: Processor, instruction: Instruction, i: number): num
 }
 
 function generalDetect(cpu: Processor): void {
-  if (!(cpu.system.dr7 & 0x2000)) return;
-  cpu.system.dr6 |= 0x2000;
-  cpu.system.dr7 &= ~0x2000;
-  throw exception(DB, "DR7.GD guards the debug registers");
+  if (!(cpu.system.dr7 & DEBUG_CAUSE.generalDetect)) return;
+  throw debugException(DEBUG_CAUSE.generalDetect, "DR7.GD guards the debug registers");
 }
 
 const movToDr: SystemEvent = (cpu, instruction) => {
@@ -226,7 +225,7 @@ const movToDr: SystemEvent = (cpu, instruction) => {
   if (register >= 6 && value >> 32n) throw gp(0, `DR${register} bits 63-32 are reserved`);
   if (register < 4) system.dr[register] = value;
   else if (register === 6) system.dr6 = ((Number(value) & 0xe00f) | DR6_FIXED_ONES) >>> 0;
-  else system.dr7 = ((Number(value) & ~0xd000) | 0x400) >>> 0;
+  else system.dr7 = ((Number(value) & ~0xd800) | 0x400) >>> 0;
   cpu.refresh();
   return "next";
 };

@@ -24,7 +24,7 @@ import {
 } from "../segmentation";
 import { StackFrame } from "../stack";
 import { EFER, RFLAGS, type SegmentRegister } from "../systemState";
-import { UnsupportedFeature } from "../unsupported";
+import { farToTask, returnToTask } from "../taskSwitch";
 import { writableFlags } from "./flags";
 import { effectiveAddress, nextRip, operand, readOperand, type SystemEvent } from "./systemEvent";
 
@@ -90,6 +90,13 @@ function targetDescriptor(cpu: Processor, selector: number): FetchedDescriptor {
   return fetchDescriptor(cpu, selector);
 }
 
+const TASK_TYPES: readonly number[] = [1, 3, 5, 9, 0xb];
+
+/** A TSS or a task gate; in IA-32e mode there are no tasks. */
+function isTask(cpu: Processor, { ar }: FetchedDescriptor): boolean {
+  return !cpu.longMode && !(ar & AR.S) && TASK_TYPES.includes(ar & AR.TYPE);
+}
+
 /** Gate types reached by far CALL and JMP. */
 const CALL_GATE_16 = 4;
 const CALL_GATE_32 = 0xc;
@@ -107,10 +114,6 @@ interface GateTarget {
 function throughGate(cpu: Processor, descriptor: FetchedDescriptor, selector: number): GateTarget {
   const error = selector & 0xfffc;
   const type = descriptor.ar & AR.TYPE;
-  if (type === 1 || type === 3 || type === 9 || type === 0xb || type === 5) {
-    if (cpu.longMode) throw gp(error, "task switches do not exist in IA-32e mode");
-    throw new UnsupportedFeature("hardware task switches are not simulated yet");
-  }
   if (type !== CALL_GATE_32 && (type !== CALL_GATE_16 || cpu.longMode)) {
     throw gp(error, "the selector names neither code nor a call gate");
   }
@@ -150,6 +153,11 @@ const jmpFar: SystemEvent = (cpu, instruction) => {
     cpu.rip = target.offset;
     return "jumped";
   }
+  if (isTask(cpu, descriptor)) {
+    const from = { returnRip: nextRip(cpu, instruction), length: instruction.length };
+    farToTask(cpu, "jmp", descriptor, target.selector, from);
+    return "jumped";
+  }
   const gate = throughGate(cpu, descriptor, target.selector);
   if (!isConforming(gate.code.ar) && dplOf(gate.code.ar) !== cpu.cpl) {
     throw gp(gate.selector & 0xfffc, "JMP through a gate cannot change the ring");
@@ -174,6 +182,11 @@ const callFar: SystemEvent = (cpu, instruction) => {
     return "jumped";
   }
   const descriptor = targetDescriptor(cpu, target.selector);
+  if (isTask(cpu, descriptor)) {
+    const from = { returnRip: back, length: instruction.length };
+    farToTask(cpu, "call", descriptor, target.selector, from);
+    return "jumped";
+  }
   if (!isCode(descriptor.ar)) {
     callThroughGate(cpu, throughGate(cpu, descriptor, target.selector), back);
     return "jumped";
@@ -337,6 +350,9 @@ function iretRealMode(cpu: Processor, instruction: Instruction): void {
   cpu.refresh();
 }
 
+/** All flags that exist, without bit 1. */
+const LOADABLE_FLAGS = 0x3f7fd5;
+
 /** Return to virtual-8086 mode: the frame holds all segments. */
 function iretToVirtual8086(cpu: Processor, stack: StackFrame, to: Return, flags: number): void {
   const esp = stack.pop(4);
@@ -350,7 +366,7 @@ function iretToVirtual8086(cpu: Processor, stack: StackFrame, to: Return, flags:
     limit: 0xffff,
     ar: 0xf3,
   });
-  cpu.rflags = flags;
+  cpu.rflags = flags & LOADABLE_FLAGS;
   cpu.system.segments = [es, to.selector, ss, ds, fs, gs].map(segment);
   cpu.setGpr(RSP, esp, 32);
   const from = cpu.cpl;
@@ -368,7 +384,8 @@ const iret: SystemEvent = (cpu, instruction) => {
   }
   if (cpu.flagSystem & RFLAGS.NT) {
     if (cpu.longMode) throw gp(0, "IRET with NT set in IA-32e mode");
-    throw new UnsupportedFeature("IRET to a previous task is not simulated yet");
+    returnToTask(cpu, nextRip(cpu, instruction), instruction.length);
+    return "jumped";
   }
   const { operandSize } = instruction;
   const width = (operandSize / 8) as 2 | 4 | 8;

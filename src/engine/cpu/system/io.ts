@@ -11,6 +11,7 @@ import {
   segmentLinear,
   writeMemory,
 } from "../dataAccess";
+import { notePortAccess } from "../debugRegisters";
 import type { Processor } from "../processor";
 import { RFLAGS } from "../systemState";
 import { intercept } from "../vmx/intercepts";
@@ -47,6 +48,7 @@ const input: SystemEvent = (cpu, instruction) => {
   checkIoPermission(cpu, port, size);
   intercept(cpu, instruction);
   writeOperand(cpu, instruction, 0, BigInt(cpu.ports.read(port, size) >>> 0));
+  notePortAccess(cpu, port, size);
   return "next";
 };
 
@@ -56,6 +58,7 @@ const output: SystemEvent = (cpu, instruction) => {
   checkIoPermission(cpu, port, size);
   intercept(cpu, instruction);
   cpu.ports.write(port, size, Number(readOperand(cpu, instruction, 1)));
+  notePortAccess(cpu, port, size);
   return "next";
 };
 
@@ -80,6 +83,7 @@ function stringIo(isInput: boolean): SystemEvent {
       const value = readMemory(cpu, sourceSegment(instruction), offset, size);
       cpu.ports.write(port, size, Number(value));
     }
+    notePortAccess(cpu, port, size);
     const step = cpu.flagSystem & RFLAGS.DF ? -size : size;
     cpu.setGpr(index, cpu.gpr(index, width) + BigInt(step), width);
     if (!repeated) return "next";
