@@ -17,6 +17,7 @@ const SETTINGS = {
   "workbench.startupEditor": "none",
   "telemetry.telemetryLevel": "off",
   "security.workspace.trust.enabled": false,
+  "remote.autoForwardPorts": false,
   "git.openRepositoryInParentFolders": "never",
 };
 

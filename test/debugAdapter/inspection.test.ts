@@ -181,7 +181,10 @@ describe("looking at a stopped program", () => {
 
   it("completes commands, labels and registers", async () => {
     const labels = async (text: string): Promise<string[]> => {
-      const { targets } = await session.client.ask("completions", { text, column: text.length + 1 });
+      const { targets } = await session.client.ask("completions", {
+        text,
+        column: text.length + 1,
+      });
       return targets.map(({ label }: { label: string }) => label);
     };
     assert.ok((await labels("wa")).includes("walk"));

@@ -180,8 +180,6 @@ backFromVirtual:
         TRY     "gate to data", call GATE:0
         mov     word [freeDescriptors + (GATE - FREE0) + 2], 0
         TRY     "gate to null", call GATE:0
-        mov     word [freeDescriptors + (GATE - FREE0) + 2], TASK | 4
-        TRY     "gate to the ldt", call GATE:0
         mov     byte [freeDescriptors + (GATE - FREE0) + 5], 0x65
         TRY     "absent gate", call GATE:0
         mov     byte [freeDescriptors + (GATE - FREE0) + 5], 0xe5
@@ -372,14 +370,19 @@ handlerTask:
 
 ; Code for 16-bit and virtual-8086 tasks, copied to 0x7000.
         align   16
-low:    nop
-        call    lowMix
-        iretd
-lowMix: push    ebx
+low:    movzx   esp, sp                 ; a 16-bit TSS leaves the upper halves undefined
+        movzx   eax, ax
+        movzx   ebx, bx
+        movzx   ecx, cx
+        movzx   edx, dx
+        movzx   esi, si
+        movzx   edi, di
+        movzx   ebp, bp
+        push    ebx
         mov     ebx, mixAll
         call    ebx
         pop     ebx
-        ret
+        iretd
         bits    16
 virtual:
         push    ds

@@ -87,7 +87,13 @@ export class TestSession {
     return this.stopped();
   }
 
-  async breakAt(...breakpoints: readonly (string | ({ readonly at: string } & Omit<DebugProtocol.SourceBreakpoint, "line">))[]): Promise<DebugProtocol.Breakpoint[]> /* prettier-ignore */ {
+  async breakAt(
+    ...breakpoints: readonly (
+      string | ({ readonly at: string } & Omit<DebugProtocol.SourceBreakpoint, "line">)
+    )[]
+  ): Promise<
+    DebugProtocol.Breakpoint[]
+  > /* prettier-ignore */ {
     const requests = breakpoints.map((one) =>
       typeof one === "string"
         ? { line: this.guest.line(one) }

@@ -20,7 +20,9 @@ export const assemble: Assemble = (options) => {
 export function assemblyOf(assembler: Assembler, options: AssembleOptions): Assembly {
   const { layout, sink, statements } = assembler;
   const { sections } = layout;
-  const ordered = sections.sections.filter((section) => section.type !== "nobits" && section.length > 0);
+  const ordered = sections.sections.filter(
+    (section) => section.type !== "nobits" && section.length > 0,
+  );
   const first = Math.min(...ordered.map((section) => section.start));
   const origin = sections.origin ?? (ordered.length > 0 ? first : sections.sections[0]!.start);
   const image = imageOf(assembler, ordered, origin);
@@ -56,12 +58,25 @@ function byPlace(a: Assembly["diagnostics"][number], b: Assembly["diagnostics"][
   return a.range.line - b.range.line || a.range.column - b.range.column;
 }
 
-function imageOf(assembler: Assembler, ordered: readonly AssembledSection[], origin: number): Uint8Array {
-  const end = ordered.reduce((most, section) => Math.max(most, section.start + section.length), origin);
+function imageOf(
+  assembler: Assembler,
+  ordered: readonly AssembledSection[],
+  origin: number,
+): Uint8Array {
+  const end = ordered.reduce(
+    (most, section) => Math.max(most, section.start + section.length),
+    origin,
+  );
   const image = new Uint8Array(Math.min(end - origin, 1 << 29));
   for (const { placed } of assembler.statements) {
     const section = placed?.section;
-    if (placed === undefined || section === undefined || section.type === "nobits" || placed.bytes.length === 0) continue;
+    if (
+      placed === undefined ||
+      section === undefined ||
+      section.type === "nobits" ||
+      placed.bytes.length === 0
+    )
+      continue;
     let at = section.start - origin + placed.offset;
     const copies = placed.uniform ? placed.copies : 1;
     if (at < 0 || at + placed.bytes.length * copies > image.length) continue;
@@ -73,7 +88,10 @@ function imageOf(assembler: Assembler, ordered: readonly AssembledSection[], ori
   return image;
 }
 
-function entryBits(statements: readonly StatementTree[], assembler: Assembler): Assembly["entryBits"] {
+function entryBits(
+  statements: readonly StatementTree[],
+  assembler: Assembler,
+): Assembly["entryBits"] {
   const first = statements.find((statement) => statement.placed?.kind === "code");
   if (first) return first.bits;
   return statements[statements.length - 1]?.bits ?? assembler.layout.bits;

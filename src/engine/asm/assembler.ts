@@ -66,7 +66,8 @@ export class Assembler {
       this.sink,
       {
         readFile: (name, from) => this.readFile(name, from),
-        includedBinary: (name, spelled, file) => this.observer?.included("incbin", name, spelled, file),
+        includedBinary: (name, spelled, file) =>
+          this.observer?.included("incbin", name, spelled, file),
       },
       options.bits ?? 16,
     );

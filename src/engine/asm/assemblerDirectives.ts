@@ -47,7 +47,15 @@ const CPUS: ReadonlySet<string> = new Set([
   "merced", "nehalem", "westmere", "sandybridge", "ivybridge", "any", "all", "latevex", "evex", "vex",
 ]); // prettier-ignore
 
-const FLOAT_OPTIONS: ReadonlySet<string> = new Set(["daz", "nodaz", "near", "down", "up", "zero", "default"]);
+const FLOAT_OPTIONS: ReadonlySet<string> = new Set([
+  "daz",
+  "nodaz",
+  "near",
+  "down",
+  "up",
+  "zero",
+  "default",
+]);
 
 const RUNNERS: Readonly<Record<string, Runner>> = {
   absolute: runAbsolute,
@@ -167,7 +175,8 @@ function runAbsolute(directive: Directive, state: DirectiveState): void {
   const { expression } = directive;
   const value = expression && state.evaluate(expression, true);
   if (value === undefined) {
-    if (expression === undefined) state.error(directive.nameToken, "absolute", "invalid ABSOLUTE address");
+    if (expression === undefined)
+      state.error(directive.nameToken, "absolute", "invalid ABSOLUTE address");
     state.switchToAbsolute(-1, 0x100);
     return;
   }
@@ -282,7 +291,11 @@ function declare(directive: Directive, state: DirectiveState, declaration: Decla
       state.error(name, "declaration", message);
     }
   } else if (rest.length > 0) {
-    state.error(rest[0]!, "declaration", `invalid syntax in ${directive.nameToken.text} declaration`);
+    state.error(
+      rest[0]!,
+      "declaration",
+      `invalid syntax in ${directive.nameToken.text} declaration`,
+    );
   }
   apply(name, declaration, state);
 }
@@ -293,15 +306,18 @@ function apply(name: Token, declaration: Declaration, state: DirectiveState): vo
   const old = symbol.declaration;
   const external = declaration === "extern" || declaration === "required";
   const oldExternal = old === "extern" || old === "required";
-  const compatible =
-    old === declaration || old === "local" || oldExternal || external;
+  const compatible = old === declaration || old === "local" || oldExternal || external;
   if (!compatible) {
     const message = `symbol \`${symbol.name}' declared both as ${DECLARATION_WORDS[old]} and ${DECLARATION_WORDS[declaration]}`;
     state.error(name, "declaration", message);
     return;
   }
   // A definition or a global declaration wins over extern.
-  if (external && (old === "global" || old === "common" || symbol.kind === "label" || symbol.kind === "equ")) return;
+  if (
+    external &&
+    (old === "global" || old === "common" || symbol.kind === "label" || symbol.kind === "equ")
+  )
+    return;
   symbol.declaration = declaration;
   if (external || declaration === "common") {
     const segment = symbol.kind === "extern" ? symbol.segment : state.sections.outsideSegment();

@@ -62,7 +62,7 @@ class StatementBuilder {
   build(): Statement[] {
     const { statements } = this.assembler;
     const result: Statement[] = [];
-    for (let i = 0; i < statements.length; ) {
+    for (let i = 0; i < statements.length;) {
       const statement = statements[i]!;
       const call = builtinCall(statement.frame);
       if (call === undefined) {
@@ -95,7 +95,9 @@ class StatementBuilder {
       macroTrail: trail,
       bits: statement.bits,
       section: section?.name ?? "",
-      address: placed?.section ? addressOf(placed) : statement.offset + layout.sections.baseOf(statement.segment),
+      address: placed?.section
+        ? addressOf(placed)
+        : statement.offset + layout.sections.baseOf(statement.segment),
       fileOffset,
     };
   }
@@ -118,10 +120,17 @@ class StatementBuilder {
     };
   }
 
-  private operand(statement: StatementTree, placed: Placed | undefined, index: number): StatementOperand {
+  private operand(
+    statement: StatementTree,
+    placed: Placed | undefined,
+    index: number,
+  ): StatementOperand {
     const { span, expression } = statement.operands[index]!;
     const value = placed?.operands?.[index];
-    const number = statement.body.kind === "instruction" || !expression ? undefined : this.number(expression, statement);
+    const number =
+      statement.body.kind === "instruction" || !expression
+        ? undefined
+        : this.number(expression, statement);
     return {
       range: rangeOf(statement.operandPlace(index)),
       text: tokensText(statement.tokens, span.from, span.to),
@@ -154,7 +163,10 @@ class StatementBuilder {
     const args = this.recorder.builtinArguments.get(call) ?? [];
     const length = placed.reduce((sum, each) => sum + each.length, 0);
     return {
-      kind: placed.some((each) => each.kind !== "reserve") && call.name !== "align" ? "data" : "directive",
+      kind:
+        placed.some((each) => each.kind !== "reserve") && call.name !== "align"
+          ? "data"
+          : "directive",
       ...this.common(first, placed[0]),
       ...this.labelOf(group),
       prefixes: [],
@@ -170,8 +182,12 @@ class StatementBuilder {
   }
 
   /** `struc name` defines its name. */
-  private labelOf(group: readonly StatementTree[]): { readonly label?: SourceWord & { readonly name: string } } {
-    const label = group.find((each) => each.label && !each.label.symbol.name.startsWith("..@"))?.label;
+  private labelOf(group: readonly StatementTree[]): {
+    readonly label?: SourceWord & { readonly name: string };
+  } {
+    const label = group.find(
+      (each) => each.label && !each.label.symbol.name.startsWith("..@"),
+    )?.label;
     return label ? { label: { ...word(label.token), name: label.symbol.name } } : {};
   }
 }
@@ -208,7 +224,8 @@ function kindOf(statement: StatementTree): StatementKind {
 
 function oneCopy(statement: StatementTree, placed: Placed): Uint8Array {
   if (placed.uniform) {
-    const zeroed = placed.kind === "reserve" && placed.section !== undefined && placed.section.type !== "nobits";
+    const zeroed =
+      placed.kind === "reserve" && placed.section !== undefined && placed.section.type !== "nobits";
     return zeroed ? new Uint8Array(placed.length) : placed.bytes;
   }
   return statement.encoded?.bytes ?? placed.bytes;

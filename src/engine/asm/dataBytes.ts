@@ -9,7 +9,12 @@ export interface DataSurroundings extends Surroundings {
   warn(token: Token, name: string, message: string): void;
 }
 
-const SIZE_NAMES: Readonly<Record<number, string>> = { 1: "byte", 2: "word", 4: "dword", 8: "qword" };
+const SIZE_NAMES: Readonly<Record<number, string>> = {
+  1: "byte",
+  2: "word",
+  4: "dword",
+  8: "qword",
+};
 
 /** A statement that gives more than this is refused. */
 const MOST_BYTES = 1 << 28;

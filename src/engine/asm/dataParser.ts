@@ -48,7 +48,8 @@ export class DataParser {
 
   private remember(start: number, item: DataItem | undefined): void {
     const span = { from: start, to: Math.max(this.cursor.position, start + 1) };
-    const expression = item?.kind === "number" && item.repeat.length === 0 ? item.expression : undefined;
+    const expression =
+      item?.kind === "number" && item.repeat.length === 0 ? item.expression : undefined;
     this.operands.push(expression ? { span, expression } : { span });
   }
 
@@ -134,7 +135,11 @@ export class DataParser {
     return next === undefined || (next.kind === "op" && (next.text === "," || next.text === ")"));
   }
 
-  private float(number: Token, negative: boolean, { element, repeat }: Pending): DataItem | undefined {
+  private float(
+    number: Token,
+    negative: boolean,
+    { element, repeat }: Pending,
+  ): DataItem | undefined {
     const format = floatFormatOfSize(element);
     if (format === undefined) {
       return this.fail("float", `no ${element * 8}-bit floating-point format supported`, number);

@@ -115,7 +115,11 @@ export class DiagnosticSink {
     this.seen.add(key);
     this.keys.push(key);
     const range = rangeOf(shown);
-    const related = [...notes, ...definitionNotes(place), ...trailNotes(visiblePlace(place), shown, frame)];
+    const related = [
+      ...notes,
+      ...definitionNotes(place),
+      ...trailNotes(visiblePlace(place), shown, frame),
+    ];
     this.diagnostics.push({ severity, code, message, range, related });
   }
 }
@@ -129,7 +133,8 @@ function placeInTheOpen(place: Place, frame: Frame | undefined): Place {
   for (let f = frame; f !== undefined; f = f.parent) if (f.name !== "%rep") outermost = f;
   if (outermost === undefined) return visible;
   const { call, callToken } = outermost;
-  const onCallLine = visible.source === call.source && visible.start >= call.start && visible.end <= call.end;
+  const onCallLine =
+    visible.source === call.source && visible.start >= call.start && visible.end <= call.end;
   return onCallLine ? visible : visiblePlace(callToken);
 }
 

@@ -44,7 +44,7 @@ export class Evaluator {
     return value && (value.segments.length === 0 ? value : scale(value, 1n));
   }
 
-  private fail(token: Token, code: string, message: string): undefined {
+  private fail(token: Token, code: string, message: string): Value | undefined {
     this.around.report(token, code, message);
     return undefined;
   }
@@ -97,7 +97,8 @@ export class Evaluator {
       this.forward = true;
       return UNKNOWN;
     }
-    if (symbol.declaration === "extern" || symbol.declaration === "required") this.external = symbol;
+    if (symbol.declaration === "extern" || symbol.declaration === "required")
+      this.external = symbol;
     return Value.address(symbol.segment, symbol.offset);
   }
 
@@ -110,7 +111,11 @@ export class Evaluator {
     if (value === undefined) return undefined;
     if (value.isJustUnknown) return UNKNOWN;
     if (!value.isSimple) {
-      return this.fail(e.token, "not-scalar", `\`${operator}' operator may only be applied to scalar values`);
+      return this.fail(
+        e.token,
+        "not-scalar",
+        `\`${operator}' operator may only be applied to scalar values`,
+      );
     }
     return Value.number(wrap(compute(value.scalar)));
   }
@@ -219,7 +224,12 @@ export class Evaluator {
     return scale(value, factor);
   }
 
-  private comparison(operator: BinaryOperator, a: Value, b: Value, token: Token): Value | undefined {
+  private comparison(
+    operator: BinaryOperator,
+    a: Value,
+    b: Value,
+    token: Token,
+  ): Value | undefined {
     const difference = this.sum(a, scale(b, -1n));
     if (difference.unknown) return UNKNOWN;
     const simple = difference.isReallySimple;
@@ -245,7 +255,12 @@ export class Evaluator {
     }
   }
 
-  private scalarOperation(operator: BinaryOperator, a: Value, b: Value, token: Token): Value | undefined {
+  private scalarOperation(
+    operator: BinaryOperator,
+    a: Value,
+    b: Value,
+    token: Token,
+  ): Value | undefined {
     const scalar = (v: Value): boolean => v.isSimple || v.isJustUnknown;
     if (!scalar(a) || !scalar(b)) {
       return this.fail(token, "not-scalar", notScalarMessage(operator));

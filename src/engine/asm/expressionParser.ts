@@ -42,8 +42,8 @@ export class Cursor {
   }
 
   isOp(text: string): boolean {
-    const token = this.token;
-    return token !== undefined && token.kind === "op" && token.text === text;
+    const { token } = this;
+    return token?.kind === "op" && token.text === text;
   }
 
   advance(): void {
@@ -57,7 +57,7 @@ export class Cursor {
 
 /** The keyword that an identifier stands for; `$name` never is one. */
 export function keywordAt(token: Token | undefined): Keyword | undefined {
-  if (token === undefined || token.kind !== "id") return undefined;
+  if (token?.kind !== "id") return undefined;
   return token.text.charCodeAt(0) === 36 ? undefined : token.word!.folded.keyword;
 }
 
@@ -106,7 +106,11 @@ class ExpressionParser {
     return right && { op: "wrt", left, right, token: token! };
   }
 
-  private fail(code: string, message: string, token = this.cursor.place): undefined {
+  private fail(
+    code: string,
+    message: string,
+    token = this.cursor.place,
+  ): Expression | undefined {
     this.context.error(token, code, message);
     return undefined;
   }
@@ -143,7 +147,9 @@ class ExpressionParser {
   private foldReporting(expression: Expression): Expression | undefined {
     const folded = fold(expression);
     if (folded !== undefined) return folded;
-    evaluateConstant(expression, (token, code, message) => this.context.error(token, code, message));
+    evaluateConstant(expression, (token, code, message) =>
+      this.context.error(token, code, message),
+    );
     return undefined;
   }
 
@@ -208,7 +214,10 @@ class ExpressionParser {
       case "integerFunction": {
         this.cursor.advance();
         const operand = this.unary();
-        return operand && this.foldReporting({ op: "function", name: token.text.toLowerCase(), operand, token });
+        return (
+          operand &&
+          this.foldReporting({ op: "function", name: token.text.toLowerCase(), operand, token })
+        );
       }
       case "floatFormat":
         return this.floatFunction(token);
@@ -233,7 +242,8 @@ class ExpressionParser {
 
   private number(token: Token): Expression | undefined {
     const result = readNumber(token.text);
-    if (result === undefined) return this.fail("expression-syntax", "expression syntax error", token);
+    if (result === undefined)
+      return this.fail("expression-syntax", "expression syntax error", token);
     if (result.overflow) {
       const message = `numeric constant ${token.text} does not fit in 64 bits`;
       this.context.warning(token, "number-overflow", message);
@@ -261,7 +271,10 @@ class ExpressionParser {
     const negative = this.cursor.isOp("-");
     if (negative || this.cursor.isOp("+")) this.cursor.advance();
     const number = this.cursor.token;
-    if (number === undefined || (number.kind !== "float" && keywordAt(number)?.kind !== "floatConstant")) {
+    if (
+      number === undefined ||
+      (number.kind !== "float" && keywordAt(number)?.kind !== "floatConstant")
+    ) {
       return this.fail("expression-syntax", "expecting floating-point number");
     }
     this.cursor.advance();
@@ -326,7 +339,8 @@ function fold(expression: Expression): Expression | undefined {
   if (!parts.every((part) => part.op === "constant")) return expression;
   const value = evaluateConstant(expression, () => undefined);
   if (value === undefined) return undefined;
-  const isSum = expression.op === "binary" && (expression.operator === "+" || expression.operator === "-");
+  const isSum =
+    expression.op === "binary" && (expression.operator === "+" || expression.operator === "-");
   const summed = isSum || parts.some((part) => part.op === "constant" && part.summed);
   return constant(value, expression.token, summed);
 }

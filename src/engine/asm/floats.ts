@@ -20,7 +20,10 @@ const FORMATS = {
 } as const satisfies Record<string, FloatFormat>;
 
 export type FloatResult =
-  | { readonly bytes: number[]; readonly warning?: { readonly name: string; readonly message: string } }
+  | {
+      readonly bytes: number[];
+      readonly warning?: { readonly name: string; readonly message: string };
+    }
   | { readonly error: string };
 
 /** The format of `dd` and its kin by the size of an element in bytes. */
@@ -112,7 +115,7 @@ function parseDecimal(text: string): Ratio | string {
   const kept = digits.slice(0, MOST_DIGITS);
   let { mantissa, exponent } = binaryFraction(BigInt(kept), 10n ** BigInt(kept.length));
   exponent += tens;
-  let factor = tens < 0 ? (1n << MANTISSA_BITS) * 4n / 5n + 1n : 5n << (MANTISSA_BITS - 3n);
+  let factor = tens < 0 ? ((1n << MANTISSA_BITS) * 4n) / 5n + 1n : 5n << (MANTISSA_BITS - 3n);
   let factorExponent = tens < 0 ? -2 : 3;
   for (tens = Math.abs(tens); tens > 0; tens >>= 1) {
     if ((tens & 1) === 1) {
@@ -164,7 +167,11 @@ function divideRounded(numerator: bigint, denominator: bigint): bigint {
   return up ? quotient + 1n : quotient;
 }
 
-function rounded({ numerator, denominator }: Ratio, negative: boolean, format: FloatFormat): FloatResult {
+function rounded(
+  { numerator, denominator }: Ratio,
+  negative: boolean,
+  format: FloatFormat,
+): FloatResult {
   if (numerator === 0n) return { bytes: pack(0n, 0n, negative, format) };
   const bias = (1 << (format.exponent - 1)) - 1;
   let exponent = numerator.toString(2).length - denominator.toString(2).length;
@@ -198,7 +205,12 @@ function rounded({ numerator, denominator }: Ratio, negative: boolean, format: F
   return { bytes, warning };
 }
 
-function pack(exponent: bigint, mantissa: bigint, negative: boolean, format: FloatFormat): number[] {
+function pack(
+  exponent: bigint,
+  mantissa: bigint,
+  negative: boolean,
+  format: FloatFormat,
+): number[] {
   const fraction = BigInt(format.fraction);
   const kept = format.explicit ? mantissa : mantissa & ((1n << fraction) - 1n);
   const mantissaBits = fraction + (format.explicit ? 1n : 0n);

@@ -1,13 +1,6 @@
 /** The words that mean something to NASM's assembler proper: registers, prefixes, sizes, pseudo-instructions, instructions. */
 import type { AsmRegister } from "../codec/types";
-import {
-  GPR16,
-  GPR32,
-  GPR64,
-  GPR8,
-  GPR8_HIGH,
-  SEGMENTS,
-} from "../isa/registers";
+import { GPR16, GPR32, GPR64, GPR8, GPR8_HIGH, SEGMENTS } from "../isa/registers";
 import type { OperandSize } from "../isa/types";
 import { templatesOf } from "../codec/nasm/compile";
 import { NASM_MNEMONICS } from "./nasmMnemonics";
@@ -35,7 +28,8 @@ export type Keyword =
   | { readonly kind: "size"; readonly bytes: number }
   | {
       readonly kind: "special";
-      readonly name: "abs" | "far" | "long" | "near" | "nosplit" | "rel" | "short" | "strict" | "to";
+      readonly name:
+        "abs" | "far" | "long" | "near" | "nosplit" | "rel" | "short" | "strict" | "to";
     }
   | { readonly kind: "floatConstant" | "floatFormat" | "stringFunction" | "integerFunction" };
 
@@ -64,9 +58,28 @@ function table(): Map<string, Keyword> {
   add("lock", { kind: "prefix", slot: "lock" });
   add("rep repe repne repnz repz xacquire xrelease bnd nobnd", { kind: "prefix", slot: "repeat" });
   add("wait", { kind: "prefix", slot: "wait" });
-  const sizes = { byte: 1, word: 2, dword: 4, qword: 8, tword: 10, oword: 16, yword: 32, zword: 64 };
+  const sizes = {
+    byte: 1,
+    word: 2,
+    dword: 4,
+    qword: 8,
+    tword: 10,
+    oword: 16,
+    yword: 32,
+    zword: 64,
+  };
   for (const [name, bytes] of Object.entries(sizes)) words.set(name, { kind: "size", bytes });
-  for (const name of ["abs", "far", "long", "near", "nosplit", "rel", "short", "strict", "to"] as const) {
+  for (const name of [
+    "abs",
+    "far",
+    "long",
+    "near",
+    "nosplit",
+    "rel",
+    "short",
+    "strict",
+    "to",
+  ] as const) {
     words.set(name, { kind: "special", name });
   }
   add("__?infinity?__ __?nan?__ __?qnan?__ __?snan?__", { kind: "floatConstant" });

@@ -21,7 +21,14 @@ import { WarningState } from "./warningClasses";
 
 type SymbolState = Pick<
   SymbolEntry,
-  "definedPass" | "segment" | "offset" | "declaration" | "kind" | "definition" | "definitionFrame" | "changedAt"
+  | "definedPass"
+  | "segment"
+  | "offset"
+  | "declaration"
+  | "kind"
+  | "definition"
+  | "definitionFrame"
+  | "changedAt"
 > & { readonly symbol: SymbolEntry };
 
 export interface LayoutHost {
@@ -322,7 +329,8 @@ export class Layout implements DirectiveState {
         symbol.definedPass = 0;
       }
     }
-    const changed = symbol.definedPass === 0 || symbol.segment !== segment || symbol.offset !== offset;
+    const changed =
+      symbol.definedPass === 0 || symbol.segment !== segment || symbol.offset !== offset;
     if (symbol.definedPass === this.pass && symbol.definition) {
       // The first definition stays: else the value would swing between the two from pass to pass.
       this.redefined(symbol, token, changed);
@@ -369,7 +377,8 @@ export class Layout implements DirectiveState {
   }
 
   private instruction(statement: StatementTree, mnemonic: string, times: number): void {
-    const key = statement.isConstant && !statement.encoded ? this.constantKey(statement) : undefined;
+    const key =
+      statement.isConstant && !statement.encoded ? this.constantKey(statement) : undefined;
     if (key !== undefined) statement.encoded = this.constants.get(key);
     const said = this.sink.diagnostics.length;
     const operands = this.operands(statement);
@@ -477,7 +486,10 @@ export class Layout implements DirectiveState {
     return made;
   }
 
-  private reportEncoding(statement: StatementTree, { warnings, outOfRange }: EncodedStatement): void {
+  private reportEncoding(
+    statement: StatementTree,
+    { warnings, outOfRange }: EncodedStatement,
+  ): void {
     if (this.pass === 1) return;
     if (outOfRange) {
       this.error(statement.operandPlace(0), "short-jump", "short jump is out of range");
@@ -629,7 +641,19 @@ export class Layout implements DirectiveState {
       this.record(previous);
       return;
     } // prettier-ignore
-    this.record({ section, segment, offset, length, bytes, copies, uniform, kind, bits, form, operands });
+    this.record({
+      section,
+      segment,
+      offset,
+      length,
+      bytes,
+      copies,
+      uniform,
+      kind,
+      bits,
+      form,
+      operands,
+    });
   }
 
   private record(placed: Placed): void {
@@ -657,7 +681,11 @@ function dependsOnAddress(form: InstructionForm, operands: readonly AsmOperand[]
 }
 
 /** Whether the bytes are still right. A relative jump's are, if its target has moved as far as itself. */
-function sameEncoding(old: EncodedStatement, operands: readonly AsmOperand[], address: number): boolean {
+function sameEncoding(
+  old: EncodedStatement,
+  operands: readonly AsmOperand[],
+  address: number,
+): boolean {
   if (!old.usesAddress || old.address === address) return sameOperands(old.operands, operands);
   const before = old.operands[0]!;
   const now = operands[0]!;

@@ -179,7 +179,8 @@ class Lexer {
       end = start + 2;
       while (isDigit(at(end))) end++;
     } else if (code === 63) end = at(start + 2) === 63 ? start + 3 : start + 2;
-    else if (code === 42 && at(start + 2) === 63) end = at(start + 3) === 63 ? start + 4 : start + 3;
+    else if (code === 42 && at(start + 2) === 63)
+      end = at(start + 3) === 63 ? start + 4 : start + 3;
     else if (code === 33) end = this.environmentEnd(start + 2);
     else if (code === 44) end = start + 2;
     else if (
@@ -274,7 +275,12 @@ export function lexLine(
 }
 
 /** Tokens of a text that stands nowhere in a file; all get the place of `place`. */
-export function lexText(text: string, place: Token, words: WordTable, problem?: LexProblem): Token[] {
+export function lexText(
+  text: string,
+  place: Token,
+  words: WordTable,
+  problem?: LexProblem,
+): Token[] {
   const tokens = new Lexer(place.source, text, text.length, words, problem).run(0);
   return tokens.map(
     (t) =>

@@ -32,7 +32,8 @@ export class LineReader {
     let text = "";
     let pieceStart = start;
     for (;;) {
-      const joins = source.text.charCodeAt(end - 1) === 92 && end > pieceStart && this.next < starts.length;
+      const joins =
+        source.text.charCodeAt(end - 1) === 92 && end > pieceStart && this.next < starts.length;
       pieces.push({ at: text.length, from: pieceStart });
       text += source.text.slice(pieceStart, joins ? end - 1 : end);
       if (!joins) break;
@@ -55,7 +56,9 @@ export class LineReader {
     const next = this.starts[index + 1];
     if (next === undefined) return text.length;
     const end = next - 1;
-    return text.charCodeAt(end) === 10 && text.charCodeAt(end - 1) === 13 && end > this.starts[index]!
+    return text.charCodeAt(end) === 10 &&
+      text.charCodeAt(end - 1) === 13 &&
+      end > this.starts[index]!
       ? end - 1
       : end;
   }

@@ -115,7 +115,9 @@ class ListingWriter {
     const number = String(this.number).padStart(6);
     const suffix = severity === "warning" ? ` [-w+${code}]` : "";
     const mark = this.level > 0 ? this.mark : "    ";
-    this.out.push(`${number}          ${"*".repeat(COLUMN)} ${mark}  ${severity}: ${message}${suffix}`);
+    this.out.push(
+      `${number}          ${"*".repeat(COLUMN)} ${mark}  ${severity}: ${message}${suffix}`,
+    );
   }
 
   text(): string {
@@ -136,7 +138,10 @@ function listStatement(statement: StatementTree, layout: Layout, writer: Listing
   if (placed === undefined || placed.length === 0) return;
   const { offset } = placed;
   if (placed.kind === "reserve") {
-    writer.put(offset, placed.length > 8 ? sizeTag("res", placed.length) : "??".repeat(placed.length));
+    writer.put(
+      offset,
+      placed.length > 8 ? sizeTag("res", placed.length) : "??".repeat(placed.length),
+    );
     return;
   }
   if (statement.body.kind === "incbin") {
@@ -158,7 +163,7 @@ function listBytes(
   pieces: readonly AddressPiece[],
   writer: ListingWriter,
 ): void {
-  for (let i = 0; i < bytes.length; ) {
+  for (let i = 0; i < bytes.length;) {
     const piece = pieces.find((each) => each.at === i);
     if (piece === undefined) {
       writer.put(offset + i, hexByte(bytes[i]!));

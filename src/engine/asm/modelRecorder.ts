@@ -39,7 +39,10 @@ export class ModelRecorder implements AssemblerObserver {
   builtinArguments = new Map<Frame, readonly (readonly Token[])[]>();
   private open: OpenBlock[] = [];
   /** For each source the lines that were skipped (with what turned them off) and those that were read. */
-  private skippedLines = new Map<SourceText, Map<SourceLine["line"], { line: SourceLine; directive: Token }>>();
+  private skippedLines = new Map<
+    SourceText,
+    Map<SourceLine["line"], { line: SourceLine; directive: Token }>
+  >();
   private activeLines = new Map<SourceText, Set<number>>();
   private readonly definitionOf = new Map<SingleLineMacro | MultiLineMacro, MacroDefinition>();
 
@@ -102,7 +105,8 @@ export class ModelRecorder implements AssemblerObserver {
       nameRange: rangeOf(name),
       range: rangeOf(placeOfTokens(line.tokens)),
       ...(place ? { bodyRange: rangeOf(place) } : {}),
-      body: isText && place ? place.source.text.slice(place.start, place.end) : tokensText(macro.body),
+      body:
+        isText && place ? place.source.text.slice(place.start, place.end) : tokensText(macro.body),
       ...documentation(line),
     };
     this.definitions.push(definition);
@@ -158,7 +162,12 @@ export class ModelRecorder implements AssemblerObserver {
     this.names.add(id, kind, name.text, "reference", name, macro?.definition);
   }
 
-  multiLineDefined(macro: MultiLineMacro, directive: Token, start: SourceLine, end: SourceLine): void {
+  multiLineDefined(
+    macro: MultiLineMacro,
+    directive: Token,
+    start: SourceLine,
+    end: SourceLine,
+  ): void {
     if (macro.builtin) return;
     const { source } = start;
     const first = macro.body[0];
@@ -195,7 +204,8 @@ export class ModelRecorder implements AssemblerObserver {
     if (macro.name === "endstruc" && macro.builtin) this.block("struc", "close", name);
     const inBuiltin = frame.parent?.builtin === true;
     if (name.source.builtin || inBuiltin || spelledText(name) !== name.text) return;
-    if (!macro.builtin) this.names.add(multiId(macro), "macro", macro.name, "reference", name, macro.definition);
+    if (!macro.builtin)
+      this.names.add(multiId(macro), "macro", macro.name, "reference", name, macro.definition);
     const definition = this.definitionOf.get(macro);
     const written = args.filter((arg) => !arg[0]?.source.builtin);
     const words = written.map((arg) => sourceWord(arg, name));
@@ -242,18 +252,24 @@ export class ModelRecorder implements AssemblerObserver {
       context: "context",
     } as const;
     const name = token.text;
-    this.names.add(`${kinds[kind]}:${owner}:${name}`, kinds[kind], name, kind === "context" ? "reference" : undefined, token);
+    this.names.add(
+      `${kinds[kind]}:${owner}:${name}`,
+      kinds[kind],
+      name,
+      kind === "context" ? "reference" : undefined,
+      token,
+    );
   }
 
   skipped(line: SourceLine, directive: Token): void {
     let lines = this.skippedLines.get(line.source);
-    if (!lines) this.skippedLines.set(line.source, (lines = new Map()));
+    if (!lines) this.skippedLines.set(line.source, (lines = new Map<number, { line: SourceLine; directive: Token }>()));
     lines.set(line.line, { line, directive });
   }
 
   active(line: SourceLine): void {
     let lines = this.activeLines.get(line.source);
-    if (!lines) this.activeLines.set(line.source, (lines = new Set()));
+    if (!lines) this.activeLines.set(line.source, (lines = new Set<number>()));
     lines.add(line.line);
   }
 
@@ -273,7 +289,11 @@ export class ModelRecorder implements AssemblerObserver {
     if (first.source !== word.source || word.end < first.start) return;
     const range = first.source.range(first.start, word.end);
     const known = this.blocks.some(
-      (other) => other.kind === kind && other.range.file === range.file && other.range.line === range.line && other.range.endLine === range.endLine,
+      (other) =>
+        other.kind === kind &&
+        other.range.file === range.file &&
+        other.range.line === range.line &&
+        other.range.endLine === range.endLine,
     );
     if (known) return;
     const words = open.words.map((each) => ({ text: each.text, range: rangeOf(each) }));
@@ -300,13 +320,17 @@ export class ModelRecorder implements AssemblerObserver {
       const finish = (): void => {
         if (!run) return;
         const range = source.range(run.first.start, run.last.end);
-        regions.push({ range, directive: { text: run.directive.text, range: rangeOf(run.directive) } });
+        regions.push({
+          range,
+          directive: { text: run.directive.text, range: rangeOf(run.directive) },
+        });
         run = undefined;
       };
       for (const number of [...lines.keys()].sort((a, b) => a - b)) {
         const { line, directive } = lines.get(number)!;
         if (active?.has(number)) continue;
-        if (run && source.lineAt(run.last.end) + 1 === number && run.directive === directive) run.last = line;
+        if (run && source.lineAt(run.last.end) + 1 === number && run.directive === directive)
+          run.last = line;
         else {
           finish();
           run = { first: line, last: line, directive };

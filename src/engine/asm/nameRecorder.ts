@@ -67,7 +67,15 @@ export class NameRecorder {
       return;
     }
     const id = `symbol:${symbol.name}`;
-    this.mentions.set(key, { id, kind: "symbol", name: symbol.name, role, token, symbol, definition: undefined });
+    this.mentions.set(key, {
+      id,
+      kind: "symbol",
+      name: symbol.name,
+      role,
+      token,
+      symbol,
+      definition: undefined,
+    });
   }
 
   private unite(a: string, b: string): void {
@@ -78,7 +86,8 @@ export class NameRecorder {
 
   private find(id: string): string {
     let root = id;
-    for (let next = this.sameAs.get(root); next !== undefined; next = this.sameAs.get(root)) root = next;
+    for (let next = this.sameAs.get(root); next !== undefined; next = this.sameAs.get(root))
+      root = next;
     return root;
   }
 
@@ -92,7 +101,8 @@ export class NameRecorder {
     const { token, symbol } = mention;
     const spelled = spelledText(token);
     const definition = mention.definition ?? symbol?.definition;
-    const role = mention.role ?? (this.labelPlaces.has(placeKey(token)) ? "definition" : "reference");
+    const role =
+      mention.role ?? (this.labelPlaces.has(placeKey(token)) ? "definition" : "reference");
     return {
       id: this.find(mention.id),
       kind: mention.kind === "symbol" ? symbolKind(symbol!, spelled) : mention.kind,

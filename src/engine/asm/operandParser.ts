@@ -144,7 +144,10 @@ class OperandParser {
     const offset = second && parseExpression(this.cursor, this.context);
     if (second === undefined || offset === undefined) return undefined;
     if (!this.atEnd()) {
-      return this.fail("operand-syntax", "comma, colon, decorator or end of line expected after operand");
+      return this.fail(
+        "operand-syntax",
+        "comma, colon, decorator or end of line expected after operand",
+      );
     }
     return {
       kind: "far",

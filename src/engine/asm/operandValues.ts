@@ -43,7 +43,7 @@ export class OperandEvaluator {
     }
   }
 
-  private fail(token: Token, code: string, message: string): undefined {
+  private fail(token: Token, code: string, message: string): AsmOperand | undefined {
     this.around.report(token, code, message);
     return undefined;
   }
@@ -78,7 +78,8 @@ export class OperandEvaluator {
     const { segment } = this.around;
     if (known && !value.isRelocatable(segment)) return this.register(tree, value);
     const plainNumber = !known || value.segments.length === 0;
-    const isAddress = !plainNumber && (value.segment !== NO_SEGMENT || value.isSelfRelative(segment));
+    const isAddress =
+      !plainNumber && (value.segment !== NO_SEGMENT || value.isSelfRelative(segment));
     const operand: Mutable<Immediate> = {
       kind: "imm",
       value: plainNumber ? value.scalar : this.address(value),
@@ -134,9 +135,7 @@ export class OperandEvaluator {
 
   private memory(tree: MemoryOperandTree): AsmOperand | undefined {
     const { evaluator } = this;
-    const parts = new AddressParts(this.around.segment, (token, code, message) =>
-      this.fail(token, code, message),
-    );
+    const parts = new AddressParts(this.around.segment, this.around.report);
     const hint: BaseHint = { kind: "none", register: undefined };
     for (const part of tree.parts) {
       hint.kind = "none";
@@ -154,7 +153,13 @@ export class OperandEvaluator {
     const value = this.value(expression);
     if (value === undefined) return false;
     const [term, ...others] = value.registers;
-    if (parts.index || others.length > 0 || !term || value.number !== 0n || value.segments.length > 0) {
+    if (
+      parts.index ||
+      others.length > 0 ||
+      !term ||
+      value.number !== 0n ||
+      value.segments.length > 0
+    ) {
       this.fail(expression.token, "operand-syntax", "invalid mib expression");
       return false;
     }
@@ -172,7 +177,11 @@ export class OperandEvaluator {
     for (const used of [base, index]) {
       if (used && used.register === undefined) {
         const token = tree.parts[0]!.token;
-        return this.fail(token, "unsupported-register", `register \`${used.name}' is not supported`);
+        return this.fail(
+          token,
+          "unsupported-register",
+          `register \`${used.name}' is not supported`,
+        );
       }
     }
     const registers = base !== undefined || (index !== undefined && scale !== 0);
@@ -188,7 +197,11 @@ export class OperandEvaluator {
       displacement,
       displacementKnown: !unknown,
       hasDisplacement:
-        !registers || displacement !== 0n || unknown || isAddress || tree.displacementSize !== undefined,
+        !registers ||
+        displacement !== 0n ||
+        unknown ||
+        isAddress ||
+        tree.displacementSize !== undefined,
       displacementIsAddress: isAddress,
       strict: tree.strict,
     };
@@ -248,7 +261,7 @@ class AddressParts {
 
   constructor(
     private readonly here: number,
-    private readonly fail: (token: Token, code: string, message: string) => undefined,
+    private readonly fail: (token: Token, code: string, message: string) => void,
   ) {}
 
   private refuse(token: Token, message: string): false {

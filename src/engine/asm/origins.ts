@@ -31,7 +31,10 @@ export class OriginFinder {
   }
 
   /** The innermost line and frame that a reader can see: NASM's own macros stand for their call. */
-  visible(line: SourceLine, frame: Frame | undefined): { readonly line: SourceLine; readonly frame: Frame | undefined } {
+  visible(
+    line: SourceLine,
+    frame: Frame | undefined,
+  ): { readonly line: SourceLine; readonly frame: Frame | undefined } {
     let shown = line;
     let f = frame;
     while (f?.builtin === true) {

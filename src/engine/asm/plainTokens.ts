@@ -35,7 +35,8 @@ export function plainTokens(source: SourceText): PlainToken[] {
   const { text } = source;
   starts.forEach((start, i) => {
     let end = starts[i + 1] ?? text.length;
-    while (end > start && (text.charCodeAt(end - 1) === 10 || text.charCodeAt(end - 1) === 13)) end--;
+    while (end > start && (text.charCodeAt(end - 1) === 10 || text.charCodeAt(end - 1) === 13))
+      end--;
     const line = i + 1;
     const word = (kind: PlainToken["kind"], from: number, to: number): PlainToken => ({
       kind,

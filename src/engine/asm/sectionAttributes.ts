@@ -13,7 +13,11 @@ const VALUE_ATTRIBUTES = ["start", "vstart", "align", "valign", "follows", "vfol
 type ValueAttribute = (typeof VALUE_ATTRIBUTES)[number];
 
 /** Applies the attributes that stand behind a section's name. */
-export function applyAttributes(section: Section, tokens: readonly Token[], host: AttributeHost): void {
+export function applyAttributes(
+  section: Section,
+  tokens: readonly Token[],
+  host: AttributeHost,
+): void {
   let at = 0;
   while (at < tokens.length) {
     const name = tokens[at]!;
@@ -51,7 +55,12 @@ function valueEnd(tokens: readonly Token[], start: number): number {
   return at;
 }
 
-function applyType(section: Section, word: "nobits" | "progbits", name: Token, host: AttributeHost): void {
+function applyType(
+  section: Section,
+  word: "nobits" | "progbits",
+  name: Token,
+  host: AttributeHost,
+): void {
   if (section.type !== undefined && section.type !== word) {
     const message = `attempt to change section type from ${section.type} to ${word}`;
     host.error(name, "section-type", message);
@@ -66,7 +75,8 @@ function applyValue(
   host: AttributeHost,
 ): void {
   const { given } = section;
-  const fail = (message: string): void => host.error(value[0] ?? name, "section-attribute", message);
+  const fail = (message: string): void =>
+    host.error(value[0] ?? name, "section-attribute", message);
   if (value.length === 0) {
     host.warning(name, "other", "No value given to attribute in `section' directive");
     return;
@@ -83,7 +93,8 @@ function applyValue(
   }
   const number = host.number(value);
   if (number === undefined) return;
-  if (attribute === "align" || attribute === "valign") applyAlignment(section, attribute, number, fail);
+  if (attribute === "align" || attribute === "valign")
+    applyAlignment(section, attribute, number, fail);
   else applyStart(section, attribute, Number(BigInt.asIntN(64, number)), fail);
 }
 

@@ -201,7 +201,13 @@ function sortByFollows(sections: readonly Section[], problem: SectionProblem): r
     const at = list.indexOf(leader);
     if (list[at - 1] === target) continue;
     let end = at + 1;
-    while (end < list.length && list[end] !== target && !list[end]!.given.start && !list[end]!.given.follows) end++;
+    while (
+      end < list.length &&
+      list[end] !== target &&
+      !list[end]!.given.start &&
+      !list[end]!.given.follows
+    )
+      end++;
     const group = list.splice(at, end - at);
     list.splice(list.indexOf(target) + 1, 0, ...group);
   }
@@ -252,7 +258,11 @@ function placeInFile(ordered: readonly Section[], origin: number, problem: Secti
   });
 }
 
-function placeVirtually(all: readonly Section[], lastProgbits: Section, problem: SectionProblem): void {
+function placeVirtually(
+  all: readonly Section[],
+  lastProgbits: Section,
+  problem: SectionProblem,
+): void {
   let moved = true;
   while (moved) {
     moved = false;

@@ -39,7 +39,8 @@ export class StatementParser {
       },
       symbol: (name, token) => this.refer(name, token),
       error: (token, code, message) => this.error(token, code, message),
-      warning: (token, name, message) => this.sink.warning(name, message, token, this.statement.frame),
+      warning: (token, name, message) =>
+        this.sink.warning(name, message, token, this.statement.frame),
     };
   }
 
@@ -94,7 +95,9 @@ export class StatementParser {
     const next = cursor.peek();
     // `mov:` at the start of a line is a label all the same.
     const labelled = isInstructionWord(keyword) && isOp(next, ":");
-    const isLabel = token.kind === "id" && (keyword === undefined || keyword.kind === "dup" || keyword.kind === "ptr" || labelled);
+    const isLabel =
+      token.kind === "id" &&
+      (keyword === undefined || keyword.kind === "dup" || keyword.kind === "ptr" || labelled);
     if (isLabel) {
       cursor.advance();
       const colon = cursor.isOp(":");

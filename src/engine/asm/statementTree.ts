@@ -61,16 +61,34 @@ export interface MemoryOperandTree {
 export type OperandTree = PlainOperand | FarOperand | MemoryOperandTree;
 
 export type DataItem =
-  | { readonly kind: "bytes"; readonly bytes: readonly number[]; readonly element: number; readonly repeat: readonly Expression[] }
-  | { readonly kind: "number"; readonly expression: Expression; readonly element: number; readonly repeat: readonly Expression[] }
+  | {
+      readonly kind: "bytes";
+      readonly bytes: readonly number[];
+      readonly element: number;
+      readonly repeat: readonly Expression[];
+    }
+  | {
+      readonly kind: "number";
+      readonly expression: Expression;
+      readonly element: number;
+      readonly repeat: readonly Expression[];
+    }
   | { readonly kind: "reserve"; readonly element: number; readonly repeat: readonly Expression[] }
-  | { readonly kind: "list"; readonly items: readonly DataItem[]; readonly repeat: readonly Expression[] };
+  | {
+      readonly kind: "list";
+      readonly items: readonly DataItem[];
+      readonly repeat: readonly Expression[];
+    };
 
 export type StatementBody =
   | { readonly kind: "empty" }
   /** Prefixes alone: their bytes. */
   | { readonly kind: "prefixes" }
-  | { readonly kind: "instruction"; readonly mnemonic: string; readonly operands: readonly OperandTree[] }
+  | {
+      readonly kind: "instruction";
+      readonly mnemonic: string;
+      readonly operands: readonly OperandTree[];
+    }
   | { readonly kind: "data"; readonly items: readonly DataItem[]; readonly isConstant: boolean }
   | { readonly kind: "reserve"; readonly element: number; readonly count: Expression }
   | {
@@ -80,7 +98,13 @@ export type StatementBody =
       readonly limit: Expression | undefined;
     }
   | { readonly kind: "equ"; readonly expression: Expression }
-  | { readonly kind: "directive"; readonly name: string; readonly nameToken: Token; readonly value: readonly Token[]; readonly expression: Expression | undefined };
+  | {
+      readonly kind: "directive";
+      readonly name: string;
+      readonly nameToken: Token;
+      readonly value: readonly Token[];
+      readonly expression: Expression | undefined;
+    };
 
 export interface LabelTree {
   readonly symbol: SymbolEntry;
@@ -176,4 +200,3 @@ export interface Placed {
   readonly form: InstructionForm | undefined;
   readonly operands: readonly AsmOperand[] | undefined;
 }
-

@@ -3,9 +3,10 @@
 /** Code points of UTF-8 bytes; undefined if they are malformed. */
 function codePoints(bytes: readonly number[]): number[] | undefined {
   const points: number[] = [];
-  for (let i = 0; i < bytes.length; ) {
+  for (let i = 0; i < bytes.length;) {
     const lead = bytes[i]!;
-    const count = lead < 0x80 ? 0 : lead < 0xc0 ? -1 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : lead < 0xf8 ? 3 : -1;
+    const count =
+      lead < 0x80 ? 0 : lead < 0xc0 ? -1 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : lead < 0xf8 ? 3 : -1;
     if (count < 0 || i + count >= bytes.length + (count === 0 ? 1 : 0)) return undefined;
     let value = count === 0 ? lead : lead & (0x3f >> count);
     for (let k = 1; k <= count; k++) {

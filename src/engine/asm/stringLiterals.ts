@@ -120,7 +120,7 @@ export function quoteText(text: string): string {
 /** Bytes as text, where they are UTF-8; other bytes become U+FFFD. */
 export function bytesText(bytes: readonly number[]): string {
   let text = "";
-  for (let i = 0; i < bytes.length; ) {
+  for (let i = 0; i < bytes.length;) {
     const lead = bytes[i]!;
     const count = lead < 0x80 ? 0 : lead < 0xc0 ? -1 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
     const tail = bytes.slice(i + 1, i + 1 + Math.max(count, 0));
@@ -144,6 +144,7 @@ export function stringNumber(
 ): { readonly value: bigint; readonly tooLong: boolean } {
   const most = bits === 64 ? 8 : 4;
   let value = 0n;
-  for (let i = Math.min(most, bytes.length) - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]!);
+  for (let i = Math.min(most, bytes.length) - 1; i >= 0; i--)
+    value = (value << 8n) | BigInt(bytes[i]!);
   return { value: BigInt.asIntN(64, value), tooLong: bytes.slice(most).some((b) => b !== 0) };
 }

@@ -5,7 +5,8 @@ import type { Frame, Token } from "./tokens";
 export const NO_SEGMENT = -1;
 export const SEGMENT_ABSOLUTE = 0x40000000;
 
-export type Declaration = "local" | "static" | "global" | "extern" | "required" | "common" | "special";
+export type Declaration =
+  "local" | "static" | "global" | "extern" | "required" | "common" | "special";
 
 export class SymbolEntry {
   /** The pass that last defined it (from 1), 0 if none did. */
@@ -56,4 +57,3 @@ export class SymbolTable {
     return this.entries.values();
   }
 }
-

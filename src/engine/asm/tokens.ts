@@ -58,13 +58,13 @@ export class Token {
     readonly start: number,
     readonly end: number,
     /** For "id", "directive" and "contextLocal": the word in the program's word table. */
-    readonly word: Word | undefined = undefined,
+    readonly word?: Word,
     /** For "slot": which parameter. */
     readonly slot = -1,
     /** Put together from pieces: the text at the place is not its name. */
     readonly pasted = false,
     /** It stands in the body of a single-line macro: the word on the line that was replaced by it. */
-    readonly via: Token | undefined = undefined,
+    readonly via?: Token,
   ) {}
 
   /** The same token with or without space before it. */
@@ -117,7 +117,7 @@ export class Token {
 }
 
 export function isOp(token: Token | undefined, text: string): boolean {
-  return token !== undefined && token.kind === "op" && token.text === text;
+  return token?.kind === "op" && token.text === text;
 }
 
 /** The text of a token list as NASM writes it back. */

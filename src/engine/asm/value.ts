@@ -28,7 +28,7 @@ export class Value {
     readonly registers: readonly RegisterTerm[] = NO_REGISTERS,
     /** Sorted by number. */
     readonly segments: readonly SegmentTerm[] = NO_SEGMENTS,
-    readonly wrt: number | undefined = undefined,
+    readonly wrt?: number,
   ) {}
 
   static number(value: bigint): Value {

@@ -104,7 +104,8 @@ export class WarningState {
   /** Applies the value of a `[warning ..]` directive; undefined if it names no class. */
   apply(value: string): WarningState | undefined {
     const match = /^\s*([-+*]|no-)?\s*(.*?)\s*$/i.exec(value)!;
-    let action = match[1] === undefined || match[1] === "+" ? "on" : match[1] === "*" ? "reset" : "off";
+    let action =
+      match[1] === undefined || match[1] === "+" ? "on" : match[1] === "*" ? "reset" : "off";
     let name = match[2]!.toLowerCase();
     if (match[1] === undefined && name === "none") {
       action = "off";
@@ -117,7 +118,8 @@ export class WarningState {
     const off = new Set(this.off);
     const error = new Set(this.error);
     for (const each of chosen) {
-      if (asError) toggle(error, each, action === "reset" ? ERROR_BY_DEFAULT.has(each) : action === "on");
+      if (asError)
+        toggle(error, each, action === "reset" ? ERROR_BY_DEFAULT.has(each) : action === "on");
       else toggle(off, each, action === "reset" ? OFF_BY_DEFAULT.has(each) : action === "off");
     }
     return new WarningState(off, error);

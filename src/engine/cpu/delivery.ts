@@ -144,6 +144,11 @@ function handlerCode(cpu: Processor, gate: Gate, extBit: number): FetchedDescrip
   return descriptor;
 }
 
+/** RFLAGS as the frame holds them: an INT instruction has completed, so RF is clear. */
+function savedFlags(cpu: Processor, event: DeliveredEvent): bigint {
+  return BigInt(isSoftware(event) ? cpu.rflags & ~RFLAGS.RF : cpu.rflags);
+}
+
 /** Pushes the error code, if the event has one; `bytes` is the gate's width. */
 function pushErrorCode(stack: StackFrame, bytes: 2 | 4 | 8, event: DeliveredEvent): void {
   if (event.errorCode !== undefined) stack.push(bytes, BigInt(event.errorCode));
@@ -178,7 +183,7 @@ function deliverProtected(cpu: Processor, event: DeliveredEvent): void {
       "a handler for virtual-8086 code must run in ring 0",
     );
   const bytes = gate.type & 8 ? 4 : 2;
-  const flags = BigInt(cpu.rflags);
+  const flags = savedFlags(cpu, event);
   const switches = ring < cpu.cpl;
   const target = switches ? stackFromTss(cpu, ring, extBit) : undefined;
   const stack = target
@@ -222,7 +227,7 @@ function deliverLong(cpu: Processor, event: DeliveredEvent): void {
   for (const value of [
     BigInt(old.ss),
     old.rsp,
-    BigInt(cpu.rflags),
+    savedFlags(cpu, event),
     BigInt(cpu.cs.selector),
     event.returnRip,
   ]) {
@@ -290,6 +295,13 @@ function runDelivery(cpu: Processor, first: DeliveredEvent, history: readonly st
       return;
     }
     chain = [...chain, describe(problem)];
+    // The exception bitmap is asked about the second exception itself before it becomes a double or triple fault.
+    const intercepted = exceptionIntercept(cpu, problem, event);
+    if (intercepted) {
+      performVmExit(cpu, intercepted);
+      return;
+    }
+    if (problem.vector === PF && problem.address !== undefined) cpu.system.cr2 = problem.address;
     const combined =
       event.type === EVENT.hardware || event.vector === DF
         ? combineExceptions(event.vector, problem.vector)
@@ -307,7 +319,7 @@ function runDelivery(cpu: Processor, first: DeliveredEvent, history: readonly st
             why: `while delivering ${vectorName(event.vector)}: ${problem.why}`,
           }
         : problem;
-    const exit = exceptionIntercept(cpu, next, event);
+    const exit = next === problem ? undefined : exceptionIntercept(cpu, next, event);
     if (exit) {
       performVmExit(cpu, exit);
       return;

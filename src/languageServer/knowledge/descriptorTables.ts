@@ -67,12 +67,13 @@ function tableOf(analysis: Analysis, image: Image, lgdt: Statement, wide: boolea
   const limit = image.word(at);
   const base = image.dword(at + 2);
   // A pointer that code fills in at run time holds zeros, or an address that is not in the image.
-  if (pointer === undefined || base === 0 || limit < 7 || !image.holds(base, limit + 1)) return undefined;
+  // A limit that is the size itself reaches one byte beyond the table: that is for a rule to find.
+  if (pointer === undefined || base === 0 || limit < 7 || !image.holds(base, limit)) return undefined;
   const entries: StaticDescriptor[] = [];
   for (let index = 0; index < Math.min((limit + 1) >> 3, MOST_ENTRIES); index++) {
     const address = base + 8 * index;
     const statement = analysis.statementAtAddress(address);
-    if (statement === undefined) return undefined;
+    if (statement === undefined || !image.holds(address, 8)) return undefined;
     const raw = image.qword(address);
     const upper = wide && image.holds(address + 8, 8) ? image.qword(address + 8) : 0n;
     const descriptor = decodeDescriptor(raw, wide, upper);

@@ -104,7 +104,12 @@ const BUILTINS: readonly Builtin[] = [
   {
     name: "%strcat",
     slots: [slot({ quoted: "unlessString", variadic: true })],
-    compute: (args, call) => [stringToken(args.flatMap((arg) => stringOf(arg)), call)],
+    compute: (args, call) => [
+      stringToken(
+        args.flatMap((arg) => stringOf(arg)),
+        call,
+      ),
+    ],
   },
   {
     name: "%strlen",

@@ -71,7 +71,11 @@ function testExpression(tokens: readonly Token[], directive: Token, session: Ses
   const result = session.host.evaluate(expanded, directive);
   if (result === undefined) return undefined;
   if (result.rest < expanded.length) {
-    session.warning(expanded[result.rest]!, "pp-trailing", "trailing garbage after expression ignored");
+    session.warning(
+      expanded[result.rest]!,
+      "pp-trailing",
+      "trailing garbage after expression ignored",
+    );
   }
   if (!result.value.isSimple) {
     const message = `non-constant value given to \`${directive.text}'`;
@@ -126,13 +130,17 @@ function isDefined(target: Token | undefined, session: Session): boolean {
   const macros = target?.word?.folded.singleLine;
   const macro = macros?.find((each) => !each.caseSensitive || each.name === target!.text);
   if (macro === undefined || session.aliasesOff) return false;
-  return !macro.alias || (macro.body[0]?.text !== target!.text && isDefined(macro.body[0], session));
+  return (
+    !macro.alias || (macro.body[0]?.text !== target!.text && isDefined(macro.body[0], session))
+  );
 }
 
 /** The engine has no environment: no variable is ever set. */
 function testEnvironment(tokens: readonly Token[], directive: Token, session: Session): Truth {
   const expanded = visible(expandLine(tokens, session));
-  const wrong = expanded.find((t) => t.kind !== "id" && t.kind !== "string" && t.kind !== "environment");
+  const wrong = expanded.find(
+    (t) => t.kind !== "id" && t.kind !== "string" && t.kind !== "environment",
+  );
   if (wrong) {
     session.error(wrong, "condition", `\`${directive.text}' expects environment variable names`);
     return undefined;
@@ -218,7 +226,9 @@ export function overlapping(
 ): MultiLineMacro | undefined {
   return folded.multiLine?.find(
     (macro) =>
-      macro.name === name && (macro.least <= most || greedy) && (least <= macro.most || macro.greedy),
+      macro.name === name &&
+      (macro.least <= most || greedy) &&
+      (least <= macro.most || macro.greedy),
   );
 }
 
@@ -231,7 +241,11 @@ function testPackage(
   const expanded = visible(expandLine(tokens, session));
   const name = packageNameOf(expanded[0]);
   if (name === undefined) {
-    session.error(expanded[0] ?? directive, "condition", `\`${directive.text}' expects a package name`);
+    session.error(
+      expanded[0] ?? directive,
+      "condition",
+      `\`${directive.text}' expects a package name`,
+    );
     return undefined;
   }
   return loaded ? session.packages.has(name) : packageNames.has(name);

@@ -1,13 +1,7 @@
 /** The directives that define or take back single-line macros: %define, %assign, %strlen, %undef ... */
 import { lexText } from "../lexer";
 import { bytesText, unquote, utf8 } from "../stringLiterals";
-import {
-  isOp,
-  Token,
-  tokensText,
-  type SingleLineMacro,
-  type SlotSpec,
-} from "../tokens";
+import { isOp, Token, tokensText, type SingleLineMacro, type SlotSpec } from "../tokens";
 import type { Session } from "./session";
 import { contextOf, expandLine, expandName, numberTokens, stringToken } from "./singleLine";
 
@@ -35,7 +29,8 @@ function listFor(
 function same(a: SingleLineMacro, name: string, caseSensitive: boolean): boolean {
   return caseSensitive && a.caseSensitive
     ? a.name === name
-    : a.name.toLowerCase() === name.toLowerCase() && (!a.caseSensitive || a.name === name || !caseSensitive);
+    : a.name.toLowerCase() === name.toLowerCase() &&
+        (!a.caseSensitive || a.name === name || !caseSensitive);
 }
 
 export interface NewMacro {
@@ -53,7 +48,9 @@ export function define(name: Token, made: NewMacro, session: Session): SingleLin
   if (found === undefined) return undefined;
   const { list } = found;
   const slots = made.slots ?? [];
-  const at = list.findIndex((old) => same(old, found.name, made.caseSensitive) && callable(old, slots.length));
+  const at = list.findIndex(
+    (old) => same(old, found.name, made.caseSensitive) && callable(old, slots.length),
+  );
   const old = list[at];
   if (old?.alias && !made.alias && !session.aliasesOff) {
     const target = old.body[0];
@@ -71,7 +68,12 @@ function callable(old: SingleLineMacro, count: number): boolean {
 }
 
 /** Whether the old one stays below the new one; with NASM's warning. */
-function shadows(old: SingleLineMacro, macro: SingleLineMacro, name: Token, session: Session): boolean {
+function shadows(
+  old: SingleLineMacro,
+  macro: SingleLineMacro,
+  name: Token,
+  session: Session,
+): boolean {
   if (old.caseSensitive !== macro.caseSensitive) {
     const word = macro.caseSensitive ? "" : "in";
     const oldWord = old.caseSensitive ? "" : "in";
@@ -122,7 +124,11 @@ export function undefine(name: Token, session: Session, aliasToo: boolean): void
   const { list } = found;
   for (let i = list.length - 1; i >= 0; i--) {
     const macro = list[i]!;
-    if (macro.caseSensitive ? macro.name !== found.name : macro.name.toLowerCase() !== found.name.toLowerCase()) {
+    if (
+      macro.caseSensitive
+        ? macro.name !== found.name
+        : macro.name.toLowerCase() !== found.name.toLowerCase()
+    ) {
       continue;
     }
     if (!macro.alias || aliasToo) list.splice(i, 1);
@@ -144,7 +150,10 @@ export function parseSlots(
   for (; ; at++) {
     const token = tokens[at];
     if (token === undefined) {
-      const message = slots.length > 0 || spec.name !== "" ? "`)' expected to terminate macro template" : "parameter identifier expected";
+      const message =
+        slots.length > 0 || spec.name !== ""
+          ? "`)' expected to terminate macro template"
+          : "parameter identifier expected";
       session.error(tokens[tokens.length - 1]!, "macro-parameters", message);
       break;
     }
@@ -187,7 +196,11 @@ function withFlag(spec: SlotSpec, token: Token, session: Session): SlotSpec {
       return { ...spec, greedy: true, optional: true };
     default:
       if (token.kind !== "space") {
-        session.error(token, "macro-parameters", `garbage \`${token.text}' in macro parameter list`);
+        session.error(
+          token,
+          "macro-parameters",
+          `garbage \`${token.text}' in macro parameter list`,
+        );
       }
       return spec;
   }
@@ -199,7 +212,16 @@ function markSlots(body: readonly Token[], slots: readonly SlotSpec[]): readonly
   return body.map((token) => {
     const slot = token.kind === "id" ? slots.findIndex((s) => s.name === token.text) : -1;
     if (slot < 0) return token;
-    return new Token("slot", token.text, token.space, token.source, token.start, token.end, undefined, slot);
+    return new Token(
+      "slot",
+      token.text,
+      token.space,
+      token.source,
+      token.start,
+      token.end,
+      undefined,
+      slot,
+    );
   });
 }
 
@@ -270,12 +292,20 @@ const VALUE_DIRECTIVES: Readonly<Record<string, Definer>> = {
   substr: (directive, _name, rest, session) => substring(directive, rest, session),
 };
 
-function assigned(directive: Token, rest: readonly Token[], session: Session): readonly Token[] | undefined {
+function assigned(
+  directive: Token,
+  rest: readonly Token[],
+  session: Session,
+): readonly Token[] | undefined {
   const expanded = withoutSpace(expandLine(rest, session));
   const result = session.host.evaluate(expanded, directive);
   if (result === undefined) return undefined;
   if (result.rest < expanded.length) {
-    session.warning(expanded[result.rest]!, "pp-trailing", "trailing garbage after expression ignored");
+    session.warning(
+      expanded[result.rest]!,
+      "pp-trailing",
+      "trailing garbage after expression ignored",
+    );
   }
   if (!result.value.isSimple) {
     const message = `non-constant value given to \`${directive.text}'`;
@@ -285,7 +315,11 @@ function assigned(directive: Token, rest: readonly Token[], session: Session): r
   return numberTokens(result.value.scalar, expanded[0] ?? directive, session);
 }
 
-function concatenated(directive: Token, rest: readonly Token[], session: Session): readonly Token[] | undefined {
+function concatenated(
+  directive: Token,
+  rest: readonly Token[],
+  session: Session,
+): readonly Token[] | undefined {
   const bytes: number[] = [];
   for (const token of withoutSpace(expandLine(rest, session))) {
     if (token.kind === "string") bytes.push(...unquote(token.text));
@@ -298,7 +332,11 @@ function concatenated(directive: Token, rest: readonly Token[], session: Session
   return [stringToken(bytes, rest[0] ?? directive)];
 }
 
-function substring(directive: Token, rest: readonly Token[], session: Session): readonly Token[] | undefined {
+function substring(
+  directive: Token,
+  rest: readonly Token[],
+  session: Session,
+): readonly Token[] | undefined {
   const found = stringAfter(directive, rest, session, "requires a string as parameter");
   if (found === undefined) return undefined;
   const tokens = isOp(found.rest[0], ",") ? found.rest.slice(1) : found.rest;
@@ -315,11 +353,20 @@ function substring(directive: Token, rest: readonly Token[], session: Session): 
     if (result === undefined) return undefined;
     count = result.value.scalar;
   }
-  return [stringToken(substringBytes(unquote(found.string.text), start.value.scalar, count), found.string)];
+  return [
+    stringToken(
+      substringBytes(unquote(found.string.text), start.value.scalar, count),
+      found.string,
+    ),
+  ];
 }
 
 /** `start` counts from 1; a negative count counts from the end. */
-export function substringBytes(bytes: readonly number[], start: bigint, count: bigint): readonly number[] {
+export function substringBytes(
+  bytes: readonly number[],
+  start: bigint,
+  count: bigint,
+): readonly number[] {
   const length = bytes.length;
   const from = Math.max(0, Number(start) - 1);
   let n = Number(count);

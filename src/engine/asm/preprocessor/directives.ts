@@ -99,9 +99,13 @@ export function runDirective(
   return true;
 }
 
-function wholeLine(directive: Token, rest: readonly Token[]): { source: SourceText; start: number; end: number } {
+function wholeLine(
+  directive: Token,
+  rest: readonly Token[],
+): { source: SourceText; start: number; end: number } {
   const last = rest[rest.length - 1];
-  const end = last?.source === directive.source && last.end > directive.end ? last.end : directive.end;
+  const end =
+    last?.source === directive.source && last.end > directive.end ? last.end : directive.end;
   return { source: directive.source, start: directive.start, end };
 }
 
@@ -123,9 +127,22 @@ function runMacro(
   session.observer?.block("macro", "open", directive);
   const head = parseHead(directive, rest, session);
   if (head) {
-    const old = overlapping(head.nameToken.word!.folded, head.name, head.least, head.most, head.greedy);
+    const old = overlapping(
+      head.nameToken.word!.folded,
+      head.name,
+      head.least,
+      head.most,
+      head.greedy,
+    );
     if (old) {
-      const notes = old.builtin ? [] : [{ message: "previous definition", range: old.definition.source.range(old.definition.start, old.definition.end) }];
+      const notes = old.builtin
+        ? []
+        : [
+            {
+              message: "previous definition",
+              range: old.definition.source.range(old.definition.start, old.definition.end),
+            },
+          ];
       const message = `redefining multi-line macro \`${head.name}'`;
       session.warning(head.nameToken, "pp-macro-redef-multi", message, notes);
     }
@@ -133,7 +150,9 @@ function runMacro(
   const body: SourceLine[] = [];
   const finish = (end: SourceLine): void => {
     if (!head) return;
-    const capturesLabel = body.some((each) => each.tokens.some((t) => t.kind === "param" && t.text === "%00"));
+    const capturesLabel = body.some((each) =>
+      each.tokens.some((t) => t.kind === "param" && t.text === "%00"),
+    );
     const { folded } = head.nameToken.word!;
     const macro = {
       name: head.name,
@@ -182,12 +201,20 @@ function runUnmacro(
   });
 }
 
-function constantAfter(directive: Token, rest: readonly Token[], session: Session): bigint | undefined {
+function constantAfter(
+  directive: Token,
+  rest: readonly Token[],
+  session: Session,
+): bigint | undefined {
   const expanded = expandLine(rest, session).filter((token) => token.kind !== "space");
   const result = session.host.evaluate(expanded, directive);
   if (result === undefined) return undefined;
   if (result.rest < expanded.length) {
-    session.warning(expanded[result.rest]!, "pp-trailing", "trailing garbage after expression ignored");
+    session.warning(
+      expanded[result.rest]!,
+      "pp-trailing",
+      "trailing garbage after expression ignored",
+    );
   }
   if (!result.value.isSimple) {
     const message = `non-constant value given to \`${directive.text}'`;
@@ -197,7 +224,12 @@ function constantAfter(directive: Token, rest: readonly Token[], session: Sessio
   return result.value.scalar;
 }
 
-function runRep(directive: Token, rest: readonly Token[], line: SourceLine, host: DirectiveHost): void {
+function runRep(
+  directive: Token,
+  rest: readonly Token[],
+  line: SourceLine,
+  host: DirectiveHost,
+): void {
   const { session, input } = host;
   session.observer?.block("rep", "open", directive);
   const noList = rest[0]?.kind === "id" && rest[0].text.toLowerCase() === ".nolist";
@@ -241,7 +273,12 @@ function runRep(directive: Token, rest: readonly Token[], line: SourceLine, host
   host.recordings.push({ kind: "rep", directive, start: line, body, macros: 0, reps: 0, finish });
 }
 
-function runExitRep(directive: Token, _rest: readonly Token[], _line: SourceLine, { input, session }: DirectiveHost): void {
+function runExitRep(
+  directive: Token,
+  _rest: readonly Token[],
+  _line: SourceLine,
+  { input, session }: DirectiveHost,
+): void {
   for (let i = input.playbacks.length - 1; i >= 0; i--) {
     const playback = input.playbacks[i]!;
     if (playback.kind === "macro") continue;
@@ -251,7 +288,12 @@ function runExitRep(directive: Token, _rest: readonly Token[], _line: SourceLine
   session.error(directive, "no-rep", "`%exitrep' not within `%rep' block");
 }
 
-function runExitMacro(directive: Token, _rest: readonly Token[], _line: SourceLine, { input, session }: DirectiveHost): void {
+function runExitMacro(
+  directive: Token,
+  _rest: readonly Token[],
+  _line: SourceLine,
+  { input, session }: DirectiveHost,
+): void {
   const at = input.playbacks.findLastIndex((playback) => playback.kind === "macro");
   const playback = input.playbacks[at];
   if (playback === undefined) {
@@ -263,7 +305,12 @@ function runExitMacro(directive: Token, _rest: readonly Token[], _line: SourceLi
   input.conditions.length = Math.min(input.conditions.length, playback.conditions);
 }
 
-function runRotate(directive: Token, rest: readonly Token[], _line: SourceLine, { session }: DirectiveHost): void {
+function runRotate(
+  directive: Token,
+  rest: readonly Token[],
+  _line: SourceLine,
+  { session }: DirectiveHost,
+): void {
   if (rest.length === 0) {
     session.error(directive, "rotate-count", `\`${directive.text}' missing rotate count`);
     return;
@@ -283,7 +330,11 @@ function runRotate(directive: Token, rest: readonly Token[], _line: SourceLine, 
   }
 }
 
-function fileNameAfter(directive: Token, rest: readonly Token[], session: Session): Token | undefined {
+function fileNameAfter(
+  directive: Token,
+  rest: readonly Token[],
+  session: Session,
+): Token | undefined {
   const expanded = expandLine(rest, session).filter((token) => token.kind !== "space");
   const name = expanded[0];
   if (name?.kind !== "string") {
@@ -291,12 +342,21 @@ function fileNameAfter(directive: Token, rest: readonly Token[], session: Sessio
     return undefined;
   }
   if (expanded.length > 1) {
-    session.warning(expanded[1]!, "pp-trailing", `trailing garbage after \`${directive.text}' ignored`);
+    session.warning(
+      expanded[1]!,
+      "pp-trailing",
+      `trailing garbage after \`${directive.text}' ignored`,
+    );
   }
   return name;
 }
 
-function runInclude(directive: Token, rest: readonly Token[], host: DirectiveHost, once: boolean): void {
+function runInclude(
+  directive: Token,
+  rest: readonly Token[],
+  host: DirectiveHost,
+  once: boolean,
+): void {
   const { session } = host;
   const name = fileNameAfter(directive, rest, session);
   if (name === undefined) return;
@@ -304,7 +364,11 @@ function runInclude(directive: Token, rest: readonly Token[], host: DirectiveHos
   const found = session.host.readFile(spelled, session.line.source.name);
   session.observer?.included("include", name, spelled, found?.file);
   if (found === undefined) {
-    session.error(name, "file-not-found", `unable to open include file \`${spelled}' No such file or directory`);
+    session.error(
+      name,
+      "file-not-found",
+      `unable to open include file \`${spelled}' No such file or directory`,
+    );
     return;
   }
   if (once && session.included.has(found.file)) return;
@@ -312,12 +376,21 @@ function runInclude(directive: Token, rest: readonly Token[], host: DirectiveHos
   host.pushSource(session.sourceOf(found.file, found.bytes), name);
 }
 
-function runUse(directive: Token, rest: readonly Token[], _line: SourceLine, host: DirectiveHost): void {
+function runUse(
+  directive: Token,
+  rest: readonly Token[],
+  _line: SourceLine,
+  host: DirectiveHost,
+): void {
   const { session } = host;
   const token = expandLine(rest, session)[0];
   const name = packageNameOf(token);
   if (token === undefined || name === undefined) {
-    session.error(token ?? directive, "package-name", `\`${directive.text}' expects a package name`);
+    session.error(
+      token ?? directive,
+      "package-name",
+      `\`${directive.text}' expects a package name`,
+    );
     return;
   }
   const text = packageText(name);
@@ -331,7 +404,12 @@ function runUse(directive: Token, rest: readonly Token[], _line: SourceLine, hos
 }
 
 /** `%line 7+1 file`: what __LINE__ and __FILE__ say from here on. Places in diagnostics stay true. */
-function runLine(directive: Token, rest: readonly Token[], line: SourceLine, { session }: DirectiveHost): void {
+function runLine(
+  directive: Token,
+  rest: readonly Token[],
+  line: SourceLine,
+  { session }: DirectiveHost,
+): void {
   const number = rest[0]?.kind === "number" ? readNumber(rest[0].text) : undefined;
   if (number === undefined) {
     session.error(directive, "line-number", `\`${directive.text}' expects a line number`);
@@ -341,11 +419,16 @@ function runLine(directive: Token, rest: readonly Token[], line: SourceLine, { s
   const name = rest.slice(steps ? 3 : 1);
   session.lineShift = Number(number.value) - line.line;
   if (name.length > 0) {
-    session.lineFile = name[0]!.kind === "string" ? bytesText(unquote(name[0]!.text)) : tokensText(name);
+    session.lineFile =
+      name[0]!.kind === "string" ? bytesText(unquote(name[0]!.text)) : tokensText(name);
   }
 }
 
-function contextName(directive: Token, rest: readonly Token[], session: Session): { readonly name: string | undefined; readonly token: Token | undefined } | undefined {
+function contextName(
+  directive: Token,
+  rest: readonly Token[],
+  session: Session,
+): { readonly name: string | undefined; readonly token: Token | undefined } | undefined {
   if (rest.length === 0) return { name: undefined, token: undefined };
   const tokens = expandName(rest, session);
   const token = tokens[0]!;
@@ -354,20 +437,34 @@ function contextName(directive: Token, rest: readonly Token[], session: Session)
     return undefined;
   }
   if (tokens.length > 1) {
-    session.warning(tokens[1]!, "pp-trailing", `trailing garbage after \`${directive.text}' ignored`);
+    session.warning(
+      tokens[1]!,
+      "pp-trailing",
+      `trailing garbage after \`${directive.text}' ignored`,
+    );
   }
   session.observer?.localMentioned("context", token, token.text.toLowerCase());
   return { name: token.text, token };
 }
 
-function runPush(directive: Token, rest: readonly Token[], _line: SourceLine, { session }: DirectiveHost): void {
+function runPush(
+  directive: Token,
+  rest: readonly Token[],
+  _line: SourceLine,
+  { session }: DirectiveHost,
+): void {
   const found = contextName(directive, rest, session);
   if (found === undefined) return;
   session.observer?.block("context", "open", directive);
   session.contexts.push({ name: found.name, number: session.unique++, macros: new Map() });
 }
 
-function runPop(directive: Token, rest: readonly Token[], _line: SourceLine, { session }: DirectiveHost): void {
+function runPop(
+  directive: Token,
+  rest: readonly Token[],
+  _line: SourceLine,
+  { session }: DirectiveHost,
+): void {
   const found = contextName(directive, rest, session);
   if (found === undefined) return;
   const top = session.contexts[session.contexts.length - 1];
@@ -384,7 +481,12 @@ function runPop(directive: Token, rest: readonly Token[], _line: SourceLine, { s
   session.contexts.pop();
 }
 
-function runReplace(directive: Token, rest: readonly Token[], _line: SourceLine, { session }: DirectiveHost): void {
+function runReplace(
+  directive: Token,
+  rest: readonly Token[],
+  _line: SourceLine,
+  { session }: DirectiveHost,
+): void {
   const found = contextName(directive, rest, session);
   if (found === undefined) return;
   const top = session.contexts[session.contexts.length - 1];
@@ -395,7 +497,12 @@ function runReplace(directive: Token, rest: readonly Token[], _line: SourceLine,
   top.name = found.name;
 }
 
-function runPragma(_directive: Token, rest: readonly Token[], _line: SourceLine, { session }: DirectiveHost): void {
+function runPragma(
+  _directive: Token,
+  rest: readonly Token[],
+  _line: SourceLine,
+  { session }: DirectiveHost,
+): void {
   const tokens = expandLine(rest, session);
   if (tokens[0]?.text.toLowerCase() !== "preproc") return;
   if (tokens[1]?.text.toLowerCase() !== "sane_empty_expansion") return;
@@ -403,7 +510,12 @@ function runPragma(_directive: Token, rest: readonly Token[], _line: SourceLine,
   session.saneEmptyExpansion = !["off", "no", "false", "0"].includes(value);
 }
 
-function runClear(directive: Token, rest: readonly Token[], _line: SourceLine, { session }: DirectiveHost): void {
+function runClear(
+  directive: Token,
+  rest: readonly Token[],
+  _line: SourceLine,
+  { session }: DirectiveHost,
+): void {
   const words = expandLine(rest, session).map((token) => token.text.toLowerCase());
   if (words.length === 0) {
     session.words.forget(true, true, true);
@@ -419,4 +531,3 @@ function runClear(directive: Token, rest: readonly Token[], _line: SourceLine, {
     }
   }
 }
-

@@ -37,7 +37,11 @@ export function parseHead(
   const tokens = expandName(rest, session);
   const nameToken = tokens[0];
   if (nameToken?.kind !== "id") {
-    session.error(nameToken ?? directive, "macro-name", `\`${directive.text}' expects a macro name`);
+    session.error(
+      nameToken ?? directive,
+      "macro-name",
+      `\`${directive.text}' expects a macro name`,
+    );
     return undefined;
   }
   const spec = expandLine(tokens.slice(1), session);
@@ -45,7 +49,11 @@ export function parseHead(
   let least = 0;
   let most = 0;
   if (spec[0]?.kind !== "number") {
-    session.error(spec[0] ?? nameToken, "parameter-count", `\`${directive.text}' expects a parameter count`);
+    session.error(
+      spec[0] ?? nameToken,
+      "parameter-count",
+      `\`${directive.text}' expects a parameter count`,
+    );
   } else {
     least = most = count(spec[0], session);
     at = 1;
@@ -109,12 +117,20 @@ function cutArguments(tokens: readonly Token[], session: Session, report: boolea
         else if (isOp(tokens[close], "}") && --depth === 0) break;
       }
       if (close >= end && report) {
-        session.error(tokens[open]!, "macro-argument", "expecting closing brace in macro parameter");
+        session.error(
+          tokens[open]!,
+          "macro-argument",
+          "expecting closing brace in macro parameter",
+        );
       }
       args.push(tokens.slice(open + 1, close));
       at = close + 1;
       if (at < end && !isOp(tokens[at], ",") && report) {
-        session.error(tokens[at]!, "macro-argument", "braces do not enclose all of macro parameter");
+        session.error(
+          tokens[at]!,
+          "macro-argument",
+          "braces do not enclose all of macro parameter",
+        );
       }
       while (at < end && !isOp(tokens[at], ",")) at++;
     } else {
@@ -207,7 +223,8 @@ function dropLast(
 ): { readonly found: MultiLineMacro | undefined; readonly args: (readonly Token[])[] } {
   const fewer = args.slice(0, -1);
   if (found === undefined) {
-    const other = args.length > 1 ? usable.find((macro) => matches(macro, name, fewer.length)) : undefined;
+    const other =
+      args.length > 1 ? usable.find((macro) => matches(macro, name, fewer.length)) : undefined;
     if (other) warnDropped(nameToken, other, session);
     return { found: other, args: other ? fewer : [...args] };
   }

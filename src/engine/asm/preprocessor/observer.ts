@@ -17,7 +17,12 @@ export interface PreprocessorObserver {
   ): void;
   /** A name is asked about or taken back: %ifdef, %undef, %ifmacro, %unmacro. */
   macroMentioned(kind: "define" | "macro", name: Token): void;
-  multiLineDefined(macro: MultiLineMacro, directive: Token, start: SourceLine, end: SourceLine): void;
+  multiLineDefined(
+    macro: MultiLineMacro,
+    directive: Token,
+    start: SourceLine,
+    end: SourceLine,
+  ): void;
   multiLineUsed(
     macro: MultiLineMacro,
     name: Token,
@@ -25,13 +30,21 @@ export interface PreprocessorObserver {
     frame: Frame,
   ): void;
   /** `%%x`, `%$x`, `%1` in a body or anywhere, the name of a context: the token as written. */
-  localMentioned(kind: "macroLabel" | "contextLabel" | "parameter" | "context", token: Token, owner: string): void;
+  localMentioned(
+    kind: "macroLabel" | "contextLabel" | "parameter" | "context",
+    token: Token,
+    owner: string,
+  ): void;
   /** Lines that are skipped: one call a line. */
   skipped(line: SourceLine, directive: Token): void;
   /** A line of a file that is read and not skipped. */
   active(line: SourceLine): void;
   /** An %if, %macro, %rep, %push block or a part of it begins or ends. */
-  block(kind: "if" | "macro" | "rep" | "context", part: "open" | "part" | "close", word: Token): void;
+  block(
+    kind: "if" | "macro" | "rep" | "context",
+    part: "open" | "part" | "close",
+    word: Token,
+  ): void;
   included(
     kind: "include" | "incbin" | "use",
     name: Token,

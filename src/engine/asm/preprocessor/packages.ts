@@ -38,9 +38,17 @@ const FLOAT_NAMES = [
   "%define NaN __?QNaN?__",
   "%define QNaN __?QNaN?__",
   "%define SNaN __?SNaN?__",
-  ...["float8", "float16", "bfloat16", "float32", "float64", "float80m", "float80e", "float128l", "float128h"].map(
-    (name) => `%define ${name}(x) __?${name}?__(x)`,
-  ),
+  ...[
+    "float8",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "float80m",
+    "float80e",
+    "float128l",
+    "float128h",
+  ].map((name) => `%define ${name}(x) __?${name}?__(x)`),
   "%imacro bf16 1-*.nolist",
   "%rep %0",
   "dw __?bfloat16?__(%1)",
@@ -67,7 +75,16 @@ const ALIGN_MODES: Readonly<Record<string, AlignMode>> = {
   generic: {
     jump: 8,
     fillers: {
-      16: ["90", "89f6", "8d7400", "8db40000", "8db4000090", "8db4000089ff", "8db400008d7d00", "8db400008dbd0000"],
+      16: [
+        "90",
+        "89f6",
+        "8d7400",
+        "8db40000",
+        "8db4000090",
+        "8db4000089ff",
+        "8db400008d7d00",
+        "8db400008dbd0000",
+      ],
       32: ["90", "89f6", "8d7600", "8d742600", "908d742600", "8db600000000", "8db42600000000"],
       64: OSIZE_NOPS,
     },

@@ -121,7 +121,11 @@ function condition(token: Token, invocation: Invocation, session: Session): read
   const tokens = parameterTokens(invocation, Number(token.text.slice(2)));
   const code = tokens.length === 1 && tokens[0]!.kind === "id" ? tokens[0]!.text.toLowerCase() : "";
   if (!(code in CONDITIONS)) {
-    session.error(token, "macro-parameter", `macro parameter \`${token.text}' is not a condition code`);
+    session.error(
+      token,
+      "macro-parameter",
+      `macro parameter \`${token.text}' is not a condition code`,
+    );
     return [];
   }
   const wanted = token.text.charAt(1) === "-" ? CONDITIONS[code] : code;

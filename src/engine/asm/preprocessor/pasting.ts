@@ -6,14 +6,22 @@ import type { Session } from "./session";
 
 const MACRO_HEADS: ReadonlySet<TokenKind> = new Set(["id", "float"]);
 const MACRO_TAILS: ReadonlySet<TokenKind> = new Set(["id", "number", "float", "here", "base"]);
-const LINE_HEADS: ReadonlySet<TokenKind> = new Set(["id", "contextLocal", "environment", "directive"]);
+const LINE_HEADS: ReadonlySet<TokenKind> = new Set([
+  "id",
+  "contextLocal",
+  "environment",
+  "directive",
+]);
 const LINE_TAILS: ReadonlySet<TokenKind> = new Set([...LINE_HEADS, "number", "float"]);
 const NUMBERS: ReadonlySet<TokenKind> = new Set(["number", "float"]);
 
 /** Two tokens that stood next to each other in one source were cut apart by the lexer: they stay apart. */
 function wereAdjacent(left: Token, right: Token): boolean {
   return (
-    left.source === right.source && left.end === right.start && isAsWritten(left) && isAsWritten(right)
+    left.source === right.source &&
+    left.end === right.start &&
+    isAsWritten(left) &&
+    isAsWritten(right)
   );
 }
 
@@ -24,8 +32,17 @@ function isAsWritten({ source, start, end, text }: Token): boolean {
 /** The tokens that a text made of `left` and `right` gives, at the place of both. */
 function joined(text: string, left: Token, right: Token, session: Session): Token[] {
   const together =
-    left.source === right.source && right.end > left.start && sameLine(left.source, left.end, right.start);
-  const place = new Token("other", "", left.space, left.source, left.start, together ? right.end : left.end);
+    left.source === right.source &&
+    right.end > left.start &&
+    sameLine(left.source, left.end, right.start);
+  const place = new Token(
+    "other",
+    "",
+    left.space,
+    left.source,
+    left.start,
+    together ? right.end : left.end,
+  );
   const tokens = lexText(text, place, session.words, session.lexProblem(place));
   return tokens.map((token, i) => (i === 0 ? token.spaced(left.space) : token.spaced(false)));
 }
@@ -39,8 +56,14 @@ export function pasteParameters(tokens: readonly Token[], session: Session): rea
 
 /** Joins what single-line expansion brought together, and carries out `%+`. */
 export function pasteLine(tokens: readonly Token[], session: Session): readonly Token[] {
-  const explicit = tokens.some((token) => token.kind === "paste") ? pasteExplicit(tokens, session) : tokens;
-  return growTogether(explicit, session, (head, tail) => LINE_HEADS.has(head) && LINE_TAILS.has(tail));
+  const explicit = tokens.some((token) => token.kind === "paste")
+    ? pasteExplicit(tokens, session)
+    : tokens;
+  return growTogether(
+    explicit,
+    session,
+    (head, tail) => LINE_HEADS.has(head) && LINE_TAILS.has(tail),
+  );
 }
 
 /**
@@ -69,7 +92,20 @@ export function settle(tokens: readonly Token[], session: Session): readonly Tok
 }
 
 const FUSING: ReadonlySet<TokenKind> = new Set(["id", "number", "float", "here", "base"]);
-const PAIRS: ReadonlySet<string> = new Set(["<<", ">>", "<=", ">=", "<>", "!=", "==", "&&", "||", "^^", "//", "%%"]);
+const PAIRS: ReadonlySet<string> = new Set([
+  "<<",
+  ">>",
+  "<=",
+  ">=",
+  "<>",
+  "!=",
+  "==",
+  "&&",
+  "||",
+  "^^",
+  "//",
+  "%%",
+]);
 
 function mayFuse(left: Token, right: Token): boolean {
   if (left.kind === "number" && right.kind === "id" && right.text.startsWith(".")) return true;

@@ -125,7 +125,11 @@ export class Preprocessor implements DirectiveHost {
   }
 
   private giveUp(line: SourceLine, message: string): void {
-    this.session.error({ source: line.source, start: line.start, end: line.end }, "too-long", message);
+    this.session.error(
+      { source: line.source, start: line.start, end: line.end },
+      "too-long",
+      message,
+    );
     this.fatal = true;
   }
 
@@ -189,7 +193,11 @@ export class Preprocessor implements DirectiveHost {
     if (playback.kind === "macro") {
       const { macro } = playback.invocation!;
       macro.inProgress--;
-      if (recording?.kind === "rep" && recording.start.source === playback.body[0]?.source && this.recordedIn(recording, playback)) {
+      if (
+        recording?.kind === "rep" &&
+        recording.start.source === playback.body[0]?.source &&
+        this.recordedIn(recording, playback)
+      ) {
         const message = `\`%rep' without \`%endrep' within expansion of macro \`${macro.name}'`;
         this.session.error(recording.directive, "open-macro", message);
         this.recordings.pop();
@@ -223,7 +231,8 @@ export class Preprocessor implements DirectiveHost {
     }
     if (!recording && !skipping) tokens = expandParameters(tokens, session);
     const first = tokens[0];
-    if (first?.kind === "directive" && this.directive(first, tokens, line, skipping)) return undefined;
+    if (first?.kind === "directive" && this.directive(first, tokens, line, skipping))
+      return undefined;
     if (session.observer) this.observeLine(line, skipping);
     if (recording) {
       recording.body.push(line);
@@ -274,7 +283,15 @@ export class Preprocessor implements DirectiveHost {
     }
     this.session.observer?.localMentioned("contextLabel", token, String(context.number));
     const text = `..@${context.number}.${match[2]!}`;
-    return new Token("id", text, token.space, token.source, token.start, token.end, words.word(text));
+    return new Token(
+      "id",
+      text,
+      token.space,
+      token.source,
+      token.start,
+      token.end,
+      words.word(text),
+    );
   }
 
   /** Starts the expansion if the line calls a multi-line macro, with or without a label in front. */
@@ -434,7 +451,10 @@ export class Preprocessor implements DirectiveHost {
       input.conditions.pop();
       return true;
     }
-    open.directive = open.state === "true" || open.state === "false" || open.state === "elseTrue" ? first : open.directive;
+    open.directive =
+      open.state === "true" || open.state === "false" || open.state === "elseTrue"
+        ? first
+        : open.directive;
     if (word === "else") this.otherwise(open, first);
     else this.elseIf(open, first, word.slice(4), rest);
     return true;

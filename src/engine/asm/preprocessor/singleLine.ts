@@ -120,7 +120,8 @@ class Expansion {
   private expandTop(): number | undefined {
     const { todo, session } = this;
     const call = todo[todo.length - 1]!;
-    if (call.kind !== "id" && call.kind !== "directive" && call.kind !== "contextLocal") return undefined;
+    if (call.kind !== "id" && call.kind !== "directive" && call.kind !== "contextLocal")
+      return undefined;
     const { macros, name } = candidates(call, session);
     if (macros === undefined || macros.length === 0) return undefined;
     const shape = this.shapeOf(call, macros, name);
@@ -176,7 +177,9 @@ class Expansion {
   }
 
   /** `at` is the opening parenthesis; `end` the closing one. */
-  private countArguments(at: number): { readonly written: number; readonly end: number } | undefined {
+  private countArguments(
+    at: number,
+  ): { readonly written: number; readonly end: number } | undefined {
     let parens = 0;
     let braces = 0;
     let written = 1;
@@ -221,7 +224,14 @@ class Expansion {
     const result = this.todo.slice(this.todo.length - done).reverse();
     const last = callTokens[callTokens.length - 1] ?? call;
     const { session } = this;
-    session.observer!.singleLineUsed(macro, call, last, args, () => tokensText(result), session.frame);
+    session.observer!.singleLineUsed(
+      macro,
+      call,
+      last,
+      args,
+      () => tokensText(result),
+      session.frame,
+    );
   }
 
   /** Puts the body on the list, from its end, expanding as it goes. Returns the height above which all is finished. */
@@ -237,7 +247,10 @@ class Expansion {
     const push = (token: Token): void => {
       if (--this.session.budget < 0) return;
       todo.push(token);
-      const done = token.kind === "id" || token.kind === "directive" || token.kind === "contextLocal" ? this.expandTop() : undefined;
+      const done =
+        token.kind === "id" || token.kind === "directive" || token.kind === "contextLocal"
+          ? this.expandTop()
+          : undefined;
       if (done !== undefined) base = Math.min(base, todo.length - done);
       if (todo.length > base) comma = true;
     };
@@ -296,7 +309,10 @@ class Expansion {
     for (const token of tokens.slice(open + 1)) cutter.take(token);
     const args = cutter.args;
     const greedy = macro.slots[macro.slots.length - 1]!.greedy;
-    const count = written > macro.slots.length && greedy ? macro.slots.length : Math.max(written, macro.slots.length);
+    const count =
+      written > macro.slots.length && greedy
+        ? macro.slots.length
+        : Math.max(written, macro.slots.length);
     while (args.length < count) args.push([]);
     return args;
   }
@@ -315,7 +331,11 @@ class Expansion {
       const evaluated = session.host.evaluate(expanded, expanded[0]!);
       if (evaluated === undefined) return [];
       if (evaluated.rest < expanded.length) {
-        session.error(expanded[evaluated.rest]!, "macro-argument", "invalid expression in macro parameter");
+        session.error(
+          expanded[evaluated.rest]!,
+          "macro-argument",
+          "invalid expression in macro parameter",
+        );
         return [];
       }
       if (!evaluated.value.isSimple) {
@@ -326,7 +346,11 @@ class Expansion {
     }
     if (slot.quoted !== "no") {
       const expanded = expandWithin(result, session);
-      if (slot.quoted === "unlessString" && expanded.length === 1 && expanded[0]!.kind === "string") {
+      if (
+        slot.quoted === "unlessString" &&
+        expanded.length === 1 &&
+        expanded[0]!.kind === "string"
+      ) {
         return expanded;
       }
       const at = expanded[0] ?? session.line.tokens[0]!;
@@ -394,11 +418,31 @@ function renamed(call: string, name: string): string {
 }
 
 export function numberToken(value: bigint, place: Token): Token {
-  return new Token("number", value.toString(), false, place.source, place.start, place.end, undefined, -1, true);
+  return new Token(
+    "number",
+    value.toString(),
+    false,
+    place.source,
+    place.start,
+    place.end,
+    undefined,
+    -1,
+    true,
+  );
 }
 
 export function stringToken(bytes: readonly number[], place: Token): Token {
-  return new Token("string", quoteBytes(bytes), false, place.source, place.start, place.end, undefined, -1, true);
+  return new Token(
+    "string",
+    quoteBytes(bytes),
+    false,
+    place.source,
+    place.start,
+    place.end,
+    undefined,
+    -1,
+    true,
+  );
 }
 
 /** The tokens of a number as NASM writes it back: a minus sign is a token of its own. */

@@ -60,7 +60,8 @@ function slotSize(
     return undefined;
   };
   if (rest[at]?.kind !== "id") return fail(`\`${directive.text}' missing argument parameter`);
-  if (!isOp(rest[at + 1], ":")) return fail(`syntax error processing \`${directive.text}' directive`);
+  if (!isOp(rest[at + 1], ":"))
+    return fail(`syntax error processing \`${directive.text}' directive`);
   const type = rest[at + 2];
   if (type?.kind !== "id") return fail(`\`${directive.text}' missing size type parameter`);
   const word = expandLine([type], session)[0]?.text.toLowerCase() ?? "";
@@ -76,10 +77,22 @@ function place(name: Token, offset: number, session: Session): void {
 /** `%$localsize` grows by what was declared; it exists where the user has set it up. */
 function addLocalSize(total: number, directive: Token, session: Session): void {
   const word = session.words.word("%$localsize");
-  const name = new Token("contextLocal", word.text, false, directive.source, directive.start, directive.end, word);
+  const name = new Token(
+    "contextLocal",
+    word.text,
+    false,
+    directive.source,
+    directive.start,
+    directive.end,
+    word,
+  );
   const sum = lexText(`+${total}`, directive, session.words);
   const tokens = expandLine([name, ...sum], session);
   const result = session.host.evaluate(tokens, directive);
   if (!result?.value.isSimple) return;
-  define(name, { caseSensitive: true, body: numberTokens(result.value.scalar, directive, session) }, session);
+  define(
+    name,
+    { caseSensitive: true, body: numberTokens(result.value.scalar, directive, session) },
+    session,
+  );
 }

@@ -138,9 +138,12 @@ const LINES = [
   ...macro("cpu 1+.nolist", "[cpu %1]"),
   ...FLOAT,
   ...macro("default 1+.nolist", "[default %1]"),
-  ...[["userel", "rel"], ["useabs", "abs"], ["usebnd", "bnd"], ["usenobnd", "nobnd"]].flatMap(
-    ([name, value]) => macro(`${name!} 0.nolist`, `[default ${value!}]`),
-  ),
+  ...[
+    ["userel", "rel"],
+    ["useabs", "abs"],
+    ["usebnd", "bnd"],
+    ["usenobnd", "nobnd"],
+  ].flatMap(([name, value]) => macro(`${name!} 0.nolist`, `[default ${value!}]`)),
   ...macro("org 1+.nolist", "[org %1]"),
   ...VERSION,
   ...DATES,

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  createDebuggee,
+  type Debuggee,
+  type Debuggee,
+  loadImage,
+  type MachineConfig,
+  type MmuKind,
+  type Stop,
+  type VmmKind,
+} from "../../src/engine/index";
+import { assembleFile } from "./sourceFiles";
+
+/** What test/oracle has recorded from QEMU and Bochs. */
+interface ExpectedRun {
+  readonly entry: MachineConfig["image"]["entry"];
+  readonly serial: string;
+  readonly stop: "debug-exit" | "shutdown" | "input";
+  readonly exit?: number;
+  readonly vmm: readonly string[];
+  readonly exits?: Readonly<Record<string, number>>;
+  readonly load?: number;
+}
+
+const REPOSITORY = join(import.meta.dirname, "..", "..");
+/** A technique and its memory virtualization. */
+export type Technique = readonly [VmmKind, MmuKind];
+export const BARE: Technique = ["none", "nested"];
+export const HOSTED: readonly Technique[] = [
+  ["hardware-assisted", "nested"],
+  ["hardware-assisted", "shadow-lazy"],
+];
+const MAX_SLICES = 100;
+
+function run(
+  folder: string,
+  name: string,
+  expected: ExpectedRun,
+  vmm: VmmKind,
+  mmu: MmuKind,
+): { machine: Debuggee; stop: Stop | undefined } {
+  const assembly = assembleFile(join(REPOSITORY, folder, name));
+  const image = loadImage({
+    name,
+    assembly,
+    entry: expected.entry,
+    ...(expected.load === undefined ? {} : { loadAddress: expected.load }),
+  });
+  const machine = createDebuggee({ image, vmm, mmu, memoryBytes: 32 << 20, recording: false });
+  let stop: Stop | undefined;
+  for (let i = 0; i < MAX_SLICES && !stop; i++)
+    stop = machine.run(1_000_000, { breakpoints: new Set() });
+  return { machine, stop };
+}
+
+function shown(stop: Stop | undefined): object {
+  if (!stop) return { reason: "no end" };
+  return stop.reason === "debug-exit" ? stop : { reason: stop.reason };
+}
+
+/** One test per guest of a folder and technique: the same serial output and the same end as on QEMU and Bochs. */
+export function describeExpectedRuns(folder: string, techniques: readonly Technique[]): void {
+  const text = readFileSync(join(REPOSITORY, folder, "expected.json"), "utf8");
+  const all = JSON.parse(text) as Record<string, ExpectedRun>;
+  for (const [vmm, mmu] of techniques) {
+    describe(`${folder} under ${vmm}${vmm === "none" ? "" : `, ${mmu}`}`, function () {
+      this.timeout(120_000);
+      for (const [name, expected] of Object.entries(all)) {
+        if (expected.stop === "input" || !expected.vmm.includes(vmm)) continue;
+        // Without EPT there is no unrestricted guest: real mode cannot run in VMX non-root operation.
+        if (mmu === "shadow-lazy" && expected.entry === "real16") continue;
+        it(name, () => {
+          const { machine, stop } = run(folder, name, expected, vmm, mmu);
+          const wanted =
+            expected.stop === "debug-exit"
+              ? { reason: "debug-exit", code: expected.exit }
+              : { reason: expected.stop };
+          assert.deepEqual(
+            { serial: machine.serialText(), ...shown(stop) },
+            { serial: expected.serial, ...wanted },
+          );
+          if (vmm === "none" || mmu !== "nested") return;
+          for (const [key, least] of Object.entries(expected.exits ?? {})) {
+            const count = machine.exits().find((exit) => exit.key === key)?.count ?? 0;
+            assert.ok(count >= least, `${key}: ${count} exits, at least ${least} expected`);
+          }
+        });
+      }
+    });
+  }
+}
