@@ -13,7 +13,19 @@ const layers = {
   devices: ["base", "bus"],
   vmm: ["base", "isa", "codec", "bus", "cpu", "devices"],
   machine: ["base", "isa", "codec", "asm", "bus", "wasm", "cpu", "execution", "devices", "vmm"],
-  timetravel: ["base", "isa", "codec", "asm", "bus", "wasm", "cpu", "execution", "devices", "vmm", "machine"],
+  timetravel: [
+    "base",
+    "isa",
+    "codec",
+    "asm",
+    "bus",
+    "wasm",
+    "cpu",
+    "execution",
+    "devices",
+    "vmm",
+    "machine",
+  ],
 };
 
 const layer = ([name, mayUse]) => ({

@@ -7,14 +7,22 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ["eslint.config.mjs", "scripts/*.mjs", ".dependency-cruiser.cjs"] },
+        projectService: {
+          allowDefaultProject: ["eslint.config.mjs", "scripts/*.mjs", ".dependency-cruiser.cjs"],
+        },
         tsconfigRootDir: import.meta.dirname,
       },
     },
     rules: {
-      "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       "@typescript-eslint/explicit-module-boundary-types": "error",
-      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowBoolean: true },
+      ],
       "@typescript-eslint/no-non-null-assertion": "off",
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
       "@typescript-eslint/prefer-literal-enum-member": "off",
@@ -32,14 +40,33 @@ export default tseslint.config(
       "no-console": "error",
       "no-restricted-properties": [
         "error",
-        { object: "Math", property: "random", message: "The engine is deterministic: use base/prng." },
-        { object: "Date", property: "now", message: "The engine's clock is the instruction count." },
+        {
+          object: "Math",
+          property: "random",
+          message: "The engine is deterministic: use base/prng.",
+        },
+        {
+          object: "Date",
+          property: "now",
+          message: "The engine's clock is the instruction count.",
+        },
       ],
     },
   },
   {
     files: ["test/**/*.ts"],
     rules: { "max-lines": "off", "@typescript-eslint/no-unused-expressions": "off" },
+  },
+  {
+    // Bodies of protocol messages and JSON arrive untyped; the assertions say what they must be.
+    files: ["test/{cli,debugAdapter,languageServer,extension,browser}/**/*.ts"],
+    rules: {
+      "@typescript-eslint/no-unsafe-member-access": "off",
+      "@typescript-eslint/no-unsafe-assignment": "off",
+      "@typescript-eslint/no-unsafe-argument": "off",
+      "@typescript-eslint/no-unsafe-call": "off",
+      "@typescript-eslint/no-unsafe-return": "off",
+    },
   },
   { files: ["**/*.mjs", "**/*.cjs"], ...tseslint.configs.disableTypeChecked },
   {

@@ -2,11 +2,12 @@
 import { UserError } from "../engine/index";
 import type { Streams } from "./command";
 
-/** `id` of a line, if any, comes back in its answer. */
-export function batchLines<T extends { readonly id?: unknown }>(
-  streams: Streams,
-  answer: (line: T) => object,
-): number {
+/** A line: an `id`, if it has one, comes back in its answer; the rest is the command's. */
+export interface BatchLine {
+  readonly id?: unknown;
+}
+
+export function batchLines(streams: Streams, answer: (line: BatchLine) => object): number {
   for (const line of streams.input().split("\n")) {
     if (line.trim() === "") continue;
     streams.out(`${JSON.stringify(answerLine(line, answer))}\n`);
@@ -14,17 +15,15 @@ export function batchLines<T extends { readonly id?: unknown }>(
   return 0;
 }
 
-function answerLine<T extends { readonly id?: unknown }>(
-  line: string,
-  answer: (line: T) => object,
-): object {
-  let id: { readonly id?: unknown } = {};
+function answerLine(text: string, answer: (line: BatchLine) => object): object {
+  let id: BatchLine = {};
   try {
-    const value: unknown = JSON.parse(line);
-    if (typeof value !== "object" || value === null) throw new UserError("bad-line", "A line must be a JSON object."); // prettier-ignore
-    const request = value as T;
-    if (request.id !== undefined) id = { id: request.id };
-    return { ...id, ...answer(request) };
+    const line: unknown = JSON.parse(text);
+    if (typeof line !== "object" || line === null) {
+      throw new UserError("bad-line", "A line must be a JSON object.");
+    }
+    if ("id" in line) id = { id: line.id };
+    return { ...id, ...answer(line) };
   } catch (error) {
     if (!(error instanceof UserError) && !(error instanceof SyntaxError)) throw error;
     return { ...id, ok: false, error: error.message };

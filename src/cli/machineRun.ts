@@ -9,8 +9,10 @@ const SLICE = 2_000_000;
 
 export interface RunEnd {
   readonly reason: "debug-exit" | "halt" | "shutdown" | "limit" | "error";
-  /** Exit status of the command. */
+  /** What the guest wrote to the debug-exit port; for the other reasons the exit status. */
   readonly code: number;
+  /** Exit status of the command. */
+  readonly status: number;
   readonly message: string;
 }
 
@@ -24,7 +26,7 @@ export function runToEnd(
   for (;;) {
     const left = maxInstructions === undefined ? Infinity : maxInstructions - debuggee.instructions;
     if (left <= 0) {
-      return { reason: "limit", code: EXIT.instructionLimit, message: `stopped after ${debuggee.instructions} instructions` }; // prettier-ignore
+      return { reason: "limit", ...same(EXIT.instructionLimit), message: `stopped after ${debuggee.instructions} instructions` }; // prettier-ignore
     }
     const stop = debuggee.run(Math.min(SLICE, left), control);
     afterSlice();
@@ -33,17 +35,19 @@ export function runToEnd(
   }
 }
 
+const same = (status: number): Pick<RunEnd, "code" | "status"> => ({ code: status, status });
+
 /** How a stop ends a run; undefined for stops that a run without breakpoints goes on after. */
 function endOf(stop: Stop): RunEnd | undefined {
   switch (stop.reason) {
     case "debug-exit":
-      return { reason: "debug-exit", code: debugExitStatus(stop.code), message: `debug exit with value ${stop.code}` }; // prettier-ignore
+      return { reason: "debug-exit", code: stop.code, status: debugExitStatus(stop.code), message: `debug exit with value ${stop.code}` }; // prettier-ignore
     case "halt":
-      return { reason: "halt", code: EXIT.ok, message: stop.text };
+      return { reason: "halt", ...same(EXIT.ok), message: stop.text };
     case "shutdown":
-      return { reason: "shutdown", code: EXIT.tripleFault, message: stop.text };
+      return { reason: "shutdown", ...same(EXIT.tripleFault), message: stop.text };
     case "error":
-      return { reason: "error", code: EXIT.engineError, message: `${stop.code}: ${stop.text}` };
+      return { reason: "error", ...same(EXIT.engineError), message: `${stop.code}: ${stop.text}` };
     default:
       return undefined;
   }

@@ -74,7 +74,7 @@ export interface ExceptionFilter {
 
 /** Shown under the condition box of every filter. */
 export const CONDITION_DESCRIPTION =
-  "Expression over registers, labels, memory and the event: reason, qual, qual.<field>, gpa, vector, port, size, write, error, msr, from, to, cpl. Example: write && gpa >= 0x8000";
+  "Expression over registers, labels, memory and the event: reason, qual, qual.<field>, gpa, vector, port, size, in, write, error, address, from, to. Example: write && gpa >= 0x8000";
 
 /**
  * VM exits and machine events as exception breakpoints. VS Code fixes filters at `initialize`, so these are the groups; any single

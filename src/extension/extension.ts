@@ -7,6 +7,7 @@ import { lookCommands } from "./commands/look";
 import { runToCommands } from "./commands/runTo";
 import { sourceCommands } from "./commands/source";
 import { registerConfigurations } from "./configuration";
+import type { KnownExit } from "./contributions/exits";
 import { registerContextKeys } from "./contextKeys";
 import { registerInlineHistory } from "./inlineHistory";
 import { startLanguageClient } from "./languageClient";
@@ -25,9 +26,15 @@ export interface RingsideApi {
   readonly views: ViewTrees;
 }
 
+/** What scripts/contributions.mjs derives for us. */
+interface Manifest {
+  readonly ringside: { readonly exits: readonly KnownExit[] };
+}
+
 export function activate(context: vscode.ExtensionContext): RingsideApi {
   const model = new SessionModel();
-  const exits = new ExitBreakpoints(context.workspaceState, model);
+  const { ringside } = context.extension.packageJSON as Manifest;
+  const exits = new ExitBreakpoints(context.workspaceState, model, ringside.exits);
   const followed = new FollowedAddresses(context.workspaceState);
   const views = makeTrees(model, exits, followed);
   const client = startLanguageClient(context.extensionUri);

@@ -1,7 +1,12 @@
 /** Decides which files' diagnostics the editor has to be sent, and sends only what has changed. */
 import type { Diagnostic } from "vscode-languageserver-protocol";
 import type { Analysis } from "./analysis";
-import { diagnosticsOf, mergeDiagnostics, withoutContextErrors, type ProgramFindings } from "./features/diagnostics";
+import {
+  diagnosticsOf,
+  mergeDiagnostics,
+  withoutContextErrors,
+  type ProgramFindings,
+} from "./features/diagnostics";
 import { uriOfFile } from "./fileNames";
 import type { Settings } from "./settings";
 import { techniqueFor } from "./techniques";
@@ -20,7 +25,11 @@ export class DiagnosticsPublisher {
 
   constructor(
     private readonly workspace: Workspace,
-    private readonly send: (uri: string, diagnostics: Diagnostic[], version: number | undefined) => void,
+    private readonly send: (
+      uri: string,
+      diagnostics: Diagnostic[],
+      version: number | undefined,
+    ) => void,
   ) {}
 
   private findingsOf(analysis: Analysis): ProgramFindings {
@@ -42,7 +51,9 @@ export class DiagnosticsPublisher {
   private current(): Map<string, Diagnostic[]> {
     const { workspace } = this;
     const lists = new Map<string, (readonly Diagnostic[])[]>();
-    const programs = new Set(workspace.documents.openFiles.flatMap((file) => workspace.contextsOf(file)));
+    const programs = new Set(
+      workspace.documents.openFiles.flatMap((file) => workspace.contextsOf(file)),
+    );
     for (const program of programs) {
       const isLoose = workspace.isLooseFragment(program.root);
       for (const [file, diagnostics] of this.findingsOf(program).byFile) {
@@ -74,7 +85,11 @@ export class DiagnosticsPublisher {
     // An open file is answered for each version, so that an editor knows that its text was looked at.
     const key = `${version ?? ""} ${JSON.stringify(diagnostics)}`;
     const before = this.sent.get(uri);
-    if (before === key || (before === undefined && diagnostics.length === 0 && version === undefined)) return;
+    if (
+      before === key ||
+      (before === undefined && diagnostics.length === 0 && version === undefined)
+    )
+      return;
     this.sent.set(uri, key);
     this.send(uri, diagnostics, version);
   }

@@ -55,7 +55,8 @@ export class IncludeGraph {
         map.set(to, set.add(from));
       };
       for (const [from, targets] of this.includes) for (const to of targets) add(from, to);
-      for (const [root, files] of this.programs) for (const to of files) if (to !== root) add(root, to);
+      for (const [root, files] of this.programs)
+        for (const to of files) if (to !== root) add(root, to);
       this.includers = map;
     }
     return this.includers.get(file) ?? new Set();

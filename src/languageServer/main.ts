@@ -20,7 +20,10 @@ function isProgram(): boolean {
   const program = process.argv[1];
   if (program === undefined) return false;
   const { base, dir } = path.parse(program);
-  return /^languageServer\.[cm]?js$/.test(base) || (base === "main.ts" && path.basename(dir) === "languageServer");
+  return (
+    /^languageServer\.[cm]?js$/.test(base) ||
+    (base === "main.ts" && path.basename(dir) === "languageServer")
+  );
 }
 
 if (isProgram()) startLanguageServer();

@@ -79,7 +79,9 @@ class LanguageServer {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly connection: Connection) {
-    this.workspace = new Workspace(REAL_DISK, (error, file) => this.bug(`analysis of ${file}`, error));
+    this.workspace = new Workspace(REAL_DISK, (error, file) =>
+      this.bug(`analysis of ${file}`, error),
+    );
     this.publisher = new DiagnosticsPublisher(this.workspace, (uri, diagnostics, version) => {
       const message = { uri, diagnostics, ...(version === undefined ? {} : { version }) };
       void connection.sendDiagnostics(message);
@@ -102,7 +104,8 @@ class LanguageServer {
   // ------------------------------------------------------------------------------------------------ start and settings
 
   private initialize(params: InitializeParams): InitializeResult {
-    const { capabilities, workspaceFolders, initializationOptions } = params;
+    const { capabilities, workspaceFolders } = params;
+    const options: unknown = params.initializationOptions;
     const { client } = this;
     client.canConfigure = capabilities.workspace?.configuration === true;
     client.canWatch = capabilities.workspace?.didChangeWatchedFiles?.dynamicRegistration === true;
@@ -110,7 +113,7 @@ class LanguageServer {
     client.canRefreshLenses = capabilities.workspace?.codeLens?.refreshSupport === true;
     client.canRefreshTokens = capabilities.workspace?.semanticTokens?.refreshSupport === true;
     client.folders = (workspaceFolders ?? []).map((folder) => fileOfUri(folder.uri));
-    this.configure(initializationOptions, undefined);
+    this.configure(sectionOf(options), undefined);
     return { capabilities: CAPABILITIES, serverInfo: { name: "Ringside" } };
   }
 
@@ -188,7 +191,8 @@ class LanguageServer {
     connection.onDidChangeWatchedFiles(({ changes }) => {
       for (const { uri } of changes) {
         const file = fileOfUri(uri);
-        if (isSourceFile(file)) this.guard("watched file", undefined, () => workspace.graph.update(file));
+        if (isSourceFile(file))
+          this.guard("watched file", undefined, () => workspace.graph.update(file));
       }
       this.publishSoon();
     });
@@ -254,25 +258,41 @@ class LanguageServer {
       readonly textDocument: { readonly uri: string };
       readonly position: Position;
     }
-    const at = ({ textDocument, position }: At): Place => toPlace(fileOfUri(textDocument.uri), position);
+    const at = ({ textDocument, position }: At): Place =>
+      toPlace(fileOfUri(textDocument.uri), position);
     connection.onHover((params) =>
-      this.about("hover", params.textDocument.uri, null, (analysis) =>
-        hoverAt(analysis, at(params), this.techniqueOf(analysis)) ?? null,
+      this.about(
+        "hover",
+        params.textDocument.uri,
+        null,
+        (analysis) => hoverAt(analysis, at(params), this.techniqueOf(analysis)) ?? null,
       ),
     );
     connection.onDefinition((params) =>
-      this.about("definition", params.textDocument.uri, null, (analysis) => definitionsAt(analysis, at(params))),
+      this.about("definition", params.textDocument.uri, null, (analysis) =>
+        definitionsAt(analysis, at(params)),
+      ),
     );
     connection.onReferences((params) =>
       this.guard("references", null, () =>
-        referencesAt(this.programsAt(params.textDocument.uri), at(params), params.context.includeDeclaration),
+        referencesAt(
+          this.programsAt(params.textDocument.uri),
+          at(params),
+          params.context.includeDeclaration,
+        ),
       ),
     );
     connection.onDocumentHighlight((params) =>
-      this.about("highlight", params.textDocument.uri, null, (analysis) => highlightsAt(analysis, at(params))),
+      this.about("highlight", params.textDocument.uri, null, (analysis) =>
+        highlightsAt(analysis, at(params)),
+      ),
     );
     connection.onPrepareRename((params) =>
-      orRefusal(this.guard("rename", null, () => prepareRename(this.programsAt(params.textDocument.uri), at(params)))),
+      orRefusal(
+        this.guard("rename", null, () =>
+          prepareRename(this.programsAt(params.textDocument.uri), at(params)),
+        ),
+      ),
     );
     connection.onRenameRequest((params) =>
       orRefusal(
@@ -283,7 +303,9 @@ class LanguageServer {
     );
     connection.onCompletion((params) =>
       this.about("completion", params.textDocument.uri, null, (analysis, file) =>
-        completionsAt(analysis, file, params.position, (typed) => includableFiles(file, analysis.root, typed)),
+        completionsAt(analysis, file, params.position, (typed) =>
+          includableFiles(file, analysis.root, typed),
+        ),
       ),
     );
     connection.onCompletionResolve((item) => {
@@ -295,8 +317,11 @@ class LanguageServer {
       });
     });
     connection.onSignatureHelp((params) =>
-      this.about("signature help", params.textDocument.uri, null, (analysis, file) =>
-        signatureHelpAt(analysis, file, params.position) ?? null,
+      this.about(
+        "signature help",
+        params.textDocument.uri,
+        null,
+        (analysis, file) => signatureHelpAt(analysis, file, params.position) ?? null,
       ),
     );
     connection.onSelectionRanges((params) =>
@@ -311,7 +336,9 @@ class LanguageServer {
     connection.onDocumentSymbol(({ textDocument: { uri } }) =>
       this.about("symbols", uri, null, (analysis, file) => documentSymbols(analysis, file)),
     );
-    connection.onWorkspaceSymbol(({ query }) => this.guard("symbols", null, () => workspaceSymbols(workspace, query)));
+    connection.onWorkspaceSymbol(({ query }) =>
+      this.guard("symbols", null, () => workspaceSymbols(workspace, query)),
+    );
     connection.onFoldingRanges(({ textDocument: { uri } }) =>
       this.about("folding", uri, null, (analysis, file) => foldingRanges(analysis, file)),
     );
@@ -324,7 +351,9 @@ class LanguageServer {
       ),
     );
     connection.onCodeAction(({ textDocument: { uri }, context }) =>
-      this.about("code action", uri, null, (analysis, file) => codeActions(analysis, file, uri, context.diagnostics)),
+      this.about("code action", uri, null, (analysis, file) =>
+        codeActions(analysis, file, uri, context.diagnostics),
+      ),
     );
     connection.languages.inlayHint.on(({ textDocument: { uri }, range }) =>
       this.about("inlay hints", uri, null, (analysis, file) =>
@@ -335,26 +364,41 @@ class LanguageServer {
       data: this.about("tokens", uri, [], (analysis, file) => semanticTokens(analysis, file)),
     }));
     connection.languages.semanticTokens.onRange(({ textDocument: { uri }, range }) => ({
-      data: this.about("tokens", uri, [], (analysis, file) => semanticTokens(analysis, file, range)),
+      data: this.about("tokens", uri, [], (analysis, file) =>
+        semanticTokens(analysis, file, range),
+      ),
     }));
   }
 
   private answerOwnRequests(): void {
     const { connection } = this;
     connection.onRequest(EXPAND_MACRO_REQUEST, (params: ExpandMacroParams): ExpandMacroResult =>
-      this.about("expand macro", params.textDocument.uri, null, (analysis, file) =>
-        expandMacroAt(analysis, toPlace(file, params.position)) ?? null,
+      this.about(
+        "expand macro",
+        params.textDocument.uri,
+        null,
+        (analysis, file) => expandMacroAt(analysis, toPlace(file, params.position)) ?? null,
       ),
     );
     connection.onRequest(LISTING_REQUEST, (params: ListingParams): ListingResult => ({
-      text: this.about("listing", params.textDocument.uri, "", (analysis) => analysis.model.assembly.listing()),
+      text: this.about("listing", params.textDocument.uri, "", (analysis) =>
+        analysis.model.assembly.listing(),
+      ),
     }));
   }
 }
 
+/** Options may be the settings themselves or hold them under "ringside", as Helix and Neovim write them. */
+function sectionOf(options: unknown): unknown {
+  const isNested = typeof options === "object" && options !== null && "ringside" in options;
+  return isNested ? options.ringside : options;
+}
+
 /** A refusal becomes an error whose text the editor shows. */
-function orRefusal<Result>(result: Result | RenameRefusal): Result | ResponseError<void> {
-  return result instanceof RenameRefusal ? new ResponseError(ErrorCodes.InvalidRequest, result.reason) : result;
+function orRefusal<Result>(result: Result | RenameRefusal): Result | ResponseError {
+  return result instanceof RenameRefusal
+    ? new ResponseError(ErrorCodes.InvalidRequest, result.reason)
+    : result;
 }
 
 const CAPABILITIES: InitializeResult["capabilities"] = {

@@ -30,12 +30,12 @@ function techniqueOf(value: unknown): Technique | undefined {
 
 /** Reads the editor's section "launch" (launch.json). Anything that is not a Ringside launch with a known technique is passed over. */
 export function readLaunch(section: unknown): LaunchTechniques {
-  const configurations = isRecord(section) ? section["configurations"] : undefined;
+  const configurations = isRecord(section) ? section.configurations : undefined;
   if (!Array.isArray(configurations)) return NO_LAUNCH;
   const entries = configurations.filter(isRecord).flatMap((entry) => {
-    const vmm = techniqueOf(entry["vmm"]);
-    if (entry["type"] !== "ringside" || vmm === undefined) return [];
-    const program = entry["program"];
+    const vmm = techniqueOf(entry.vmm);
+    if (entry.type !== "ringside" || vmm === undefined) return [];
+    const program = entry.program;
     return [{ program: typeof program === "string" ? program : "${file}", vmm }];
   });
   return { entries };
@@ -46,7 +46,11 @@ function fromLaunch(launch: LaunchTechniques, root: string): Technique | undefin
   const file = root.split(path.sep).join("/");
   const named = launch.entries.find((entry) => {
     const end = entry.program.replaceAll("\\", "/").replace(/^\$\{[^}]*\}/, "");
-    return end !== "" && !end.includes("${") && (file === end || file.endsWith(`/${end.replace(/^\//, "")}`));
+    return (
+      end !== "" &&
+      !end.includes("${") &&
+      (file === end || file.endsWith(`/${end.replace(/^\//, "")}`))
+    );
   });
   return (named ?? launch.entries.find((entry) => entry.program === "${file}"))?.vmm;
 }
@@ -73,7 +77,9 @@ export function techniqueFor(
 }
 
 /** Where a technique is named that there is none of. */
-export function unknownTechniques(analysis: Analysis): { readonly value: string; readonly range: SourceRange }[] {
+export function unknownTechniques(
+  analysis: Analysis,
+): { readonly value: string; readonly range: SourceRange }[] {
   return commandComments(analysis).flatMap((command) =>
     command.kind === "vmm" && techniqueOf(command.value) === undefined
       ? [{ value: command.value, range: command.range }]

@@ -11,14 +11,21 @@ export function isSourceFile(file: string): boolean {
   return SOURCE.test(file);
 }
 
-async function entriesOf(folder: string): Promise<{ readonly files: string[]; readonly folders: string[] }> {
+async function entriesOf(
+  folder: string,
+): Promise<{ readonly files: string[]; readonly folders: string[] }> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
     const full = (name: string): string => path.join(folder, name);
     return {
-      files: entries.filter((each) => each.isFile() && SOURCE.test(each.name)).map((each) => full(each.name)),
+      files: entries
+        .filter((each) => each.isFile() && SOURCE.test(each.name))
+        .map((each) => full(each.name)),
       folders: entries
-        .filter((each) => each.isDirectory() && !each.name.startsWith(".") && !SKIPPED_FOLDERS.has(each.name))
+        .filter(
+          (each) =>
+            each.isDirectory() && !each.name.startsWith(".") && !SKIPPED_FOLDERS.has(each.name),
+        )
         .map((each) => full(each.name)),
     };
   } catch {

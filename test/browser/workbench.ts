@@ -82,7 +82,19 @@ export class Workbench {
     return this.rows(view).filter({ hasText: text }).first();
   }
 
+  /** Unfolds a row and its first descendants with the keyboard. */
+  async unfoldDown(view: string, text: string): Promise<void> {
+    await this.row(view, text).click();
+    for (let press = 0; press < 6; press += 1) {
+      await this.press("ArrowRight");
+      await this.page.waitForTimeout(300);
+    }
+  }
+
+  /** Finds a row by typing its name, as in any list of VS Code, and ticks it. */
   async tick(view: string, text: string): Promise<void> {
+    await this.rows(view).first().click();
+    await this.page.keyboard.type(text);
     const row = this.row(view, text);
     await row.waitFor();
     await row.locator(".custom-view-tree-node-item-checkbox").click();

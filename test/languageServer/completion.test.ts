@@ -17,7 +17,11 @@ function offers(marked: string, wanted: readonly string[], unwanted: readonly st
 
 describe("completion", () => {
   it("offers mnemonics of this code size, directives, macros at the start of a statement", () => {
-    offers("bits 64\n%macro say 0\n%endmacro\n  s‸", ["syscall", "swapgs", "say", "section", "rep"], ["pusha", "eax"]);
+    offers(
+      "bits 64\n%macro say 0\n%endmacro\n  s‸",
+      ["syscall", "swapgs", "say", "section", "rep"],
+      ["pusha", "eax"],
+    );
     offers("bits 32\n  p‸", ["pusha", "popfd"], ["popfq", "syscallq"]);
     offers("start: m‸", ["mov"], ["eax"]);
     offers("bits 32\nlock ‸", ["add"], ["eax"]);
@@ -33,7 +37,12 @@ describe("completion", () => {
   });
 
   it("offers the program's names, labels first behind a jump", () => {
-    offers("bits 32\nSIZE equ 1\n%define LIMIT 2\nstart:\n.loop: mov eax, ‸", ["SIZE", "LIMIT", "start", ".loop"]);
+    offers("bits 32\nSIZE equ 1\n%define LIMIT 2\nstart:\n.loop: mov eax, ‸", [
+      "SIZE",
+      "LIMIT",
+      "start",
+      ".loop",
+    ]);
     offers("bits 32\na:\n.one: nop\nb:\n.two: jmp .‸", [".two"], [".one", "a"]);
     const { analysis, position } = scene("bits 32\nSIZE equ 1\nstart: jmp ‸");
     const order = completionsAt(analysis, MAIN, position)
@@ -84,7 +93,9 @@ describe("completion", () => {
 });
 
 describe("signature help", () => {
-  function help(marked: string): { readonly label: string; readonly parameter: number; readonly count: number } | undefined {
+  function help(
+    marked: string,
+  ): { readonly label: string; readonly parameter: number; readonly count: number } | undefined {
     const { analysis, position } = scene(marked);
     const found = signatureHelpAt(analysis, MAIN, position);
     if (found === undefined) return undefined;

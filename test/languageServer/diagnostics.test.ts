@@ -40,7 +40,10 @@ describe("diagnostics from the assembler", () => {
   });
 
   it("take the text of an open buffer before that on disk", () => {
-    const workspace = workspaceWith({ "main.asm": '%include "part.inc"\nmov ax, X\n', "part.inc": "" });
+    const workspace = workspaceWith({
+      "main.asm": '%include "part.inc"\nmov ax, X\n',
+      "part.inc": "",
+    });
     assert.equal(diagnosticsIn(workspace, "/project/main.asm").length, 1);
     workspace.open("/project/part.inc", "file:///project/part.inc", 1, "X equ 1\n");
     assert.deepEqual(diagnosticsIn(workspace, "/project/main.asm"), []);

@@ -5,7 +5,11 @@ import { encodingFields } from "../../src/languageServer/knowledge/encodingField
 import { scene } from "./support";
 
 /** The markdown at the cursor, "" for no hover. */
-function hovered(marked: string, settings: object = {}, files: Record<string, string> = {}): string {
+function hovered(
+  marked: string,
+  settings: object = {},
+  files: Record<string, string> = {},
+): string {
   const { analysis, place, workspace } = scene(marked, files, settings);
   const { vmm } = workspace.settings;
   const found = hoverAt(analysis, place, vmm === "auto" ? "hardware-assisted" : vmm);
@@ -51,14 +55,23 @@ describe("hover over a number", () => {
   });
 
   it("decodes control-register bits by how they are used", () => {
-    says("bits 32\nmov eax, cr0\nor eax, 0x8000000‸1\nmov cr0, eax", /CR0, sets/, /\*\*PE\*\*/, /\*\*PG\*\*/);
+    says(
+      "bits 32\nmov eax, cr0\nor eax, 0x8000000‸1\nmov cr0, eax",
+      /CR0, sets/,
+      /\*\*PE\*\*/,
+      /\*\*PG\*\*/,
+    );
     says("bits 32\nmov eax, cr4\nor eax, 1 << ‸5\nmov cr4, eax", /CR4, sets/, /\*\*PAE\*\*/);
     assert.doesNotMatch(hovered("bits 32\nor eax, ‸1\nmov ebx, 2\nmov cr0, ebx"), /CR0/);
   });
 
   it("names MSRs and their bits", () => {
     says("bits 32\nmov ecx, 0xc00000‸80\nrdmsr", /IA32_EFER/);
-    says("bits 32\nmov ecx, 0xc0000080\nrdmsr\nor eax, 0x10‸0\nwrmsr", /IA32_EFER, sets/, /\*\*LME\*\*/);
+    says(
+      "bits 32\nmov ecx, 0xc0000080\nrdmsr\nor eax, 0x10‸0\nwrmsr",
+      /IA32_EFER, sets/,
+      /\*\*LME\*\*/,
+    );
   });
 
   it("names VMCS fields, through constants too", () => {
@@ -79,7 +92,10 @@ describe("hover over a number", () => {
 
   it("decodes the entries of a GDT that LGDT names", () => {
     const table = "bits 32\norg 0x1000\nlgdt [p]\np: dw 15\ndd gdt\ngdt: dq 0\n";
-    says(`${table}dq 0x00cf9a00000‸0ffff`, /GDT entry 1 \(selector 0x08\): code execute\/read, DPL 0, 32-bit/);
+    says(
+      `${table}dq 0x00cf9a00000‸0ffff`,
+      /GDT entry 1 \(selector 0x08\): code execute\/read, DPL 0, 32-bit/,
+    );
   });
 });
 
@@ -138,7 +154,11 @@ describe("fields of an encoding", () => {
     for (const { form, bytes, bits, mnemonic } of analysis.model.statements) {
       if (form === undefined) continue;
       const fields = encodingFields(bytes, form, bits);
-      assert.equal(fields.map((field) => field.bytes).join("").length, 2 * bytes.length, mnemonic?.text);
+      assert.equal(
+        fields.map((field) => field.bytes).join("").length,
+        2 * bytes.length,
+        mnemonic?.text,
+      );
       assert.ok(!fields.some((field) => field.text === "more"), mnemonic?.text);
     }
   });

@@ -52,7 +52,9 @@ describe("go to definition", () => {
   });
 
   it("crosses the include graph", () => {
-    const { analysis, place } = scene('%include "part.inc"\nmov ax, ‸X\n', { "part.inc": "\nX equ 1\n" });
+    const { analysis, place } = scene('%include "part.inc"\nmov ax, ‸X\n', {
+      "part.inc": "\nX equ 1\n",
+    });
     const [link] = definitionsAt(analysis, place);
     assert.equal(link?.targetUri, "file:///project/part.inc");
     assert.equal(link.targetRange.start.line, 1);
@@ -65,7 +67,9 @@ describe("find references", () => {
   });
 
   it("finds labels in operands, expressions and data", () => {
-    isWrittenAt("«st‸art»: nop\ndw «start», «start» + 2\nmov ax, [«start»]\ntimes 4 - ($ - «start») db 0");
+    isWrittenAt(
+      "«st‸art»: nop\ndw «start», «start» + 2\nmov ax, [«start»]\ntimes 4 - ($ - «start») db 0",
+    );
   });
 
   it("finds macros by their calls, and in conditions", () => {
@@ -147,9 +151,26 @@ describe("symbols", () => {
 describe("folding", () => {
   it("folds blocks, their parts, comments and labels", () => {
     const { analysis } = scene(
-      ["; one", "; two", "%if 1", "nop", "%else", "hlt", "%endif", "start:", "nop", "nop", "", "; next", "next: nop"].join("\n"),
+      [
+        "; one",
+        "; two",
+        "%if 1",
+        "nop",
+        "%else",
+        "hlt",
+        "%endif",
+        "start:",
+        "nop",
+        "nop",
+        "",
+        "; next",
+        "next: nop",
+      ].join("\n"),
     );
-    const folds = foldingRanges(analysis, MAIN).map(({ startLine, endLine }) => [startLine, endLine]);
+    const folds = foldingRanges(analysis, MAIN).map(({ startLine, endLine }) => [
+      startLine,
+      endLine,
+    ]);
     assert.deepEqual(folds, [
       [2, 3],
       [4, 5],
@@ -166,9 +187,18 @@ describe("growing selection", () => {
     const grown: string[] = [];
     for (let at = selectionRangeAt(analysis, MAIN, position); ; at = at.parent) {
       const { start, end } = at.range;
-      grown.push(start.line === end.line ? lines[start.line]!.slice(start.character, end.character) : "…");
+      grown.push(
+        start.line === end.line ? lines[start.line]!.slice(start.character, end.character) : "…",
+      );
       if (at.parent === undefined) break;
     }
-    assert.deepEqual(grown, ["4", "[ebx + 4]", "mov eax, [ebx + 4]", "  mov eax, [ebx + 4] ; x", "…", "…"]);
+    assert.deepEqual(grown, [
+      "4",
+      "[ebx + 4]",
+      "mov eax, [ebx + 4]",
+      "  mov eax, [ebx + 4] ; x",
+      "…",
+      "…",
+    ]);
   });
 });

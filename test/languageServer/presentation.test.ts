@@ -31,8 +31,8 @@ describe("semantic tokens", () => {
   });
 
   it("mark privileged and sensitive instructions by their operands", () => {
-    const marked = coloured("bits 32\nhlt\npopfd\nmov eax, cr0\nmov eax, ebx\nmov ds, ax").filter((each) =>
-      /privileged|sensitive|^mov/.test(each),
+    const marked = coloured("bits 32\nhlt\npopfd\nmov eax, cr0\nmov eax, ebx\nmov ds, ax").filter(
+      (each) => /privileged|sensitive|^mov/.test(each),
     );
     assert.deepEqual(marked, [
       "hlt keyword privileged",
@@ -67,7 +67,7 @@ describe("inlay hints", () => {
     const { analysis } = scene(text);
     const range = { start: { line: 0, character: 0 }, end: { line: 99, character: 0 } };
     return inlayHints(analysis, MAIN, range, settings).map(
-      ({ position, label }) => `${position.line}:${position.character} ${String(label)}`,
+      ({ position, label }) => `${position.line}:${position.character} ${JSON.stringify(label).slice(1, -1)}`,
     );
   }
 
@@ -83,7 +83,10 @@ describe("inlay hints", () => {
 
   it("show only what is switched on, and no kind that is written already", () => {
     const jumps = { addresses: false, bytes: false, jumps: true };
-    assert.deepEqual(hints("a: jmp short a\njmp a\nloop a\ntimes 200 nop\njz a", jumps), ["1:3 short", "4:2 near"]);
+    assert.deepEqual(hints("a: jmp short a\njmp a\nloop a\ntimes 200 nop\njz a", jumps), [
+      "1:3 short",
+      "4:2 near",
+    ]);
     assert.deepEqual(hints("a: jmp a", { addresses: false, bytes: false, jumps: false }), []);
   });
 
@@ -107,7 +110,10 @@ describe("code lenses", () => {
       "1 6 bytes · 1 reference · 1 sure VM exit, 1 by controls",
       "5 1 byte · 0 references",
     ]);
-    assert.equal(lenses(TEXT, "trap-and-emulate")[0], "1 6 bytes · 1 reference · 2 sensitive · 1 trap");
+    assert.equal(
+      lenses(TEXT, "trap-and-emulate")[0],
+      "1 6 bytes · 1 reference · 2 sensitive · 1 trap",
+    );
     assert.equal(lenses(TEXT, "none")[0], "1 6 bytes · 1 reference");
   });
 });
@@ -130,7 +136,7 @@ describe("code actions", () => {
       const settings = { vmm: "trap-and-emulate" };
       const { analysis } = scene(text, {}, settings);
       const [action] = codeActions(analysis, MAIN, "uri", diagnose(text, settings));
-      const edit = action?.edit?.changes?.["uri"]?.[0];
+      const edit = action?.edit?.changes?.uri?.[0];
       assert.ok(edit);
       const lines = text.split("\n");
       const { start, end } = edit.range;

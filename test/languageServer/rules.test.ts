@@ -145,7 +145,9 @@ describe("DESC1: a GDT in the source", () => {
     assert.deepEqual(linesOf("DESC1", text), [4]);
   });
 
-  it("says nothing of tables that code fills in", () => {
+  it("says nothing of tables and entries that code fills in", () => {
+    const empty = program("end - gdt - 1", ["0", CODE, "0"], "jmp 16:0x2000");
+    assert.deepEqual(linesOf("DESC1", empty), []);
     assert.deepEqual(linesOf("DESC1", "bits 32\nlgdt [p]\np: dw 0\ndd 0\n"), []);
     assert.deepEqual(linesOf("DESC1", "bits 32\nlgdt [eax]\n"), []);
   });
@@ -176,7 +178,11 @@ describe("VMM7: order of VMX instructions", () => {
     assert.deepEqual(use("0x4402", "vmread rax, rbx"), []);
     assert.deepEqual(use("0x9999", "vmread rax, rbx"), [3]);
     assert.deepEqual(use("0x681e", "vmwrite rbx, rax"), []);
-    assert.deepEqual(use("0x4402", "there: vmwrite rbx, rax"), [], "control may come from elsewhere");
+    assert.deepEqual(
+      use("0x4402", "there: vmwrite rbx, rax"),
+      [],
+      "control may come from elsewhere",
+    );
     assert.deepEqual(use("0x4402", "call there\nvmwrite rbx, rax\nthere: ret"), []);
   });
 

@@ -96,7 +96,15 @@ export function scene(
   const analysis = workspace.analysisFor(MAIN);
   assert.ok(analysis);
   const position = cursor ?? { line: 0, character: 0 };
-  return { workspace, analysis, file: MAIN, text, place: toPlace(MAIN, position), position, ranges };
+  return {
+    workspace,
+    analysis,
+    file: MAIN,
+    text,
+    place: toPlace(MAIN, position),
+    position,
+    ranges,
+  };
 }
 
 /** Diagnostics of the main file. */
@@ -119,7 +127,8 @@ export function diagnosticsIn(workspace: Workspace, file: string): readonly Diag
 /** "line:column-endColumn code" of each, 1-based, for short expectations. */
 export function brief(diagnostics: readonly Diagnostic[]): string[] {
   return diagnostics.map(({ range: { start, end }, code }) => {
-    const to = end.line === start.line ? `${end.character + 1}` : `${end.line + 1}:${end.character + 1}`;
+    const to =
+      end.line === start.line ? `${end.character + 1}` : `${end.line + 1}:${end.character + 1}`;
     return `${start.line + 1}:${start.character + 1}-${to} ${String(code)}`;
   });
 }

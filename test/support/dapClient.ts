@@ -4,14 +4,18 @@ import type { ChildProcess } from "node:child_process";
 import { PassThrough } from "node:stream";
 import type { DebugProtocol } from "@vscode/debugprotocol";
 
+/** Tests look into bodies freely: what is not there fails the test that asked. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type Body = any;
+
 export type Message = DebugProtocol.ProtocolMessage;
 
 /** A response that may have failed: tests look at both. */
-export type Answer = DebugProtocol.Response & { readonly body: any }; // eslint-disable-line @typescript-eslint/no-explicit-any
+export type Answer = DebugProtocol.Response & { readonly body: Body };
 
 interface Waiting {
   readonly accepts: (event: DebugProtocol.Event) => boolean;
-  readonly done: (event: any) => void; // eslint-disable-line @typescript-eslint/no-explicit-any
+  readonly done: (event: Body) => void;
 }
 
 const TIMEOUT_MS = 15_000;
@@ -63,17 +67,14 @@ export class DapClient {
   }
 
   /** Sends a request that must succeed; its body. */
-  async ask(command: string, args: object = {}): Promise<any> /* eslint-disable-line */ {
+  async ask(command: string, args: object = {}): Promise<Body> {
     const answer = await this.send(command, args);
     if (!answer.success) throw new Error(`${command}: ${answer.message ?? "failed"}`);
-    return answer.body; // eslint-disable-line @typescript-eslint/no-unsafe-return
+    return answer.body;
   }
 
   /** The next event of a name that `accepts`, from those not taken yet or still to come. */
-  async event(
-    name: string,
-    accepts: (body: any) => boolean = () => true,
-  ): Promise<any> /* eslint-disable-line */ {
+  async event(name: string, accepts: (body: Body) => boolean = () => true): Promise<Body> {
     const matches = (event: DebugProtocol.Event): boolean =>
       event.event === name && accepts(event.body);
     const index = this.heard.findIndex(matches);
@@ -85,7 +86,7 @@ export class DapClient {
     return event.body;
   }
 
-  stopped(): Promise<any> /* eslint-disable-line */ {
+  stopped(): Promise<Body> {
     return this.event("stopped");
   }
 

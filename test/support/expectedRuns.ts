@@ -4,7 +4,6 @@ import { join } from "node:path";
 import {
   createDebuggee,
   type Debuggee,
-  type Debuggee,
   loadImage,
   type MachineConfig,
   type MmuKind,

@@ -7,7 +7,7 @@ const FOLDER = join(__dirname, "..", "golden");
 
 export function assertGolden(name: string, actual: string): void {
   const file = join(FOLDER, name);
-  if (process.env["UPDATE_GOLDEN"] === "1") {
+  if (process.env.UPDATE_GOLDEN === "1") {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, actual);
     return;

@@ -98,7 +98,7 @@ interface Snippet {
 function batch(options: Parsed, streams: Streams): number {
   if (options.positionals.length > 0) throw new UsageError("--batch reads standard input and takes no file."); // prettier-ignore
   const defines = parseDefines(options.list("define"));
-  return batchLines<Snippet>(streams, (snippet) => {
+  return batchLines(streams, (snippet: Snippet) => {
     const text = snippet.text ?? snippet.source;
     if (typeof text !== "string") throw new UserError("bad-line", 'A line needs "text".');
     const assembly = assemble({

@@ -80,7 +80,7 @@ interface Snippet {
 }
 
 function batch(defaultBits: string | undefined, streams: Streams): number {
-  return batchLines<Snippet>(streams, (snippet) => {
+  return batchLines(streams, (snippet: Snippet) => {
     const bits = snippet.bits ?? Number(defaultBits ?? NaN);
     if (bits !== 16 && bits !== 32 && bits !== 64) throw new UserError("bad-bits", '"bits" must be 16, 32 or 64.'); // prettier-ignore
     const origin = BigInt(parseAddress("origin", snippet.origin ?? 0));

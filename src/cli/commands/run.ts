@@ -90,7 +90,7 @@ function run(args: readonly string[], streams: Streams): number {
   for (const dump of dumps) writeDump(debuggee, dump);
   if (json) streams.out(`${JSON.stringify(report(debuggee, end))}\n`);
   else streams.err(`${summary(debuggee, end)}\n`);
-  return end.code;
+  return end.status;
 }
 
 function report(debuggee: Debuggee, stop: RunEnd): object {

@@ -29,7 +29,7 @@ export class CodeReader {
   /** Code size at an address: what it was assembled for; what the processor does at its own instruction and where nothing is known. */
   bitsAt(address: bigint): Bits {
     const view = this.debuggee.vcpu();
-    const current = BigInt.asUintN(64, view.segments.cs.base + (view.registers["rip"] ?? 0n));
+    const current = BigInt.asUintN(64, view.segments.cs.base + (view.registers.rip ?? 0n));
     if (address === current) return view.bits;
     const entry = this.program.entryAt(address);
     return entry?.kind === "code" ? entry.bits : view.bits;

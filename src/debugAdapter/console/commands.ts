@@ -87,10 +87,7 @@ export const COMMANDS: readonly Command[] = [
     name: "goto",
     usage: "goto POSITION",
     help: "Travels to a position in time",
-    run: (session, rest, frameId) => {
-      travel(session, Number(session.target.address(rest, frameId)));
-      return "";
-    },
+    run: goToPosition,
     complete: () => [],
   },
   {
@@ -103,20 +100,14 @@ export const COMMANDS: readonly Command[] = [
     name: "serial",
     usage: "serial TEXT",
     help: "Sends TEXT to the guest's serial line; \\n, \\r, \\t and \\\\ are escapes",
-    run: (session, rest) => {
-      session.target.debuggee.sendSerial(new TextEncoder().encode(unescape(rest)));
-      return "";
-    },
+    run: sendSerial,
     complete: () => [],
   },
   {
     name: "keys",
     usage: "keys TEXT",
     help: "Types TEXT on the guest's keyboard; \\n is Enter",
-    run: (session, rest) => {
-      session.target.debuggee.sendKeys(unescape(rest));
-      return "";
-    },
+    run: typeKeys,
     complete: () => [],
   },
   {
@@ -132,6 +123,21 @@ const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", "
 
 function unescape(text: string): string {
   return text.replace(/\\([nrt\\])/g, (_, letter: string) => ESCAPES[letter] ?? letter);
+}
+
+function goToPosition(session: RingsideSession, rest: string, frameId: number | undefined): string {
+  travel(session, Number(session.target.address(rest, frameId)));
+  return "";
+}
+
+function sendSerial(session: RingsideSession, rest: string): string {
+  session.target.debuggee.sendSerial(new TextEncoder().encode(unescape(rest)));
+  return "";
+}
+
+function typeKeys(session: RingsideSession, rest: string): string {
+  session.target.debuggee.sendKeys(unescape(rest));
+  return "";
 }
 
 function helpText(name: string): string {
@@ -151,13 +157,15 @@ function helpText(name: string): string {
 function registersText(target: Target, frameId: number | undefined): string {
   const view = target.scope(frameId).processor;
   const wide = view.mode === "long64";
-  const names = Object.keys(view.registers).filter((name) => /^r/.test(name) && name !== "rflags");
+  const names = Object.keys(view.registers).filter(
+    (name) => name.startsWith("r") && name !== "rflags",
+  );
   const shown = names.filter((name) => wide || !/^r\d/.test(name));
   const cells = shown.map((name) => {
     const label = wide ? name.padEnd(3) : `e${name.slice(1)}`;
     return `${label} ${hexOf(view.registers[name] ?? 0n, wide ? 64 : 32)}`;
   });
-  const flags = view.registers["rflags"] ?? 0n;
+  const flags = view.registers.rflags ?? 0n;
   const control = ["cr0", "cr2", "cr3", "cr4", "efer"].map(
     (name) => `${name} ${hex(view.registers[name] ?? 0n)}`,
   );

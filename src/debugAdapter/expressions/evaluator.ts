@@ -81,58 +81,43 @@ function binary(expression: Expression & { kind: "binary" }, scope: Scope): Valu
 const truth = (condition: boolean): bigint => (condition ? 1n : 0n);
 const signed = (value: bigint): bigint => BigInt.asIntN(64, value);
 
+type Compute = (left: bigint, right: bigint) => bigint;
+
+/** Shifts by 64 and more leave nothing. */
+const shiftLeft: Compute = (left, right) => (right > 63n ? 0n : left << right);
+
+const OPERATORS: Readonly<Record<string, Compute>> = {
+  "+": (left, right) => left + right,
+  "-": (left, right) => left - right,
+  "*": (left, right) => left * right,
+  "/": (left, right) => left / divisor(right),
+  "%": (left, right) => left % divisor(right),
+  "//": (left, right) => signed(left) / signed(divisor(right)),
+  "%%": (left, right) => signed(left) % signed(divisor(right)),
+  "<<": shiftLeft,
+  "<<<": shiftLeft,
+  ">>": (left, right) => (right > 63n ? 0n : left >> right),
+  ">>>": (left, right) => signed(left) >> (right > 63n ? 63n : right),
+  "&": (left, right) => left & right,
+  "|": (left, right) => left | right,
+  "^": (left, right) => left ^ right,
+  "&&": (left, right) => truth(left !== 0n && right !== 0n),
+  "||": (left, right) => truth(left !== 0n || right !== 0n),
+  "^^": (left, right) => truth((left !== 0n) !== (right !== 0n)),
+  "=": (left, right) => truth(left === right),
+  "==": (left, right) => truth(left === right),
+  "!=": (left, right) => truth(left !== right),
+  "<>": (left, right) => truth(left !== right),
+  "<": (left, right) => truth(left < right),
+  ">": (left, right) => truth(left > right),
+  "<=": (left, right) => truth(left <= right),
+  ">=": (left, right) => truth(left >= right),
+};
+
 function compute(operator: string, left: bigint, right: bigint): bigint {
-  switch (operator) {
-    case "+":
-      return left + right;
-    case "-":
-      return left - right;
-    case "*":
-      return left * right;
-    case "/":
-      return left / divisor(right);
-    case "%":
-      return left % divisor(right);
-    case "//":
-      return signed(left) / signed(divisor(right));
-    case "%%":
-      return signed(left) % signed(divisor(right));
-    case "<<":
-    case "<<<":
-      return right > 63n ? 0n : left << right;
-    case ">>":
-      return right > 63n ? 0n : left >> right;
-    case ">>>":
-      return signed(left) >> (right > 63n ? 63n : right);
-    case "&":
-      return left & right;
-    case "|":
-      return left | right;
-    case "^":
-      return left ^ right;
-    case "&&":
-      return truth(left !== 0n && right !== 0n);
-    case "||":
-      return truth(left !== 0n || right !== 0n);
-    case "^^":
-      return truth((left !== 0n) !== (right !== 0n));
-    case "=":
-    case "==":
-      return truth(left === right);
-    case "!=":
-    case "<>":
-      return truth(left !== right);
-    case "<":
-      return truth(left < right);
-    case ">":
-      return truth(left > right);
-    case "<=":
-      return truth(left <= right);
-    case ">=":
-      return truth(left >= right);
-    default:
-      throw new ExpressionError(`Unknown operator ${operator}`);
-  }
+  const apply = OPERATORS[operator];
+  if (!apply) throw new ExpressionError(`Unknown operator ${operator}`);
+  return apply(left, right);
 }
 
 function divisor(value: bigint): bigint {

@@ -44,7 +44,7 @@ function readToken(text: string, at: number): readonly [Token, number] {
   if (dollar !== undefined) return [number(parseDigits(dollar.slice(1), 16), dollar, at), dollar.length]; // prettier-ignore
   const digits = NUMBER.exec(rest)?.[0];
   if (digits !== undefined) return [number(parseNumber(digits), digits, at), digits.length];
-  if (rest[0] === "$") return readDollar(rest, at);
+  if (rest.startsWith("$")) return readDollar(rest, at);
   const name = NAME.exec(rest)?.[0];
   if (name !== undefined && name !== "?") {
     return [{ kind: "name", text: name, at, escaped: false }, name.length];

@@ -66,7 +66,7 @@ export class MachineScope implements Scope {
 
   /** Linear address of the current instruction. */
   instructionPointer(): Value {
-    const rip = this.view.registers["rip"] ?? 0n;
+    const rip = this.view.registers.rip ?? 0n;
     return { value: BigInt.asUintN(64, this.view.segments.cs.base + rip), width: 64 };
   }
 

@@ -59,7 +59,7 @@ function generalRows(): Row[] {
 /** Flags keep their upper bits whatever the width. */
 function flagsWrite(width: number): NonNullable<RegisterName["write"]> {
   const mask = (1n << BigInt(width)) - 1n;
-  return (view, value) => ["rflags", ((view.registers["rflags"] ?? 0n) & ~mask) | (value & mask)];
+  return (view, value) => ["rflags", ((view.registers.rflags ?? 0n) & ~mask) | (value & mask)];
 }
 
 function systemRows(): Row[] {
@@ -108,10 +108,10 @@ function flagRegister(field: BitField, name: string): RegisterName {
   return {
     name,
     width: field.high - field.low + 1,
-    read: (view) => fieldValue(field, view.registers["rflags"] ?? 0n),
+    read: (view) => fieldValue(field, view.registers.rflags ?? 0n),
     write: (view, value) => [
       "rflags",
-      ((view.registers["rflags"] ?? 0n) & ~fieldMask(field)) |
+      ((view.registers.rflags ?? 0n) & ~fieldMask(field)) |
         ((value << BigInt(field.low)) & fieldMask(field)),
     ],
   };

@@ -8,7 +8,9 @@ import type { RingsideSession } from "../session/session";
 import type { VmmSource } from "../sources/vmmSources";
 import type { HandlerTable } from "./handler";
 
-type Answers = { readonly breakpoints: readonly DebugProtocol.Breakpoint[] };
+interface Answers {
+  readonly breakpoints: readonly DebugProtocol.Breakpoint[];
+}
 
 function setBreakpoints(
   session: RingsideSession,

@@ -128,5 +128,5 @@ export class ControlledRun {
 /** Linear address of the current instruction as the guest sees it. */
 export function linearPlace(debuggee: Debuggee): bigint {
   const view = debuggee.vcpu();
-  return BigInt.asUintN(64, view.segments.cs.base + (view.registers["rip"] ?? 0n));
+  return BigInt.asUintN(64, view.segments.cs.base + (view.registers.rip ?? 0n));
 }

@@ -86,24 +86,33 @@ const final = (exceptionId: string, title: string, text: string): StopTelling =>
   exceptionId,
 });
 
-/** How an outcome is told. `kind` names the breakpoint's kind, `stepText` what a step did. */
+/** What telling needs besides the outcome. */
+export interface StopContext {
+  /** Kind of the breakpoint that was hit. */
+  readonly kind: BreakpointKindName;
+  /** What a step did. */
+  readonly step: string;
+  /** "kmain+0x12". */
+  readonly place: (address: bigint) => string;
+}
+
+/** How an outcome is told. */
 export function tellStop(
   outcome: Outcome,
   debuggee: Debuggee,
-  kind: BreakpointKindName,
-  stepText: string,
+  { kind, step, place }: StopContext,
 ): StopTelling {
   switch (outcome.reason) {
     case "pause":
       return simple("pause", "Paused");
     case "step":
-      return simple("step", stepText);
+      return simple("step", step);
     case "breakpoint":
-      return simple(kind, "Breakpoint", `Breakpoint at ${hex(outcome.address)}`);
+      return simple(kind, "Breakpoint", `Breakpoint at ${place(outcome.address)}`);
     case "vmm-breakpoint":
       return simple("breakpoint", "Breakpoint in the VMM", `VMM ${outcome.handler}, step ${outcome.step + 1}`); // prettier-ignore
     case "data-breakpoint":
-      return tellData(outcome);
+      return tellData(outcome, place);
     case "event":
       return eventTelling(outcome.event, debuggee.exits());
     case "history-start":
@@ -130,11 +139,14 @@ function debugExitText(value: number): string {
   return `The guest wrote ${hex(value)} to the debug-exit port: exit status ${debugExitStatus(value)}.`;
 }
 
-function tellData(stop: Stop & { reason: "data-breakpoint" }): StopTelling {
+function tellData(
+  stop: Stop & { reason: "data-breakpoint" },
+  place: StopContext["place"],
+): StopTelling {
   const change =
     stop.oldValue !== undefined && stop.newValue !== undefined
       ? `: ${hex(stop.oldValue)} becomes ${hex(stop.newValue)}`
       : "";
   const verb = stop.access === "write" ? "Write to" : "Read of";
-  return simple("data breakpoint", "Data breakpoint", `${verb} ${hex(stop.address)}${change}`);
+  return simple("data breakpoint", "Data breakpoint", `${verb} ${place(stop.address)}${change}`);
 }

@@ -20,6 +20,7 @@ import { RunLoop } from "../running/runLoop";
 import type { Outcome } from "../running/runLoop";
 import { tellStop } from "../running/stopText";
 import type { StopTelling } from "../running/stopText";
+import { placeText } from "../stack/frameNames";
 import { OutputBatch } from "./outputBatch";
 import { RequestError } from "./requestError";
 import { stateBody } from "./stateBody";
@@ -131,9 +132,9 @@ export class RingsideSession extends DebugSession {
     this.sendEvent(new Event(event, body));
   }
 
-  state(): StateBody {
+  state(running = this.loop.running): StateBody {
     const { generation, ended } = this;
-    return stateBody(this.target, { generation, ended, running: this.loop.running });
+    return stateBody(this.target, { generation, ended, running });
   }
 
   /** The user changed registers or memory: what was recorded of the future is void, views read again. */
@@ -173,7 +174,7 @@ export class RingsideSession extends DebugSession {
     target.expire();
     const before = stepText.snapshot(target);
     this.afterResponse(() => {
-      this.tellClient("ringside/stateChanged", { change: "running", state: this.state() });
+      this.tellClient("ringside/stateChanged", { change: "running", state: this.state(true) });
       this.loop
         .start((maxTicks) => this.limited(target, maxTicks, (ticks) => slice(ticks, run.control())))
         .then((outcome) => this.tell(outcome, run, stepText.since(before, target)))
@@ -232,7 +233,12 @@ export class RingsideSession extends DebugSession {
     if (this.silent) return;
     const { target } = this;
     const ids = outcome.reason === "pause" ? [] : (run?.idsOf(outcome) ?? []);
-    const telling = tellStop(outcome, target.debuggee, this.breakpointKind(outcome, run), step);
+    const place = (address: bigint): string => placeText(target.program, address);
+    const telling = tellStop(outcome, target.debuggee, {
+      kind: this.breakpointKind(outcome, run),
+      step,
+      place,
+    });
     this.showStop({ ...telling, ids });
     if (outcome.reason === "debug-exit") {
       this.output.line({ text: telling.text });

@@ -88,7 +88,7 @@ export class Target {
   /** Linear address of the current instruction. */
   currentAddress(): bigint {
     const view = this.debuggee.vcpu();
-    return BigInt.asUintN(64, view.segments.cs.base + (view.registers["rip"] ?? 0n));
+    return BigInt.asUintN(64, view.segments.cs.base + (view.registers.rip ?? 0n));
   }
 
   sourceAt(address: bigint): SourcePlace | undefined {

@@ -57,7 +57,7 @@ function label(text: string): Frame {
 }
 
 function guestFrames({ debuggee, program, code }: FrameInputs, view: ProcessorView): Frame[] {
-  const current = BigInt.asUintN(64, view.segments.cs.base + (view.registers["rip"] ?? 0n));
+  const current = BigInt.asUintN(64, view.segments.cs.base + (view.registers.rip ?? 0n));
   const walked = walkStack(view, {
     read: (address, length) => debuggee.readMemory("gva", address, length),
     isCode: (address) => isCode(program, address, current),

@@ -104,7 +104,7 @@ class Walker {
     const start = this.environment.functionStart(cursor.address);
     for (let offset = 0; offset + word <= scanned.length; offset += word) {
       const sp = (cursor.sp + BigInt(offset)) & this.stackMask;
-      if (chained && sp === chained.at) {
+      if (chained?.at === sp) {
         return { left: "call", cursor: this.after(cursor, chained.to, sp, word, chained.bp) };
       }
       const interrupted = this.interruptFrame(cursor, scanned.subarray(offset), sp, word);

@@ -63,7 +63,7 @@ function setter(inputs: ScopeInputs, name: string): Pick<VariableNode, "set"> {
 
 /** RFLAGS bit by bit, and whole. */
 export function flagNodes(inputs: ScopeInputs): readonly VariableNode[] {
-  const value = inputs.view.registers["rflags"] ?? 0n;
+  const value = inputs.view.registers.rflags ?? 0n;
   const whole: VariableNode = {
     name: "rflags",
     value: `${hexOf(value, 32)} ${summarizeFlags(value)}`.trimEnd(),

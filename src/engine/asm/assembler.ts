@@ -86,6 +86,7 @@ export class Assembler {
   run(): void {
     this.pass(true);
     const kept = this.sink.diagnostics.length;
+    this.sink.closeErrorLines();
     let least = Infinity;
     let stalled = 0;
     for (;;) {
@@ -187,14 +188,9 @@ export class Assembler {
   }
 
   private host(): AssemblerHost {
-    const owner = this;
     return {
-      get bits() {
-        return owner.layout.bits;
-      },
-      get passKind() {
-        return owner.passKind;
-      },
+      bits: () => this.layout.bits,
+      passKind: () => this.passKind,
       evaluate: (tokens, place) => this.evaluateTokens(tokens, place),
       dependsOnPass: () => {
         this.preprocessAgain = true;
@@ -219,7 +215,7 @@ export class Assembler {
     const settled = settle(tokens, session);
     const cursor = new Cursor(settled);
     const expression = parseExpression(cursor, {
-      bits: layout.bits,
+      bits: () => layout.bits,
       symbol: (name, token) => {
         const symbol = this.symbols.entry(name);
         this.observer?.symbolReferred(symbol, token);

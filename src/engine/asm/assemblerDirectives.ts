@@ -20,6 +20,7 @@ export interface DirectiveState {
   readonly pass: number;
   bits: Bits;
   defaultRel: boolean;
+  hasNearConditions: boolean;
   readonly segment: number;
   warningStack: WarningState[];
   floatOptions: string;
@@ -46,6 +47,8 @@ const CPUS: ReadonlySet<string> = new Set([
   "pentiumii", "p3", "katmai", "p4", "willamette", "prescott", "x64", "x86-64", "ia64", "ia-64", "itanium", "itanic",
   "merced", "nehalem", "westmere", "sandybridge", "ivybridge", "any", "all", "latevex", "evex", "vex",
 ]); // prettier-ignore
+
+const BEFORE_386: ReadonlySet<string> = new Set(["8086", "186", "286"]);
 
 const FLOAT_OPTIONS: ReadonlySet<string> = new Set([
   "daz",
@@ -110,7 +113,7 @@ function runBits(directive: Directive, state: DirectiveState): void {
   state.bits = 16;
 }
 
-/** The code size is one byte of truth; the processor level is accepted and does not restrict. */
+/** The processor level does not restrict which instructions are taken; it decides how far jumps are made. */
 function runCpu(directive: Directive, state: DirectiveState): void {
   for (const word of tokensText(directive.value).toLowerCase().split(/[ ,]+/)) {
     const name = word.replace(/^[-+*]+/, "").replace(/^no(?=...)/, "");
@@ -118,6 +121,7 @@ function runCpu(directive: Directive, state: DirectiveState): void {
       state.error(valuePlace(directive), "cpu", `unknown CPU type or flag '${word}'`);
       return;
     }
+    state.hasNearConditions = !BEFORE_386.has(name);
   }
 }
 
@@ -213,7 +217,7 @@ function runSection(directive: Directive, state: DirectiveState): void {
 function attributeNumber(tokens: readonly Token[], state: DirectiveState): bigint | undefined {
   const cursor = new Cursor(tokens);
   const expression = parseExpression(cursor, {
-    bits: state.bits,
+    bits: () => state.bits,
     symbol: (name) => state.symbols.entry(name),
     error: (token, code, message) => state.error(token, code, message),
     warning: (token, name, message) => state.warn(token, name, message),

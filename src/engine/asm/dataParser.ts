@@ -39,11 +39,24 @@ export class DataParser {
       if (item === undefined) return undefined;
       items.push(...item);
       if (!nested) this.remember(start, item[0]);
+      if (item[0]?.kind === "number") this.skipStray();
       if (cursor.ended || cursor.isOp(")")) break;
-      if (!cursor.isOp(",")) return this.fail("data-syntax", "comma expected after operand");
+      if (!cursor.isOp(",")) {
+        this.fail("data-syntax", "comma expected after operand");
+        return;
+      }
       cursor.advance();
     }
     return items;
+  }
+
+  /** NASM drops one word after an expression, whatever it is: `db 1 2` is `db 1`. */
+  private skipStray(): void {
+    const { cursor } = this;
+    const stray = cursor.token;
+    if (stray === undefined || cursor.isOp(",") || cursor.isOp(")")) return;
+    this.context.warning(stray, "other", `\`${stray.text}' is ignored here: a comma is missing`);
+    cursor.advance();
   }
 
   private remember(start: number, item: DataItem | undefined): void {
@@ -91,7 +104,8 @@ export class DataParser {
     if (items === undefined) return undefined;
     if (!cursor.isOp(")")) {
       const got = cursor.token?.text ?? "end of line";
-      return this.fail("data-syntax", `expected \`)' after subexpression, got \`${got}'`);
+      this.fail("data-syntax", `expected \`)' after subexpression, got \`${got}'`);
+      return;
     }
     cursor.advance();
     return [{ kind: "list", items, repeat: pending.repeat }];
@@ -142,10 +156,14 @@ export class DataParser {
   ): DataItem | undefined {
     const format = floatFormatOfSize(element);
     if (format === undefined) {
-      return this.fail("float", `no ${element * 8}-bit floating-point format supported`, number);
+      this.fail("float", `no ${element * 8}-bit floating-point format supported`, number);
+      return;
     }
     const result = floatBytes(number.text, negative, format);
-    if ("error" in result) return this.fail("float", result.error, number);
+    if ("error" in result) {
+      this.fail("float", result.error, number);
+      return;
+    }
     if (result.warning) this.context.warning(number, result.warning.name, result.warning.message);
     return { kind: "bytes", bytes: result.bytes, element, repeat };
   }

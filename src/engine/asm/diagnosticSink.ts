@@ -66,6 +66,7 @@ export class DiagnosticSink {
   muted = false;
   /** Keys of the diagnostics, in the same order. */
   private keys: string[] = [];
+  private readonly closedLines = new Set<string>();
 
   error(
     code: string,
@@ -94,6 +95,13 @@ export class DiagnosticSink {
     return this.diagnostics.some((diagnostic) => diagnostic.severity === "error");
   }
 
+  /** A line that was wrong in the first pass has had its say: what later passes make of it is only a consequence. */
+  closeErrorLines(): void {
+    for (const { severity, range } of this.diagnostics) {
+      if (severity === "error") this.closedLines.add(`${range.file}:${range.line}`);
+    }
+  }
+
   /** Forgets everything from the `count`th diagnostic on: what a pass said that was not the last. */
   rollback(count: number): void {
     for (const key of this.keys.splice(count)) this.seen.delete(key);
@@ -112,9 +120,10 @@ export class DiagnosticSink {
     const shown = placeInTheOpen(place, frame);
     const key = `${shown.source.name}:${shown.start}:${message}`;
     if (this.seen.has(key)) return;
+    const range = rangeOf(shown);
+    if (severity === "error" && this.closedLines.has(`${range.file}:${range.line}`)) return;
     this.seen.add(key);
     this.keys.push(key);
-    const range = rangeOf(shown);
     const related = [
       ...notes,
       ...definitionNotes(place),

@@ -13,7 +13,7 @@ import type { Token } from "./tokens";
 /** What a parser needs from its surroundings. */
 export interface ParseContext {
   /** Code size in force: string constants are cut to it. */
-  readonly bits: Bits;
+  bits(): Bits;
   symbol(name: string, token: Token): SymbolEntry;
   error(token: Token, code: string, message: string): void;
   warning(token: Token, name: string, message: string): void;
@@ -106,11 +106,7 @@ class ExpressionParser {
     return right && { op: "wrt", left, right, token: token! };
   }
 
-  private fail(
-    code: string,
-    message: string,
-    token = this.cursor.place,
-  ): Expression | undefined {
+  private fail(code: string, message: string, token = this.cursor.place): Expression | undefined {
     this.context.error(token, code, message);
     return undefined;
   }
@@ -252,7 +248,7 @@ class ExpressionParser {
   }
 
   private stringValue(bytes: readonly number[], token: Token): bigint {
-    const { value, tooLong } = stringNumber(bytes, this.context.bits);
+    const { value, tooLong } = stringNumber(bytes, this.context.bits());
     if (tooLong) this.context.warning(token, "other", "character constant too long");
     return value;
   }

@@ -189,7 +189,7 @@ function addressPieces(
   const { body } = statement;
   if (body.kind === "data" && !body.isConstant) {
     layout.standAt(statement);
-    const writer = new DataWriter(layout.dataSurroundings);
+    const writer = new DataWriter(layout.surroundings);
     writer.pieces = [];
     writer.write(body.items, statement.mnemonicToken!);
     return writer.pieces;

@@ -263,7 +263,11 @@ export class ModelRecorder implements AssemblerObserver {
 
   skipped(line: SourceLine, directive: Token): void {
     let lines = this.skippedLines.get(line.source);
-    if (!lines) this.skippedLines.set(line.source, (lines = new Map<number, { line: SourceLine; directive: Token }>()));
+    if (!lines)
+      this.skippedLines.set(
+        line.source,
+        (lines = new Map<number, { line: SourceLine; directive: Token }>()),
+      );
     lines.set(line.line, { line, directive });
   }
 

@@ -89,7 +89,8 @@ class OperandParser {
     }
     if (!this.atEnd()) {
       const message = "comma, colon, decorator or end of line expected after operand";
-      return this.fail("operand-syntax", message);
+      this.fail("operand-syntax", message);
+      return;
     }
     return { kind: "plain", span: this.span(), ...head, expression };
   }
@@ -144,10 +145,8 @@ class OperandParser {
     const offset = second && parseExpression(this.cursor, this.context);
     if (second === undefined || offset === undefined) return undefined;
     if (!this.atEnd()) {
-      return this.fail(
-        "operand-syntax",
-        "comma, colon, decorator or end of line expected after operand",
-      );
+      this.fail("operand-syntax", "comma, colon, decorator or end of line expected after operand");
+      return;
     }
     return {
       kind: "far",
@@ -236,9 +235,10 @@ class OperandParser {
   /** Size, relation and address-size words, and further brackets, in front of an expression in brackets. */
   private words(): boolean {
     const { cursor, inside } = this;
-    for (; ; cursor.advance()) {
+    for (;;) {
       if (cursor.isOp("[")) {
         this.brackets++;
+        cursor.advance();
         continue;
       }
       const keyword = keywordAt(cursor.token);
@@ -255,6 +255,7 @@ class OperandParser {
         if (text !== "a16" && text !== "a32" && text !== "a64") return this.badSize();
         inside.addressSize = Number(text.slice(1)) as 16 | 32 | 64;
       } else return true;
+      cursor.advance();
     }
   }
 

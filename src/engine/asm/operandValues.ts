@@ -54,7 +54,8 @@ export class OperandEvaluator {
     const { external } = this.evaluator;
     if (value && external && this.around.critical) {
       const message = "binary output format does not support external references";
-      return this.fail(expression.token, "external-reference", message);
+      this.fail(expression.token, "external-reference", message);
+      return undefined;
     }
     return value;
   }
@@ -98,7 +99,7 @@ export class OperandEvaluator {
     const { token } = tree.expression;
     const alone =
       others.length === 0 && value.scalar === 0n && value.segments.length === 0 && !value.unknown;
-    if (term === undefined || term.factor !== 1n || !alone || value.number !== 0n) {
+    if (term?.factor !== 1n || !alone || value.number !== 0n) {
       return this.fail(token, "operand-type", "invalid operand type");
     }
     const { register, size, name } = term.register;

@@ -32,11 +32,8 @@ export class StatementParser {
     private readonly sink: DiagnosticSink,
     private readonly observer: ParserObserver | undefined,
   ) {
-    const owner = this;
     this.context = {
-      get bits() {
-        return owner.bits;
-      },
+      bits: () => this.bits,
       symbol: (name, token) => this.refer(name, token),
       error: (token, code, message) => this.error(token, code, message),
       warning: (token, name, message) =>
@@ -69,7 +66,7 @@ export class StatementParser {
   private directive(tokens: readonly Token[]): void {
     const close = tokens.findIndex((token) => isOp(token, "]"));
     const name = tokens[1];
-    if (close < 0 || name === undefined || name.kind !== "id" || close < 2) {
+    if (close < 2 || name?.kind !== "id") {
       this.error(tokens[0]!, "directive-syntax", "invalid directive line");
       return;
     }

@@ -8,7 +8,8 @@ function copy(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(copy);
   if (value instanceof Uint8Array) return value.slice();
   if (value instanceof Uint32Array) return value.slice();
-  if (value instanceof Map) return new Map([...value].map(([key, item]) => [copy(key), copy(item)]));
+  if (value instanceof Map)
+    return new Map([...value].map(([key, item]) => [copy(key), copy(item)]));
   if (value instanceof Set) return new Set([...value].map(copy));
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copy(item)]));
 }

@@ -75,8 +75,10 @@ export function hpaFor(cpu: Processor, linear: Linear, access: number): number {
   const entry = translate(cpu, linear, access);
   const offset = ((linear % 4096) + 4096) % 4096;
   const hpa = entry.frame * 4096 + offset;
-  if (!(access & (ACCESS.fetch | ACCESS.implicit)) && cpu.ram.isRam(hpa)) {
-    const user = access & ACCESS.user;
+  const user = access & ACCESS.user;
+  // An access to an inner ring's stack on the way there says nothing about what the current ring may do.
+  const isOwn = (user !== 0) === (cpu.cpl === 3);
+  if (isOwn && !(access & (ACCESS.fetch | ACCESS.implicit)) && cpu.ram.isRam(hpa)) {
     const guards = cpu.ram.guards[entry.frame]!;
     const watched = (guards & PAGE.watched) !== 0;
     // After a write the clean bit is gone; code and watched pages keep sending writes here.

@@ -19,6 +19,7 @@ import type { ObservedEvent } from "./observation";
 import type { PhysicalMemory } from "./physicalMemory";
 import {
   CR0,
+  CR4,
   EFER,
   RFLAGS,
   resetState,
@@ -73,8 +74,14 @@ export class Processor {
   pendingAbort: CpuAbort | undefined;
   /** Changes whenever instruction fetch may see other bytes at the same address: CR3, INVLPG, mode, VM transitions. */
   translationGeneration = 1;
-  private readonly contexts = new Map<string, number>();
+  /** Interned fetch contexts of this generation: by limit and mode, then by CS base. */
+  private readonly contexts = new Map<number, Map<number, number>>();
   private nextContext = 1;
+  /** What the derived segments and masks were made from; segment registers are replaced, never changed in place. */
+  private readonly derivedFrom: (SegmentRegister | undefined)[] = [];
+  private derivedMode = -1;
+  /** RFLAGS.AC as the supervisor's part of the interpreter's TLB was filled with, under SMAP. */
+  private smapOverride = false;
   /** Told about everything that a debugger may want to stop at. */
   observe: (event: ObservedEvent) => void = () => undefined;
   dataWatcher: DataWatcher | undefined;
@@ -229,7 +236,22 @@ export class Processor {
   /** Recomputes what the interpreter runs on. Call after any change of segments, control registers, CPL or RFLAGS.VM. */
   refresh(): void {
     const is64 = this.is64;
-    for (let i = 0; i < 6; i++) this.refreshSegment(i as SegmentIndex, is64);
+    const mode = is64 ? 2 : this.realOrVirtual8086 ? 1 : 0;
+    let changed = false;
+    for (let i = 0; i < 6; i++) {
+      const segment = this.system.segments[i]!;
+      if (mode === this.derivedMode && this.derivedFrom[i] === segment) continue;
+      this.derivedFrom[i] = segment;
+      this.refreshSegment(i as SegmentIndex, is64);
+      changed = true;
+    }
+    this.derivedMode = mode;
+    if (changed) this.refreshMasks(is64);
+    this.refreshFlags();
+    this.refreshContext();
+  }
+
+  private refreshMasks(is64: boolean): void {
     const { view } = this;
     view.setBigUint64(STATE.linearMask, is64 ? ALL_ONES : 0xffffffffn, true);
     view.setBigUint64(
@@ -239,8 +261,16 @@ export class Processor {
     );
     view.setBigUint64(STATE.ipBias, is64 ? 1n << 47n : 0n, true);
     view.setBigUint64(STATE.ipLimit, is64 ? (1n << 48n) - 1n : BigInt(this.cs.limit), true);
-    view.setUint32(STATE.tlbBase, this.tlbInForce(), true);
-    this.refreshContext();
+  }
+
+  /** The part of `refresh` that depends on RFLAGS.AC: enough after an instruction that changes flags only. */
+  refreshFlags(): void {
+    this.view.setUint32(STATE.tlbBase, this.tlbInForce(), true);
+    if (!(this.system.cr4 & CR4.SMAP) || this.cpl === 3) return;
+    const override = (this.flagSystem & RFLAGS.AC) !== 0;
+    // With AC set, user pages have become reachable: that must end with it.
+    if (this.smapOverride && !override) this.tlb.flushL0();
+    this.smapOverride = override;
   }
 
   private refreshSegment(index: SegmentIndex, is64: boolean): void {
@@ -294,11 +324,15 @@ export class Processor {
   /** Interns the fetch context: block look-ups of one context see the same bytes at the same RIP. */
   private refreshContext(): void {
     const { cs } = this;
-    const key = `${this.translationGeneration}/${cs.base}/${cs.limit}/${this.bits}/${this.cpl === 3 ? 3 : 0}/${this.virtual8086 ? "v" : this.protectedMode ? "p" : "r"}`;
-    let context = this.contexts.get(key);
+    const kind = this.virtual8086 ? 2 : this.protectedMode ? 1 : 0;
+    const rules = cs.limit + 2 ** 32 * (this.bits + 2 * kind + (this.cpl === 3 ? 1 : 0));
+    let byBase = this.contexts.get(rules);
+    if (!byBase) this.contexts.set(rules, (byBase = new Map<number, number>()));
+    const base = Number(cs.base);
+    let context = byBase.get(base);
     if (context === undefined) {
       context = this.nextContext++;
-      this.contexts.set(key, context);
+      byBase.set(base, context);
     }
     this.view.setUint32(STATE.context, context, true);
   }

@@ -25,9 +25,11 @@ import { HANDLER_BREAKPOINT, HANDLER_LINK, HANDLER_SYSTEM } from "./interpreterS
 import { microOpKind } from "./operandShapes";
 
 const MAX_BLOCK = 48;
+/** A block's key is an HPA (40 bits) and one of so many code modes. */
+const MAX_CODE_MODES = 4096;
 
 interface Block {
-  readonly key: string;
+  readonly key: number;
   readonly microOp: number;
   /** HPA page. */
   readonly page: number;
@@ -82,7 +84,11 @@ function covers(chunks: Uint8Array, from: number, to: number): boolean {
 export class BlockCache {
   private readonly view: DataView;
   private readonly lookup: Uint32Array;
-  private blocks = new Map<string, Block>();
+  /** By code mode and HPA of the first byte; several where one place is reached at different addresses. */
+  private blocks = new Map<number, Block[]>();
+  /** Numbers of the ways in which bytes are read: size, CS base and limit. */
+  private codeModes = new Map<number, Map<number, number>>();
+  private codeModeCount = 0;
   private readonly byPage = new Map<number, Block[]>();
   /** By page: which 64-byte chunks hold decoded bytes. */
   private readonly chunks = new Map<number, Uint8Array>();
@@ -117,6 +123,8 @@ export class BlockCache {
   /** Forgets everything: full cache, restored snapshot. */
   clear(): void {
     this.blocks = new Map();
+    this.codeModes = new Map();
+    this.codeModeCount = 0;
     for (const page of this.byPage.keys()) this.unguard(page);
     this.byPage.clear();
     this.chunks.clear();
@@ -143,7 +151,7 @@ export class BlockCache {
     if (kept.length === blocks.length) return;
     for (const block of blocks) {
       if (kept.includes(block)) continue;
-      this.blocks.delete(block.key);
+      this.forget(block);
       this.dropLookup(block);
     }
     this.byPage.set(page, kept);
@@ -192,13 +200,14 @@ export class BlockCache {
   prepare(single: boolean): boolean {
     const { cpu } = this;
     const full = MICRO_OPS_BASE + MICRO_OPS_MAX * MICRO_OP_BYTES;
-    if (this.next + (MAX_BLOCK + 2) * MICRO_OP_BYTES > full) this.clear();
+    const isFull = this.next + (MAX_BLOCK + 2) * MICRO_OP_BYTES > full;
+    if (isFull || this.codeModeCount > MAX_CODE_MODES) this.clear();
     const { rip } = cpu;
     const linear = this.fetchAddress(rip);
     const hpa = hpaFor(cpu, linear, this.access());
     if (single) {
       this.transient = {
-        key: "",
+        key: -1,
         page: -1,
         from: 0,
         to: 0,
@@ -208,8 +217,8 @@ export class BlockCache {
       this.enterLookup(rip, this.transient.microOp);
       return true;
     }
-    const key = `${hpa}/${rip}/${cpu.cs.base}/${cpu.cs.limit}/${cpu.bits}/${cpu.realOrVirtual8086 ? 1 : 0}`;
-    let block = this.blocks.get(key);
+    const key = hpa + this.codeMode() * 2 ** 40;
+    let block = this.blocks.get(key)?.find((candidate) => candidate.rip === rip);
     if (!block) {
       const microOp = this.build(rip, linear, MAX_BLOCK, true);
       const from = hpa % 4096;
@@ -226,6 +235,24 @@ export class BlockCache {
     return false;
   }
 
+  /** The number of the way in which code bytes are read now. */
+  private codeMode(): number {
+    const { cs, bits, realOrVirtual8086 } = this.cpu;
+    const rules = cs.limit + 2 ** 32 * (bits + (realOrVirtual8086 ? 1 : 0));
+    let byBase = this.codeModes.get(rules);
+    if (!byBase) this.codeModes.set(rules, (byBase = new Map<number, number>()));
+    const base = Number(cs.base);
+    let mode = byBase.get(base);
+    if (mode === undefined) byBase.set(base, (mode = this.codeModeCount++));
+    return mode;
+  }
+
+  private forget(block: Block): void {
+    const sharing = this.blocks.get(block.key)?.filter((other) => other !== block) ?? [];
+    if (sharing.length === 0) this.blocks.delete(block.key);
+    else this.blocks.set(block.key, sharing);
+  }
+
   private transient: Block | undefined;
 
   /** Forgets the last block that `prepare` called transient, and its records. */
@@ -237,7 +264,9 @@ export class BlockCache {
   }
 
   private keep(block: Block): void {
-    this.blocks.set(block.key, block);
+    const sharing = this.blocks.get(block.key);
+    if (sharing) sharing.push(block);
+    else this.blocks.set(block.key, [block]);
     const blocks = this.byPage.get(block.page);
     if (blocks) blocks.push(block);
     else this.byPage.set(block.page, [block]);

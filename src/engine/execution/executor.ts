@@ -29,13 +29,21 @@ function debugTrapText(bits: number): string {
 /** Why `run` came back before its budget was used up. */
 export type RunEnd = "budget" | "breakpoint" | "idle" | "shutdown" | "interrupted";
 
-const codeByPages = new Map<number, InterpreterCode>();
+interface CompiledInterpreter {
+  readonly module: WebAssembly.Module;
+  readonly handlers: InterpreterCode["handlers"];
+}
+
+const compiledByPages = new Map<number, CompiledInterpreter>();
 
 /** The interpreter's code does not depend on the machine, only on how much memory it declares. */
-function interpreterCode(memoryPages: number): InterpreterCode {
-  let code = codeByPages.get(memoryPages);
-  if (!code) codeByPages.set(memoryPages, (code = buildInterpreter(INSTRUCTIONS, memoryPages)));
-  return code;
+function compiledInterpreter(memoryPages: number): CompiledInterpreter {
+  const known = compiledByPages.get(memoryPages);
+  if (known) return known;
+  const { bytes, handlers } = buildInterpreter(INSTRUCTIONS, memoryPages);
+  const compiled = { module: new WebAssembly.Module(bytes), handlers };
+  compiledByPages.set(memoryPages, compiled);
+  return compiled;
 }
 
 export class Executor {
@@ -52,8 +60,8 @@ export class Executor {
     private readonly cpu: Processor,
     memory: WebAssembly.Memory,
   ) {
-    const code = interpreterCode(memory.buffer.byteLength / 65536);
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(code.bytes), {
+    const code = compiledInterpreter(memory.buffer.byteLength / 65536);
+    const instance = new WebAssembly.Instance(code.module, {
       env: { memory, ...this.slowPaths() },
     });
     this.interpret = instance.exports.run as (budget: number) => Status;

@@ -11,7 +11,8 @@ import {
 } from "./commands";
 import { VARIABLE_MENU_CONTEXTS } from "../../debugAdapter/protocol";
 import { CONFIGURATION } from "./configuration";
-import { DEBUGGERS } from "./debuggers";
+import { debuggers } from "./debuggers";
+import type { KnownExit } from "./exits";
 import { GRAMMARS, LANGUAGES, LANGUAGE_ID, VMM_LANGUAGE_ID } from "./languages";
 import { COLORS, VIEW, VIEWS, VIEWS_WHEN } from "./views";
 import { WALKTHROUGHS } from "./walkthrough";
@@ -138,12 +139,12 @@ function keybindings(): object[] {
 }
 
 /** The whole of `contributes`. */
-export function contributes(): object {
+export function contributes(exits: readonly KnownExit[]): object {
   return {
     languages: LANGUAGES,
     grammars: GRAMMARS,
     breakpoints: [{ language: LANGUAGE_ID }, { language: VMM_LANGUAGE_ID }],
-    debuggers: DEBUGGERS,
+    debuggers: debuggers(exits),
     commands: COMMANDS.map(command),
     menus: menus(),
     keybindings: keybindings(),

@@ -1,6 +1,8 @@
 /** The debugger's contribution: launch.json's schema, snippets and texts. */
 import type { EntryKind, LaunchArguments, MmuKind, VmmKind } from "../../debugAdapter/protocol";
 import { DEBUG_TYPE } from "../../debugAdapter/protocol";
+import type { KnownExit } from "./exits";
+import { exitKeySchema } from "./exits";
 import { LANGUAGE_ID } from "./languages";
 
 export const VMM_DESCRIPTIONS: Readonly<Record<VmmKind, string>> = {
@@ -38,7 +40,9 @@ function choice(described: Readonly<Record<string, string>>): object {
 const ADDRESS = { type: ["string", "integer"] };
 
 /** One row a launch argument; the compiler demands them all. */
-const LAUNCH_PROPERTIES: Readonly<Record<keyof LaunchArguments, object>> = {
+const launchProperties = (
+  exits: readonly KnownExit[],
+): Readonly<Record<keyof LaunchArguments, object>> => ({
   program: {
     type: "string",
     description:
@@ -73,7 +77,7 @@ const LAUNCH_PROPERTIES: Readonly<Record<keyof LaunchArguments, object>> = {
   },
   breakOnVmExit: {
     type: "array",
-    items: { type: "string" },
+    items: exitKeySchema(exits),
     description:
       'VM exits to break on, such as "CPUID" or "EPT_VIOLATION"; "any" for all. Besides those that are ticked in the VM Exits view.',
     default: [],
@@ -101,7 +105,7 @@ const LAUNCH_PROPERTIES: Readonly<Record<keyof LaunchArguments, object>> = {
     description: "Macros to define before the first line, as with `nasm -D`.",
     default: {},
   },
-};
+});
 
 /** The configuration that F5 uses when there is no launch.json. */
 export const INITIAL_CONFIGURATION = {
@@ -127,13 +131,13 @@ function snippet(label: string, description: string, more: object): object {
   };
 }
 
-export const DEBUGGERS = [
+export const debuggers = (exits: readonly KnownExit[]): readonly object[] => [
   {
     type: DEBUG_TYPE,
     label: "Ringside",
     languages: [LANGUAGE_ID],
     configurationAttributes: {
-      launch: { required: ["program"], properties: LAUNCH_PROPERTIES },
+      launch: { required: ["program"], properties: launchProperties(exits) },
     },
     initialConfigurations: [INITIAL_CONFIGURATION],
     configurationSnippets: [

@@ -3,10 +3,10 @@ import * as vscode from "vscode";
 import type { ExitBreakpoint, ExitMode } from "../../debugAdapter/protocol";
 import { DEBUG_TYPE } from "../../debugAdapter/protocol";
 import type { SessionModel } from "../session";
-import type { ExitChoices, KnownExit } from "./exitRows";
+import type { KnownExit } from "../contributions/exits";
+import type { ExitChoices } from "./exitRows";
 
 const CHOICES_KEY = "ringside.exitBreakpoints";
-const KNOWN_KEY = "ringside.knownExits";
 
 export class ExitBreakpoints implements ExitChoices, vscode.DebugAdapterTrackerFactory {
   private readonly changed = new vscode.EventEmitter<void>();
@@ -16,22 +16,10 @@ export class ExitBreakpoints implements ExitChoices, vscode.DebugAdapterTrackerF
   constructor(
     private readonly memento: vscode.Memento,
     private readonly model: SessionModel,
+    readonly known: readonly KnownExit[],
   ) {
     const stored = memento.get<readonly ExitBreakpoint[]>(CHOICES_KEY, []);
     this.choices = new Map(stored.map((one) => [one.key, one]));
-  }
-
-  get known(): readonly KnownExit[] {
-    return this.memento.get<readonly KnownExit[]>(KNOWN_KEY, []);
-  }
-
-  /** Remembers the names of the exits for the time without a session. */
-  remember(exits: readonly KnownExit[]): void {
-    if (exits.length === 0 || exits.length === this.known.length) return;
-    void this.memento.update(
-      KNOWN_KEY,
-      exits.map(({ key, number, title }) => ({ key, number, title })),
-    );
   }
 
   modeOf(key: string): ExitMode {

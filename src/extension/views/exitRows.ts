@@ -1,6 +1,7 @@
 /** "VM Exits": every reason with its count; the tick is a breakpoint. */
-import type { ExitBody, ExitMode } from "../../debugAdapter/protocol";
-import { EXCEPTION_FILTERS } from "../../debugAdapter/protocol";
+import type { ExitBody, ExitMode, RequestBody } from "../../debugAdapter/protocol";
+import type { KnownExit } from "../contributions/exits";
+import { isTrapKey } from "../contributions/exits";
 import type { Reader, Row, Rows } from "./row";
 import { facts, optional } from "./row";
 
@@ -8,20 +9,15 @@ import { facts, optional } from "./row";
 export interface ExitChoices {
   modeOf(key: string): ExitMode;
   conditionOf(key: string): string | undefined;
-  /** Reasons of an earlier session, for when none runs. */
+  /** Every reason that there is. */
   readonly known: readonly KnownExit[];
 }
-
-export type KnownExit = Pick<ExitBody, "key" | "number" | "title">;
 
 const NEVER = { count: 0, cycles: 0, changed: false };
 
 export async function exitRows(reader: Reader, choices: ExitChoices): Promise<Rows> {
   const body = reader.state === undefined ? undefined : await reader.read("ringside/exits", {});
-  // A bare machine knows no reasons until its own hypervisor has met one.
-  const exits = body?.exits.length
-    ? body.exits
-    : catalogue(choices.known).map((one) => ({ ...one, ...NEVER }));
+  const exits = body === undefined ? withoutCounts(choices.known) : withRest(body, reader, choices);
   const rows = exits.map((exit) => exitRow(exit, choices));
   const isUp = (index: number): boolean =>
     (exits[index]?.count ?? 0) > 0 || choices.modeOf(exits[index]?.key ?? "") !== "ignore";
@@ -33,14 +29,20 @@ export async function exitRows(reader: Reader, choices: ExitChoices): Promise<Ro
   };
 }
 
-/** Before the first session: the reasons that the exception filters name. */
-function catalogue(known: readonly KnownExit[]): readonly KnownExit[] {
-  if (known.length > 0) return known;
-  return EXCEPTION_FILTERS.flatMap((filter) =>
-    (filter.exits ?? [])
-      .filter((key) => key !== "any" && !key.endsWith("*"))
-      .map((key) => ({ key, number: -1, title: filter.label.replace(/^.*?: /, "") })),
-  );
+function withoutCounts(exits: readonly KnownExit[]): readonly Counted[] {
+  return exits.map((one) => ({ ...one, ...NEVER }));
+}
+
+/** What happened, and then what could happen under the technique in force. */
+function withRest(
+  body: RequestBody<"ringside/exits">,
+  reader: Reader,
+  choices: ExitChoices,
+): readonly Counted[] {
+  const hasVmx = ["hardware-assisted", "none"].includes(reader.state?.vmm ?? "none");
+  const listed = new Set(body.exits.map(({ key }) => key));
+  const others = choices.known.filter(({ key }) => !listed.has(key) && isTrapKey(key) !== hasVmx);
+  return [...body.exits, ...withoutCounts(others)];
 }
 
 function totals(count: number, cycles: number): string {
@@ -82,14 +84,14 @@ function exitRow(exit: Counted, choices: ExitChoices): Row {
   const condition = choices.conditionOf(exit.key);
   const parts = [
     exit.count > 0 ? `${exit.count.toLocaleString("en")} ×` : undefined,
-    exit.number >= 0 ? `reason ${exit.number}` : exit.key,
+    exit.key === exit.title ? undefined : exit.key,
     mode === "log" ? "log" : undefined,
     condition === undefined ? undefined : `when ${condition}`,
   ];
   return {
     id: `exit/${exit.key}`,
     kind: "exit",
-    label: exit.title,
+    label: `${exit.title.charAt(0).toUpperCase()}${exit.title.slice(1)}`,
     description: parts.filter((part) => part !== undefined).join(" · "),
     checked: mode === "break",
     ...(exit.changed ? { mark: "changed" as const } : {}),

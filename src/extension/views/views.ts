@@ -27,11 +27,7 @@ export function makeTrees(
     vmcs: new RowTree(() => vmcsRows(model)),
     guestTables: new RowTree(() => guestTableRows(model)),
     hardwareTables: new RowTree(() => hardwareTableRows(model)),
-    exits: new RowTree(async () => {
-      const rows = await exitRows(model, exits);
-      if (model.state) exits.remember((await model.read("ringside/exits", {})).exits);
-      return rows;
-    }),
+    exits: new RowTree(() => exitRows(model, exits)),
     translation: new RowTree(() => translationRows(model, followed.expressions)),
     timeline: new RowTree(() => timelineRows(model)),
   };

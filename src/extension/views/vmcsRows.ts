@@ -70,15 +70,18 @@ function area(one: (typeof AREAS)[number], body: VmcsBody): readonly Row[] {
   if (fields.length === 0) return [];
   const groups = [...new Set(fields.map((field) => field.group))];
   const id = `vmcs/${one.area}`;
-  const children = groups.map((title): Row => {
+  // The reason goes before the details.
+  const byWeight = (field: VmcsFieldBody): number => Number(!/reason/i.test(field.title));
+  const groupRows = groups.map((title): Row => {
     const members = fields.filter((field) => field.group === title);
     return {
       id: `${id}/${title}`,
       kind: "group",
       label: title,
       ...changes(members),
-      expanded: groups.length === 1,
-      children: members.map((field) => fieldRow(field, `${id}/${title}`)),
+      children: members
+        .toSorted((a, b) => byWeight(a) - byWeight(b))
+        .map((field) => fieldRow(field, `${id}/${title}`)),
     };
   });
   return [
@@ -88,7 +91,7 @@ function area(one: (typeof AREAS)[number], body: VmcsBody): readonly Row[] {
       label: one.title,
       ...changes(fields),
       expanded: one.area === "exit-info",
-      children,
+      children: (groupRows.length === 1 ? groupRows[0]?.children : undefined) ?? groupRows,
     },
   ];
 }

@@ -16,18 +16,39 @@ function replacementOf(diagnostic: Diagnostic): string | undefined {
   return typeof data?.replacement === "string" ? data.replacement : undefined;
 }
 
-function fix(uri: string, diagnostic: Diagnostic, title: string, edits: TextEdit[], isPreferred: boolean): CodeAction {
-  return { title, kind: CodeActionKind.QuickFix, diagnostics: [diagnostic], isPreferred, edit: { changes: { [uri]: edits } } };
+function fix(
+  uri: string,
+  diagnostic: Diagnostic,
+  title: string,
+  edits: TextEdit[],
+  isPreferred: boolean,
+): CodeAction {
+  return {
+    title,
+    kind: CodeActionKind.QuickFix,
+    diagnostics: [diagnostic],
+    isPreferred,
+    edit: { changes: { [uri]: edits } },
+  };
 }
 
 /** Adds to the comment of the line, or begins one. */
-function allowEdit(analysis: Analysis, file: string, diagnostic: Diagnostic, code: string): TextEdit {
+function allowEdit(
+  analysis: Analysis,
+  file: string,
+  diagnostic: Diagnostic,
+  code: string,
+): TextEdit {
   const line = diagnostic.range.start.line;
   const text = analysis.lineText(file, line + 1);
   const hasComment = analysis.tokensOn(file, line + 1).some((token) => token.kind === "comment");
   const end = { line, character: text.trimEnd().length };
   // A second comment inside one is not read: behind an existing comment the line above is used.
-  if (!hasComment) return { range: { start: end, end: { line, character: text.length } }, newText: ` ; ringside: allow(${code})` };
+  if (!hasComment)
+    return {
+      range: { start: end, end: { line, character: text.length } },
+      newText: ` ; ringside: allow(${code})`,
+    };
   const indent = /^\s*/.exec(text)?.[0] ?? "";
   const start = { line, character: 0 };
   return { range: { start, end: start }, newText: `${indent}; ringside: allow(${code})\n` };
@@ -44,10 +65,26 @@ export function codeActions(
     const actions: CodeAction[] = [];
     const replacement = replacementOf(diagnostic);
     if (replacement !== undefined)
-      actions.push(fix(uri, diagnostic, `Write ${replacement}`, [{ range: diagnostic.range, newText: replacement }], true));
+      actions.push(
+        fix(
+          uri,
+          diagnostic,
+          `Write ${replacement}`,
+          [{ range: diagnostic.range, newText: replacement }],
+          true,
+        ),
+      );
     const code = String(diagnostic.code);
     if (RULE_IDS.has(code))
-      actions.push(fix(uri, diagnostic, `Allow ${code} on this line`, [allowEdit(analysis, file, diagnostic, code)], false));
+      actions.push(
+        fix(
+          uri,
+          diagnostic,
+          `Allow ${code} on this line`,
+          [allowEdit(analysis, file, diagnostic, code)],
+          false,
+        ),
+      );
     return actions;
   });
 }

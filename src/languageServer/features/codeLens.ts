@@ -16,7 +16,11 @@ function statementsIn(analysis: Analysis, name: string, size: number): Statement
   const start = Number(symbol?.value ?? 0n);
   return analysis.model.statements.filter(
     ({ form, section, address, length }) =>
-      form !== undefined && length > 0 && section === symbol?.section && address >= start && address < start + size,
+      form !== undefined &&
+      length > 0 &&
+      section === symbol?.section &&
+      address >= start &&
+      address < start + size,
   );
 }
 
@@ -29,17 +33,30 @@ function costs(statements: readonly Statement[], technique: Technique): string[]
   if (technique === "none") return [];
   if (technique === "hardware-assisted") {
     const always = number(statements, ({ form }) => form?.vmExit?.when === "always");
-    const maybe = number(statements, ({ form }) => form?.vmExit !== undefined && form.vmExit.when !== "always" && isUsual(form.vmExit.reason));
+    const maybe = number(
+      statements,
+      ({ form }) =>
+        form?.vmExit !== undefined && form.vmExit.when !== "always" && isUsual(form.vmExit.reason),
+    );
     const text = [
       ...(always > 0 ? [count(always, "sure VM exit")] : []),
       ...(maybe > 0 ? [`${maybe} by controls`] : []),
     ];
     return text.length === 0 ? [] : [text.join(", ")];
   }
-  const isTrap = ({ form }: Statement): boolean => form?.sensitivity === "privileged" || form?.sensitivity === "iopl-sensitive";
-  const sensitive = number(statements, ({ form }) => form?.sensitivity === "sensitive-unprivileged" || form?.sensitivity === "conditional");
+  const isTrap = ({ form }: Statement): boolean =>
+    form?.sensitivity === "privileged" || form?.sensitivity === "iopl-sensitive";
+  const sensitive = number(
+    statements,
+    ({ form }) =>
+      form?.sensitivity === "sensitive-unprivileged" || form?.sensitivity === "conditional",
+  );
   const traps = number(statements, isTrap);
-  const trapNoun = { "trap-and-emulate": "trap", "binary-translation": "callout", paravirtual: "trap or hypercall" }[technique];
+  const trapNoun = {
+    "trap-and-emulate": "trap",
+    "binary-translation": "callout",
+    paravirtual: "trap or hypercall",
+  }[technique];
   return [
     ...(sensitive > 0 ? [`${sensitive} sensitive`] : []),
     ...(traps > 0 ? [count(traps, trapNoun)] : []),
@@ -51,7 +68,11 @@ function isUsual(reason: string): boolean {
   return reason !== "TASK_SWITCH" && reason !== "EXCEPTION_NMI";
 }
 
-function lens(analysis: Analysis, name: NameOccurrence, technique: Technique): CodeLens | undefined {
+function lens(
+  analysis: Analysis,
+  name: NameOccurrence,
+  technique: Technique,
+): CodeLens | undefined {
   const size = sizeOfLabel(analysis, name.name);
   if (size === undefined) return undefined;
   const places = new Set(

@@ -73,7 +73,11 @@ function item(
   };
 }
 
-function words(site: Site, table: Readonly<Record<string, { readonly text: string }>>, rank: string): CompletionItem[] {
+function words(
+  site: Site,
+  table: Readonly<Record<string, { readonly text: string }>>,
+  rank: string,
+): CompletionItem[] {
   return Object.entries(table).map(([word, { text }]) =>
     item(site, word, CompletionItemKind.Keyword, "word", rank, text),
   );
@@ -82,7 +86,14 @@ function words(site: Site, table: Readonly<Record<string, { readonly text: strin
 function mnemonics(site: Site, typed: string): CompletionItem[] {
   const upper = typed !== "" && typed === typed.toUpperCase() && /[A-Z]/.test(typed);
   return MNEMONICS.filter((name) => formsIn(name, site.bits).length > 0).map((name) =>
-    item(site, upper ? name.toUpperCase() : name, CompletionItemKind.Function, "mnemonic", RANK.good, operationText(name)),
+    item(
+      site,
+      upper ? name.toUpperCase() : name,
+      CompletionItemKind.Function,
+      "mnemonic",
+      RANK.good,
+      operationText(name),
+    ),
   );
 }
 
@@ -91,7 +102,8 @@ function macros(site: Site, kind: "macro" | "define", rank: string): CompletionI
   return site.analysis.model.macroDefinitions.flatMap((macro) => {
     if (macro.kind !== kind || seen.has(macro.name)) return [];
     seen.add(macro.name);
-    const detail = kind === "macro" ? `macro, ${arityText(macro)} arguments` : macro.body.slice(0, 40);
+    const detail =
+      kind === "macro" ? `macro, ${arityText(macro)} arguments` : macro.body.slice(0, 40);
     const shape = kind === "macro" ? CompletionItemKind.Method : CompletionItemKind.Constant;
     return [item(site, macro.name, shape, "macro", rank, detail)];
   });
@@ -167,8 +179,32 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   bits: ["16", "32", "64"],
   default: ["rel", "abs"],
   cpu: ["8086", "186", "286", "386", "486", "586", "686", "x64"],
-  section: [".text", ".data", ".bss", ".rodata", "align=", "start=", "vstart=", "follows=", "vfollows=", "progbits", "nobits"],
-  segment: [".text", ".data", ".bss", ".rodata", "align=", "start=", "vstart=", "follows=", "vfollows=", "progbits", "nobits"],
+  section: [
+    ".text",
+    ".data",
+    ".bss",
+    ".rodata",
+    "align=",
+    "start=",
+    "vstart=",
+    "follows=",
+    "vfollows=",
+    "progbits",
+    "nobits",
+  ],
+  segment: [
+    ".text",
+    ".data",
+    ".bss",
+    ".rodata",
+    "align=",
+    "start=",
+    "vstart=",
+    "follows=",
+    "vfollows=",
+    "progbits",
+    "nobits",
+  ],
   "%use": ["smartalign", "altreg", "fp", "ifunc", "masm"],
   "%stacksize": ["flat", "flat64", "large", "small"],
 };
@@ -178,15 +214,24 @@ function operandItems(site: Site, slot: Extract<Slot, { kind: "operand" }>): Com
   const listed = ARGUMENTS[head];
   if (listed !== undefined)
     return listed.map((word) => item(site, word, CompletionItemKind.EnumMember, "word", RANK.best));
-  if (head === "global" || head === "extern" || head === "%ifdef" || head === "%ifndef" || head === "%undef")
+  if (
+    head === "global" ||
+    head === "extern" ||
+    head === "%ifdef" ||
+    head === "%ifndef" ||
+    head === "%undef"
+  )
     return head.startsWith("%") ? macros(site, "define", RANK.best) : names(site, slot.typed, true);
   if (slot.typed.startsWith(".")) return names(site, slot.typed, true);
-  const constants = [...names(site, slot.typed, /^(j|call|loop)/.test(head)), ...macros(site, "define", RANK.fair)];
+  const constants = [
+    ...names(site, slot.typed, /^(j|call|loop)/.test(head)),
+    ...macros(site, "define", RANK.fair),
+  ];
   if (slot.inBrackets)
     return [
       ...registers(site, addressRegisters(site.bits), RANK.good),
       ...registers(site, SEGMENTS, RANK.other),
-      ...words(site, { rel: OPERAND_WORDS["rel"]!, abs: OPERAND_WORDS["abs"]! }, RANK.other),
+      ...words(site, { rel: OPERAND_WORDS.rel!, abs: OPERAND_WORDS.abs! }, RANK.other),
       ...constants,
     ];
   const forms = formsIn(head, site.bits);
@@ -205,7 +250,8 @@ function parentAt(analysis: Analysis, file: string, line: number): string | unde
   for (const name of analysis.namesOf(file)) {
     if (name.kind !== "label" || name.role !== "definition" || name.range.line > line) continue;
     if (name.name.startsWith("..@")) continue;
-    if (parent === undefined || name.range.line >= parent.line) parent = { name: name.name, line: name.range.line };
+    if (parent === undefined || name.range.line >= parent.line)
+      parent = { name: name.name, line: name.range.line };
   }
   return parent?.name;
 }
@@ -216,13 +262,19 @@ export function bitsAt(analysis: Analysis, file: string, line: number): Bits {
   for (const statement of analysis.statementsOf(file)) {
     const at = statement.range.line;
     if (at > line || (best !== undefined && at < best.line)) continue;
-    best = { line: at, bits: afterDirective(statement.mnemonic?.text, statement.operands[0]?.text) ?? statement.bits };
+    best = {
+      line: at,
+      bits: afterDirective(statement.mnemonic?.text, statement.operands[0]?.text) ?? statement.bits,
+    };
   }
   return best?.bits ?? analysis.model.assembly.entryBits;
 }
 
 /** `bits 64` itself still has the size before it. */
-function afterDirective(mnemonic: string | undefined, operand: string | undefined): Bits | undefined {
+function afterDirective(
+  mnemonic: string | undefined,
+  operand: string | undefined,
+): Bits | undefined {
   const lower = mnemonic?.toLowerCase();
   const wanted = lower === "bits" ? operand : /^use(16|32|64)$/.exec(lower ?? "")?.[1];
   return ([16, 32, 64] as const).find((size) => String(size) === wanted);
@@ -231,7 +283,9 @@ function afterDirective(mnemonic: string | undefined, operand: string | undefine
 /** Whether a word is a macro of the program: then what follows it are its arguments. */
 export function isMacroIn(analysis: Analysis): (word: string) => boolean {
   const known = new Set(
-    analysis.model.macroDefinitions.filter((macro) => macro.kind === "macro").map((macro) => macro.name.toLowerCase()),
+    analysis.model.macroDefinitions
+      .filter((macro) => macro.kind === "macro")
+      .map((macro) => macro.name.toLowerCase()),
   );
   return (word) => known.has(word.toLowerCase());
 }
@@ -250,12 +304,17 @@ export function completionsAt(
     file,
     line,
     bits: bitsAt(analysis, file, line),
-    range: { start: { ...position, character: position.character - slot.typed.length }, end: position },
+    range: {
+      start: { ...position, character: position.character - slot.typed.length },
+      end: position,
+    },
     parent: parentAt(analysis, file, line),
   };
   switch (slot.kind) {
     case "file":
-      return filesIn(slot.typed).map((name) => item(site, name, CompletionItemKind.File, "word", RANK.best));
+      return filesIn(slot.typed).map((name) =>
+        item(site, name, CompletionItemKind.File, "word", RANK.best),
+      );
     case "preprocessor":
       return words(site, PREPROCESSOR_WORDS, RANK.best);
     case "statement":
@@ -271,7 +330,11 @@ export function completionsAt(
   }
 }
 
-function documentationOf(analysis: Analysis, label: string, data: CompletionData): string | undefined {
+function documentationOf(
+  analysis: Analysis,
+  label: string,
+  data: CompletionData,
+): string | undefined {
   switch (data.kind) {
     case "mnemonic":
       return instructionCard(label, data.bits);
@@ -300,5 +363,7 @@ export function resolveCompletion(analysis: Analysis, chosen: CompletionItem): C
   const data: unknown = chosen.data;
   if (!isCompletionData(data)) return chosen;
   const text = documentationOf(analysis, chosen.label, data);
-  return text === undefined ? chosen : { ...chosen, documentation: { kind: MarkupKind.Markdown, value: text } };
+  return text === undefined
+    ? chosen
+    : { ...chosen, documentation: { kind: MarkupKind.Markdown, value: text } };
 }

@@ -24,7 +24,8 @@ export function definitionsAt(analysis: Analysis, place: Place): LocationLink[] 
       .occurrences(name.id)
       .filter((each) => each.role === "definition")
       .map((each) => each.range);
-    const exact = name.role === "reference" && name.definition !== undefined ? [name.definition] : places;
+    const exact =
+      name.role === "reference" && name.definition !== undefined ? [name.definition] : places;
     for (const range of exact) {
       const macro = analysis.model.macroDefinitions.find(
         (each) => rangeKey(each.nameRange) === rangeKey(range),

@@ -28,10 +28,20 @@ export type FileUri = (file: string) => string;
 
 function asFinding(diagnostic: AsmDiagnostic): Finding {
   const { severity, code, message, range, related } = diagnostic;
-  return { code, severity: severity === "info" ? "information" : severity, message, range, related };
+  return {
+    code,
+    severity: severity === "info" ? "information" : severity,
+    message,
+    range,
+    related,
+  };
 }
 
-function toDiagnostic(finding: Finding, severity: Exclude<RuleSeverity, "off">, uriOf: FileUri): Diagnostic {
+function toDiagnostic(
+  finding: Finding,
+  severity: Exclude<RuleSeverity, "off">,
+  uriOf: FileUri,
+): Diagnostic {
   const data: DiagnosticData | undefined =
     finding.replacement === undefined ? undefined : { replacement: finding.replacement };
   const related = finding.related ?? [];
@@ -111,7 +121,7 @@ export function mergeDiagnostics(lists: readonly (readonly Diagnostic[])[]): Dia
   const merged = new Map<string, Diagnostic>();
   for (const diagnostic of lists.flat()) {
     const { start, end } = diagnostic.range;
-    const key = `${start.line}:${start.character}-${end.line}:${end.character} ${String(diagnostic.code)} ${diagnostic.message}`;
+    const key = `${start.line}:${start.character}-${end.line}:${end.character} ${String(diagnostic.code)} ${JSON.stringify(diagnostic.message)}`;
     if (!merged.has(key)) merged.set(key, diagnostic);
   }
   return [...merged.values()].sort(

@@ -24,7 +24,9 @@ export function symbolKindOf(analysis: Analysis, name: NameOccurrence): SymbolKi
   const kind = KINDS[name.kind];
   if (name.kind !== "label") return kind;
   const { statements } = analysis.model;
-  const own = analysis.statementsOn(name.range.file, name.range.line).find((each) => each.label?.name === name.name);
+  const own = analysis
+    .statementsOn(name.range.file, name.range.line)
+    .find((each) => each.label?.name === name.name);
   if (own === undefined) return kind;
   for (let at = analysis.indexOf(own); at < statements.length; at++) {
     const next = statements[at]!;
@@ -57,7 +59,8 @@ export function outlineNames(analysis: Analysis, file: string): NameOccurrence[]
     .namesOf(file)
     .filter((name) => {
       const key = rangeKey(name.range);
-      if (name.role !== "definition" || KINDS[name.kind] === undefined || seen.has(key)) return false;
+      if (name.role !== "definition" || KINDS[name.kind] === undefined || seen.has(key))
+        return false;
       // A label in a macro's body belongs to the macro.
       if (name.pasted || insideMacro(analysis, name.range)) return false;
       seen.add(key);
@@ -69,7 +72,8 @@ export function outlineNames(analysis: Analysis, file: string): NameOccurrence[]
 function insideMacro(analysis: Analysis, range: SourceRange): boolean {
   const place = { file: range.file, line: range.line, column: range.column };
   return analysis.model.blocks.some(
-    (block) => block.kind === "macro" && block.range.line !== range.line && contains(block.range, place),
+    (block) =>
+      block.kind === "macro" && block.range.line !== range.line && contains(block.range, place),
   );
 }
 
@@ -91,7 +95,10 @@ function entry(analysis: Analysis, name: NameOccurrence): Entry {
 function blockOf(analysis: Analysis, name: NameOccurrence): SourceRange | undefined {
   if (name.kind !== "struc") return undefined;
   return analysis.model.blocks.find(
-    (block) => block.kind === "struc" && block.range.file === name.range.file && block.range.line === name.range.line,
+    (block) =>
+      block.kind === "struc" &&
+      block.range.file === name.range.file &&
+      block.range.line === name.range.line,
   )?.range;
 }
 
@@ -114,7 +121,10 @@ export function documentSymbols(analysis: Analysis, file: string): DocumentSymbo
     parent = undefined;
   };
   for (const { symbol, name } of entries) {
-    const isChild = CHILDREN.has(name.kind) && parent !== undefined && name.name.startsWith(`${parent.name.name}.`);
+    const isChild =
+      CHILDREN.has(name.kind) &&
+      parent !== undefined &&
+      name.name.startsWith(`${parent.name.name}.`);
     if (isChild && parent !== undefined) {
       const owner = result[parent.at]!;
       result[parent.at] = { ...owner, children: [...(owner.children ?? []), symbol] };

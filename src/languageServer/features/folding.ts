@@ -25,7 +25,13 @@ function blocks(analysis: Analysis, file: string): FoldingRange[] {
     .filter((block) => block.range.file === file)
     .flatMap((block) => {
       const lines = block.words.map((word) => word.range.line - 1);
-      return lines.slice(1).map((end, i) => ({ startLine: lines[i]!, endLine: end - 1, kind: FoldingRangeKind.Region }));
+      return lines
+        .slice(1)
+        .map((end, i) => ({
+          startLine: lines[i]!,
+          endLine: end - 1,
+          kind: FoldingRangeKind.Region,
+        }));
     })
     .filter((range) => range.endLine > range.startLine);
 }
@@ -42,12 +48,14 @@ function labels(analysis: Analysis, file: string): FoldingRange[] {
 
 export function foldingRanges(analysis: Analysis, file: string): FoldingRange[] {
   const seen = new Set<string>();
-  return [...blocks(analysis, file), ...commentRuns(analysis, file), ...labels(analysis, file)].filter(
-    ({ startLine, endLine }) => {
-      const key = `${startLine}-${endLine}`;
-      if (seen.has(key)) return false;
-      seen.add(key);
-      return true;
-    },
-  );
+  return [
+    ...blocks(analysis, file),
+    ...commentRuns(analysis, file),
+    ...labels(analysis, file),
+  ].filter(({ startLine, endLine }) => {
+    const key = `${startLine}-${endLine}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
 }

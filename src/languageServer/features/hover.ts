@@ -35,12 +35,18 @@ function hover(parts: readonly (string | undefined)[], range: SourceRange): Hove
 function encodingCard(statement: Statement): string | undefined {
   const { form, bytes, bits, address, times } = statement;
   if (form === undefined || bytes.length === 0) return undefined;
-  const fields = encodingFields(bytes, form, bits).map((field) => `\`${field.bytes}\` ${field.text}`);
+  const fields = encodingFields(bytes, form, bits).map(
+    (field) => `\`${field.bytes}\` ${field.text}`,
+  );
   const count = times > 1 ? `, ${times} times` : "";
   return `**Encoding** at \`0x${address.toString(16)}\`: \`${hexBytes(bytes)}\` (${bytes.length} byte${bytes.length === 1 ? "" : "s"}${count})\n\n${fields.join(" · ")}`;
 }
 
-function instructionHover(analysis: Analysis, statement: Statement, technique: Technique): Hover | undefined {
+function instructionHover(
+  analysis: Analysis,
+  statement: Statement,
+  technique: Technique,
+): Hover | undefined {
   const { mnemonic, form, bits } = statement;
   if (mnemonic === undefined) return undefined;
   const card = instructionCard(mnemonic.text, bits, form);
@@ -62,7 +68,10 @@ function mnemonicAt(analysis: Analysis, place: Place): Statement | undefined {
 }
 
 /** The operand under the cursor. */
-function operandAt(analysis: Analysis, place: Place): { readonly statement: Statement; readonly index: number } | undefined {
+function operandAt(
+  analysis: Analysis,
+  place: Place,
+): { readonly statement: Statement; readonly index: number } | undefined {
   for (const statement of analysis.statementsOn(place.file, place.line)) {
     const index = statement.operands.findIndex((operand) => contains(operand.range, place));
     if (index >= 0) return { statement, index };
@@ -85,15 +94,27 @@ function wholeValue(analysis: Analysis, place: Place, token: PlainToken): string
   const found = operandAt(analysis, place);
   const operand = found?.statement.operands[found.index];
   if (operand === undefined || operand.text === token.text) return undefined;
-  const value = operand.number ?? (operand.value?.kind === "imm" && operand.value.known ? operand.value.value : undefined);
+  const value =
+    operand.number ??
+    (operand.value?.kind === "imm" && operand.value.known ? operand.value.value : undefined);
   return value === undefined ? undefined : `\`${operand.text}\` = ${numberText(value)}`;
 }
 
-function nameHover(analysis: Analysis, name: NameOccurrence, place: Place, token: PlainToken): Hover | undefined {
+function nameHover(
+  analysis: Analysis,
+  name: NameOccurrence,
+  place: Place,
+  token: PlainToken,
+): Hover | undefined {
   const call = analysis.invocationsAt(place).at(-1);
   if (name.kind === "macro" || name.kind === "define")
     return hover(
-      [macroCard(analysis, name, call), meaningAt(analysis, place), wholeValue(analysis, place, token), callData(analysis, place)],
+      [
+        macroCard(analysis, name, call),
+        meaningAt(analysis, place),
+        wholeValue(analysis, place, token),
+        callData(analysis, place),
+      ],
       name.range,
     );
   const symbol = analysis.symbol(name.name);
@@ -101,7 +122,11 @@ function nameHover(analysis: Analysis, name: NameOccurrence, place: Place, token
   const isDefinition = name.role === "definition";
   const here = isDefinition ? undefined : meaningAt(analysis, place);
   return hover(
-    [symbolCard(analysis, name), here ?? named, isDefinition ? undefined : wholeValue(analysis, place, token)],
+    [
+      symbolCard(analysis, name),
+      here ?? named,
+      isDefinition ? undefined : wholeValue(analysis, place, token),
+    ],
     name.range,
   );
 }
@@ -137,14 +162,22 @@ function literalValue(token: PlainToken): bigint | undefined {
 function numberHover(analysis: Analysis, place: Place, token: PlainToken): Hover | undefined {
   const value = literalValue(token);
   if (value === undefined) return undefined;
-  const parts = [numberText(value), wholeValue(analysis, place, token), meaningAt(analysis, place) ?? definedMeaning(analysis, place, value)];
+  const parts = [
+    numberText(value),
+    wholeValue(analysis, place, token),
+    meaningAt(analysis, place) ?? definedMeaning(analysis, place, value),
+  ];
   return hover(parts, token.range);
 }
 
 /** `IA32_EFER equ 0xc0000080`: the name tells what the number is. */
 function definedMeaning(analysis: Analysis, place: Place, value: bigint): string | undefined {
-  const statement = analysis.statementsOn(place.file, place.line).find((each) => each.kind === "equ");
-  return statement?.label === undefined ? undefined : namedConstantMeaning(statement.label.name, value);
+  const statement = analysis
+    .statementsOn(place.file, place.line)
+    .find((each) => each.kind === "equ");
+  return statement?.label === undefined
+    ? undefined
+    : namedConstantMeaning(statement.label.name, value);
 }
 
 function wordHover(analysis: Analysis, place: Place, token: PlainToken): Hover | undefined {
@@ -170,8 +203,10 @@ export function hoverAt(analysis: Analysis, place: Place, technique: Technique):
   const name = analysis.namesAt(place).at(-1);
   if (name !== undefined) return nameHover(analysis, name, place, token);
   if (token.kind === "number") return numberHover(analysis, place, token);
-  if (token.kind === "word" || token.kind === "preprocessor") return wordHover(analysis, place, token);
-  if (token.kind === "punctuation" && /^\${1,2}$/.test(token.text)) return hereHover(analysis, place, token);
+  if (token.kind === "word" || token.kind === "preprocessor")
+    return wordHover(analysis, place, token);
+  if (token.kind === "punctuation" && /^\${1,2}$/.test(token.text))
+    return hereHover(analysis, place, token);
   return undefined;
 }
 
@@ -182,7 +217,13 @@ function hereHover(analysis: Analysis, place: Place, token: PlainToken): Hover |
   const section = analysis.model.assembly.sections.find((each) => each.name === statement.section);
   const value = token.text === "$" ? statement.address : section?.address;
   if (value === undefined) return undefined;
-  const what = token.text === "$" ? "address of this line" : `start of section ${statement.section}`;
-  return hover([`\`${token.text}\`, ${what}: ${numberText(BigInt(value))}`, wholeValue(analysis, place, token)], token.range);
+  const what =
+    token.text === "$" ? "address of this line" : `start of section ${statement.section}`;
+  return hover(
+    [
+      `\`${token.text}\`, ${what}: ${numberText(BigInt(value))}`,
+      wholeValue(analysis, place, token),
+    ],
+    token.range,
+  );
 }
-

@@ -66,9 +66,18 @@ export function inlayHints(
     const inTheOpen = first.macroTrail.every((entry) => entry.macro === "%rep") ? first : undefined;
     const jump = inTheOpen === undefined ? undefined : jumpText(inTheOpen);
     if (settings.jumps && jump !== undefined && inTheOpen?.mnemonic !== undefined)
-      hints.push({ position: toRange(inTheOpen.mnemonic.range).end, label: jump, kind: InlayHintKind.Type, paddingLeft: true });
+      hints.push({
+        position: toRange(inTheOpen.mnemonic.range).end,
+        label: jump,
+        kind: InlayHintKind.Type,
+        paddingLeft: true,
+      });
     if (settings.bytes && inTheOpen?.kind === "instruction" && inTheOpen.bytes.length > 0)
-      hints.push({ position: toRange(inTheOpen.range).end, label: bytesText(inTheOpen), paddingLeft: true });
+      hints.push({
+        position: toRange(inTheOpen.range).end,
+        label: bytesText(inTheOpen),
+        paddingLeft: true,
+      });
   }
   return hints;
 }

@@ -80,7 +80,9 @@ export function writtenHead(before: string, isMacro: (word: string) => boolean):
     if (PREFIX_WORDS[word.toLowerCase()] !== undefined) continue;
     if (word.toLowerCase() === "times") {
       // The count may be any expression: the head is the first instruction or data word behind it.
-      const rest = words.slice(i + 1).find((each) => isHead(each[0], isMacro) && each[0].toLowerCase() !== "times");
+      const rest = words
+        .slice(i + 1)
+        .find((each) => isHead(each[0], isMacro) && each[0].toLowerCase() !== "times");
       return rest === undefined ? none : { head: rest[0], headEnd: rest.index + rest[0].length };
     }
     if (isHead(word, isMacro)) return { head: word, headEnd: end };
@@ -100,11 +102,16 @@ export function slotAt(line: string, character: number, isMacro: (word: string) 
   }
   const typed = LAST_WORD.exec(before)?.[0] ?? "";
   const blank = withoutStrings(before.slice(0, before.length - typed.length));
-  if (/^%[a-z]*$/i.test(typed) && !/[\w)\]]\s*$/.test(blank.slice(-2))) return { kind: "preprocessor", typed };
+  if (/^%[a-z]*$/i.test(typed) && !/[\w)\]]\s*$/.test(blank.slice(-2)))
+    return { kind: "preprocessor", typed };
   const { head, headEnd } = writtenHead(blank, isMacro);
   if (head === undefined) {
-    const first = /^\s*([\w$#@~.?]+:?\s*)?$/.test(blank) || /^\s*([\w$#@~.?]+:)?\s*(times\s.*|(lock|rep\w*|[ao](16|32|64))\s+)$/i.test(blank);
-    return first ? { kind: "statement", typed } : { kind: "operand", typed, mnemonic: "", index: 0, inBrackets: false };
+    const first =
+      /^\s*([\w$#@~.?]+:?\s*)?$/.test(blank) ||
+      /^\s*([\w$#@~.?]+:)?\s*(times\s.*|(lock|rep\w*|[ao](16|32|64))\s+)$/i.test(blank);
+    return first
+      ? { kind: "statement", typed }
+      : { kind: "operand", typed, mnemonic: "", index: 0, inBrackets: false };
   }
   const operands = blank.slice(headEnd);
   const depth = (operands.match(/\[/g)?.length ?? 0) - (operands.match(/\]/g)?.length ?? 0);

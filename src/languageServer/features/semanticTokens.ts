@@ -29,7 +29,14 @@ const TYPES = [
 ] as const;
 type TokenType = (typeof TYPES)[number];
 
-const MODIFIERS = ["definition", "local", "privileged", "sensitive", "inactive", "defaultLibrary"] as const;
+const MODIFIERS = [
+  "definition",
+  "local",
+  "privileged",
+  "sensitive",
+  "inactive",
+  "defaultLibrary",
+] as const;
 type TokenModifier = (typeof MODIFIERS)[number];
 
 export const LEGEND: SemanticTokensLegend = {
@@ -94,7 +101,10 @@ function wordColour(analysis: Analysis, token: PlainToken): Colour | undefined {
     .find((each) => each.mnemonic?.range.column === column);
   if (statement?.kind === "instruction") {
     const { form } = statement;
-    return colour("keyword", ...(form === undefined ? commonModifiers(lower) : sensitivityModifiers(form)));
+    return colour(
+      "keyword",
+      ...(form === undefined ? commonModifiers(lower) : sensitivityModifiers(form)),
+    );
   }
   if (keyword?.kind === "instruction") return colour("keyword", ...commonModifiers(lower));
   if (keyword?.kind === "register") return colour("variable", "defaultLibrary");
@@ -108,7 +118,9 @@ function nameColour(analysis: Analysis, token: PlainToken): Colour | undefined {
   const { file, line, column } = token.range;
   const name = analysis
     .namesAt({ file, line, column: column + 1 })
-    .findLast((each) => each.range.column >= column && each.range.endColumn <= token.range.endColumn);
+    .findLast(
+      (each) => each.range.column >= column && each.range.endColumn <= token.range.endColumn,
+    );
   if (name === undefined) return undefined;
   const modifiers: TokenModifier[] = name.role === "definition" ? ["definition"] : [];
   if (/^(local-label|macro-label|context-label)$/.test(name.kind)) modifiers.push("local");
@@ -124,7 +136,9 @@ function colourOf(analysis: Analysis, token: PlainToken): Colour | undefined {
     case "string":
       return colour("string");
     case "preprocessor":
-      return nameColour(analysis, token) ?? colour(/^%\d/.test(token.text) ? "parameter" : "keyword");
+      return (
+        nameColour(analysis, token) ?? colour(/^%\d/.test(token.text) ? "parameter" : "keyword")
+      );
     case "word":
       return nameColour(analysis, token) ?? wordColour(analysis, token);
     default:
@@ -137,7 +151,8 @@ function inactiveLines(analysis: Analysis, file: string): Set<number> {
   const lines = new Set<number>();
   for (const { range } of analysis.model.inactive) {
     if (range.file !== file) continue;
-    const last = range.endColumn === 1 && range.endLine > range.line ? range.endLine - 1 : range.endLine;
+    const last =
+      range.endColumn === 1 && range.endLine > range.line ? range.endLine - 1 : range.endLine;
     for (let line = range.line; line <= last; line++) lines.add(line);
   }
   return lines;
@@ -164,7 +179,13 @@ export function semanticTokens(analysis: Analysis, file: string, within?: Range)
     const character = token.range.column - 1;
     const from = line === lastLine ? character - lastCharacter : character;
     const length = token.range.endColumn - token.range.column;
-    data.push(line - lastLine, from, length, TYPES.indexOf(shown.type), modifierBits(shown.modifiers));
+    data.push(
+      line - lastLine,
+      from,
+      length,
+      TYPES.indexOf(shown.type),
+      modifierBits(shown.modifiers),
+    );
     lastLine = line;
     lastCharacter = character;
   }
@@ -178,13 +199,18 @@ export interface ReadableToken {
 }
 
 /** The numbers as words again: for tests and for looking at. */
-export function readTokens(analysis: Analysis, file: string, data: readonly number[]): ReadableToken[] {
+export function readTokens(
+  analysis: Analysis,
+  file: string,
+  data: readonly number[],
+): ReadableToken[] {
   const tokens: ReadableToken[] = [];
   let line = 0;
   let character = 0;
   for (let i = 0; i + 4 < data.length; i += 5) {
-    character = data[i]! === 0 ? character + data[i + 1]! : data[i + 1]!;
-    line += data[i]!;
+    const down = data[i]!;
+    character = data[i + 1]! + (down === 0 ? character : 0);
+    line += down;
     tokens.push({
       text: analysis.lineText(file, line + 1).slice(character, character + data[i + 2]!),
       type: TYPES[data[i + 3]!]!,

@@ -19,7 +19,11 @@ import { toPlace } from "../positions";
 import { bitsAt, isMacroIn } from "./completion";
 import { commasOutside, writtenHead } from "./lineContext";
 
-function signature(head: string, parameters: readonly string[], documentation?: string): SignatureInformation {
+function signature(
+  head: string,
+  parameters: readonly string[],
+  documentation?: string,
+): SignatureInformation {
   const label = parameters.length === 0 ? head : `${head} ${parameters.join(", ")}`;
   let at = head.length + 1;
   return {
@@ -29,7 +33,9 @@ function signature(head: string, parameters: readonly string[], documentation?: 
       at += parameter.length + 2;
       return { label: [start, start + parameter.length] as [number, number] };
     }),
-    ...(documentation === undefined ? {} : { documentation: { kind: MarkupKind.Markdown, value: documentation } }),
+    ...(documentation === undefined
+      ? {}
+      : { documentation: { kind: MarkupKind.Markdown, value: documentation } }),
   };
 }
 
@@ -64,21 +70,32 @@ function splitOperands(text: string): string[] {
   return [...parts, current];
 }
 
-function instructionHelp(mnemonic: string, bits: Bits, operands: readonly string[]): SignatureHelp | undefined {
+function instructionHelp(
+  mnemonic: string,
+  bits: Bits,
+  operands: readonly string[],
+): SignatureHelp | undefined {
   const forms = new Map<string, InstructionForm>();
   for (const form of formsIn(mnemonic.toLowerCase(), bits)) {
     const parameters = writtenOperands(form).map(({ kind }) => operandText(kind));
-    if (parameters.length >= operands.length || operands.length === 1) forms.set(parameters.join(), form);
+    if (parameters.length >= operands.length || operands.length === 1)
+      forms.set(parameters.join(), form);
   }
   const list = [...forms.values()].filter((form) => writtenOperands(form).length > 0);
   if (list.length === 0) return undefined;
   // The operand that is being written says nothing yet.
   const done = operands.slice(0, -1);
-  const active = list.findIndex((form) => done.every((text, i) => fits(text, writtenOperands(form)[i]!.kind)));
+  const active = list.findIndex((form) =>
+    done.every((text, i) => fits(text, writtenOperands(form)[i]!.kind)),
+  );
   const text = operationText(mnemonic.toLowerCase());
   return {
     signatures: list.map((form) =>
-      signature(mnemonic, writtenOperands(form).map(({ kind }) => operandText(kind)), text),
+      signature(
+        mnemonic,
+        writtenOperands(form).map(({ kind }) => operandText(kind)),
+        text,
+      ),
     ),
     activeSignature: Math.max(active, 0),
     activeParameter: operands.length - 1,
@@ -100,18 +117,26 @@ function macroHelp(analysis: Analysis, head: string, count: number): SignatureHe
     macro.kind === "macro" &&
     (macro.caseSensitive ? macro.name === head : macro.name.toLowerCase() === head.toLowerCase());
   const found = analysis.model.macroDefinitions.filter(same);
-  const signatures = found.map((macro) => signature(head, macroParameters(macro), macro.documentation));
+  const signatures = found.map((macro) =>
+    signature(head, macroParameters(macro), macro.documentation),
+  );
   if (signatures.length === 0) return undefined;
   const active = found.findIndex((macro) => macro.maxArguments >= count || macro.greedy);
   const shown = Math.max(active, 0);
   const last = (signatures[shown]?.parameters?.length ?? 1) - 1;
-  return { signatures, activeSignature: shown, activeParameter: Math.max(0, Math.min(count - 1, last)) };
+  return {
+    signatures,
+    activeSignature: shown,
+    activeParameter: Math.max(0, Math.min(count - 1, last)),
+  };
 }
 
 /** Inside the parentheses of a parametrised %define. */
 function defineHelp(analysis: Analysis, before: string): SignatureHelp | undefined {
   const call = /([\w$#@~.?]+)\(([^()]*)$/.exec(before);
-  const macro = analysis.model.macroDefinitions.find((each) => each.kind === "define" && each.name === call?.[1]);
+  const macro = analysis.model.macroDefinitions.find(
+    (each) => each.kind === "define" && each.name === call?.[1],
+  );
   if (macro?.parameters === undefined || call === null) return undefined;
   return {
     signatures: [signature(macro.name, macroParameters(macro), macro.documentation)],
@@ -120,17 +145,22 @@ function defineHelp(analysis: Analysis, before: string): SignatureHelp | undefin
   };
 }
 
-export function signatureHelpAt(analysis: Analysis, file: string, position: Position): SignatureHelp | undefined {
+export function signatureHelpAt(
+  analysis: Analysis,
+  file: string,
+  position: Position,
+): SignatureHelp | undefined {
   const { line } = toPlace(file, position);
   const before = analysis.lineText(file, line).slice(0, position.character);
   // A semicolon in a string is no comment; rare enough to look only at text without quotes.
-  if (/;/.test(before.replace(/"[^"]*"|'[^']*'|`[^`]*`/g, ""))) return undefined;
+  if (before.replace(/"[^"]*"|'[^']*'|`[^`]*`/g, "").includes(';')) return undefined;
   const inDefine = defineHelp(analysis, before);
   if (inDefine !== undefined) return inDefine;
   const { head, headEnd } = writtenHead(before, isMacroIn(analysis));
   if (head === undefined || headEnd === before.length) return undefined;
   const operands = splitOperands(before.slice(headEnd));
   return (
-    macroHelp(analysis, head, operands.length) ?? instructionHelp(head, bitsAt(analysis, file, line), operands)
+    macroHelp(analysis, head, operands.length) ??
+    instructionHelp(head, bitsAt(analysis, file, line), operands)
   );
 }

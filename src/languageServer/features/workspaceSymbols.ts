@@ -15,9 +15,15 @@ interface TextPattern {
 const PATTERNS: readonly TextPattern[] = [
   { pattern: /^[ \t]*([a-z_?][\w$#@~.?]*)[ \t]*:/gim, kind: SymbolKind.Function },
   { pattern: /^[ \t]*([a-z_?][\w$#@~.?]*)[ \t]+equ\b/gim, kind: SymbolKind.Constant },
-  { pattern: /^[ \t]*([a-z_?][\w$#@~.?]*)[ \t]+(?:d|res)[bwdqtoyz]\b/gim, kind: SymbolKind.Variable },
+  {
+    pattern: /^[ \t]*([a-z_?][\w$#@~.?]*)[ \t]+(?:d|res)[bwdqtoyz]\b/gim,
+    kind: SymbolKind.Variable,
+  },
   { pattern: /^[ \t]*%i?(?:r?macro)[ \t]+([a-z_?][\w$#@~.?]*)/gim, kind: SymbolKind.Method },
-  { pattern: /^[ \t]*%(?:i?x?define|i?assign)[ \t]+([a-z_?][\w$#@~.?]*)/gim, kind: SymbolKind.Constant },
+  {
+    pattern: /^[ \t]*%(?:i?x?define|i?assign)[ \t]+([a-z_?][\w$#@~.?]*)/gim,
+    kind: SymbolKind.Constant,
+  },
   { pattern: /^[ \t]*struc[ \t]+([a-z_?][\w$#@~.?]*)/gim, kind: SymbolKind.Struct },
 ];
 
@@ -40,7 +46,10 @@ function inText(file: string, text: string, query: string): SymbolInformation[] 
         const name = match[1] ?? "";
         if (!matches(name, query)) return [];
         const character = content.indexOf(name);
-        const range = { start: { line, character }, end: { line, character: character + name.length } };
+        const range = {
+          start: { line, character },
+          end: { line, character: character + name.length },
+        };
         return [{ name, kind, location: { uri: uriOfFile(file), range } }];
       }),
     ),
@@ -58,7 +67,11 @@ export function workspaceSymbols(workspace: Workspace, query: string): SymbolInf
       for (const name of outlineNames(analysis, file)) {
         const kind = symbolKindOf(analysis, name);
         if (kind === undefined || !matches(name.name, query)) continue;
-        found.push({ name: name.name, kind, location: { uri: uriOfFile(file), range: toRange(name.range) } });
+        found.push({
+          name: name.name,
+          kind,
+          location: { uri: uriOfFile(file), range: toRange(name.range) },
+        });
       }
     }
   }

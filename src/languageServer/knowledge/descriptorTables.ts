@@ -60,7 +60,12 @@ function constantAddress(statement: Statement): number | undefined {
     : undefined;
 }
 
-function tableOf(analysis: Analysis, image: Image, lgdt: Statement, wide: boolean): StaticTable | undefined {
+function tableOf(
+  analysis: Analysis,
+  image: Image,
+  lgdt: Statement,
+  wide: boolean,
+): StaticTable | undefined {
   const at = constantAddress(lgdt);
   if (at === undefined || !image.holds(at, 6)) return undefined;
   const pointer = analysis.statementAtAddress(at);
@@ -68,7 +73,8 @@ function tableOf(analysis: Analysis, image: Image, lgdt: Statement, wide: boolea
   const base = image.dword(at + 2);
   // A pointer that code fills in at run time holds zeros, or an address that is not in the image.
   // A limit that is the size itself reaches one byte beyond the table: that is for a rule to find.
-  if (pointer === undefined || base === 0 || limit < 7 || !image.holds(base, limit)) return undefined;
+  if (pointer === undefined || base === 0 || limit < 7 || !image.holds(base, limit))
+    return undefined;
   const entries: StaticDescriptor[] = [];
   for (let index = 0; index < Math.min((limit + 1) >> 3, MOST_ENTRIES); index++) {
     const address = base + 8 * index;

@@ -52,7 +52,11 @@ function rexText(rex: number): string {
 }
 
 /** Size of a displacement, and whether a SIB byte follows. */
-function modrmTail(modrm: number, addressSize: 16 | 32 | 64, sibBase: number): { readonly sib: boolean; readonly displacement: number } {
+function modrmTail(
+  modrm: number,
+  addressSize: 16 | 32 | 64,
+  sibBase: number,
+): { readonly sib: boolean; readonly displacement: number } {
   const mod = modrm >> 6;
   const rm = modrm & 7;
   if (mod === 3) return { sib: false, displacement: 0 };
@@ -64,22 +68,37 @@ function modrmTail(modrm: number, addressSize: 16 | 32 | 64, sibBase: number): {
   return { sib, displacement: mod === 2 || noBase ? 4 : 0 };
 }
 
-function takeModrm(reader: Reader, form: InstructionForm, addressSize: 16 | 32 | 64, next: number): void {
+function takeModrm(
+  reader: Reader,
+  form: InstructionForm,
+  addressSize: 16 | 32 | 64,
+  next: number,
+): void {
   const modrm = reader.peek();
   const extension = typeof form.encoding.modrm === "number" ? ` (/${form.encoding.modrm})` : "";
   const parts = `mod ${bitsText(modrm, 6, 2)}, reg ${bitsText(modrm, 3, 3)}${extension}, r/m ${bitsText(modrm, 0, 3)}`;
   const { sib, displacement } = modrmTail(modrm, addressSize, next & 7);
-  reader.take(1, form.encoding.fixedModrm === undefined ? `ModRM: ${parts}` : "opcode (ModRM is a part of it)");
+  reader.take(
+    1,
+    form.encoding.fixedModrm === undefined ? `ModRM: ${parts}` : "opcode (ModRM is a part of it)",
+  );
   if (sib) {
     const byte = reader.peek();
-    reader.take(1, `SIB: scale ${1 << (byte >> 6)}, index ${bitsText(byte, 3, 3)}, base ${bitsText(byte, 0, 3)}`);
+    reader.take(
+      1,
+      `SIB: scale ${1 << (byte >> 6)}, index ${bitsText(byte, 3, 3)}, base ${bitsText(byte, 0, 3)}`,
+    );
   }
   reader.take(displacement, `${displacement * 8}-bit displacement`);
 }
 
 const IMMEDIATE_SIZE = { ib: 1, iw: 2, id: 4, iq: 8, cb: 1, cw: 2, cd: 4 } as const;
 
-export function encodingFields(bytes: Uint8Array, form: InstructionForm, bits: Bits): EncodingField[] {
+export function encodingFields(
+  bytes: Uint8Array,
+  form: InstructionForm,
+  bits: Bits,
+): EncodingField[] {
   const reader = new Reader(bytes);
   const { encoding } = form;
   let addressSize: 16 | 32 | 64 = bits;

@@ -70,12 +70,13 @@ export function opcodeText({ encoding }: InstructionForm): string {
   if (encoding.map === 3) parts.push("3A");
   parts.push(byteText(encoding.opcode) + (encoding.plusReg ? "+r" : ""));
   if (encoding.fixedModrm !== undefined) parts.push(byteText(encoding.fixedModrm));
-  if (encoding.modrm !== undefined) parts.push(encoding.modrm === "reg" ? "/r" : `/${encoding.modrm}`);
+  if (encoding.modrm !== undefined)
+    parts.push(encoding.modrm === "reg" ? "/r" : `/${encoding.modrm}`);
   return [...parts, ...encoding.immediates].join(" ");
 }
 
 function flagList(letters: string): string {
-  return [...letters].map((letter) => FLAG_NAMES[letter] ?? letter).join(" ");
+  return Array.from(letters, (letter) => FLAG_NAMES[letter] ?? letter).join(" ");
 }
 
 /** "reads CF; writes ZF SF; clears OF; AF undefined", or that nothing happens to the flags. */
@@ -106,7 +107,11 @@ function privilegeText(form: InstructionForm): string {
 }
 
 /** Distinct lines "opcode  form", the row that was chosen marked. */
-function formLines(forms: readonly InstructionForm[], mnemonic: string, chosen: InstructionForm | undefined): string[] {
+function formLines(
+  forms: readonly InstructionForm[],
+  mnemonic: string,
+  chosen: InstructionForm | undefined,
+): string[] {
   const width = Math.max(...forms.map((form) => formText(form, mnemonic).length));
   return forms.map((form) => {
     const mark = form === chosen ? "▸" : " ";
@@ -117,20 +122,30 @@ function formLines(forms: readonly InstructionForm[], mnemonic: string, chosen: 
 /** More than this is a wall: the rest is counted. */
 const MOST_FORMS = 14;
 
-function shownForms(forms: readonly InstructionForm[], chosen: InstructionForm | undefined): readonly InstructionForm[] {
+function shownForms(
+  forms: readonly InstructionForm[],
+  chosen: InstructionForm | undefined,
+): readonly InstructionForm[] {
   const first = forms.slice(0, MOST_FORMS);
   if (chosen === undefined || first.includes(chosen) || !forms.includes(chosen)) return first;
   return [...first.slice(0, -1), chosen];
 }
 
 /** Markdown about a mnemonic; `chosen` is the row that the statement was encoded by. */
-export function instructionCard(mnemonic: string, bits: Bits, chosen?: InstructionForm): string | undefined {
+export function instructionCard(
+  mnemonic: string,
+  bits: Bits,
+  chosen?: InstructionForm,
+): string | undefined {
   const word = mnemonic.toLowerCase();
   const all = formsByMnemonic(word);
   if (all.length === 0) return undefined;
   const valid = formsIn(word, bits);
   const shown = chosen ?? valid[0] ?? all[0]!;
-  const lines = [`**${word.toUpperCase()}** ${operationText(word) ?? operationText(shown.mnemonic) ?? ""}`, ""];
+  const lines = [
+    `**${word.toUpperCase()}** ${operationText(word) ?? operationText(shown.mnemonic) ?? ""}`,
+    "",
+  ];
   if (valid.length === 0) {
     lines.push(`Not valid in ${bits}-bit code.`, "");
   } else {
@@ -139,8 +154,12 @@ export function instructionCard(mnemonic: string, bits: Bits, chosen?: Instructi
     if (listed.length < valid.length) lines.push(`  … ${valid.length - listed.length} more`);
     lines.push("```", "");
   }
-  lines.push(`**Flags:** ${flagsText(shown.flags)}  `, `**Privilege:** ${privilegeText(shown)}`);
-  const exit = exitText(shown);
-  if (exit !== undefined) lines[lines.length - 1] += "  ", lines.push(exit.replace("VM exit:", "**VM exit:**"));
+  const facts = [
+    `**Flags:** ${flagsText(shown.flags)}`,
+    `**Privilege:** ${privilegeText(shown)}`,
+    exitText(shown)?.replace("VM exit:", "**VM exit:**"),
+  ];
+  // Two blanks at the end of a line break it in Markdown.
+  lines.push(facts.filter((fact) => fact !== undefined).join("  \n"));
   return lines.join("\n");
 }

@@ -78,16 +78,25 @@ function usesAsSource(statement: Statement, register: number): boolean {
 }
 
 /** How an instruction combines an immediate with what the register held. */
-function bitVerb(mnemonic: string, value: bigint, layout: BitLayout): { readonly value: bigint; readonly verb: string } {
+function bitVerb(
+  mnemonic: string,
+  value: bigint,
+  layout: BitLayout,
+): { readonly value: bigint; readonly verb: string } {
   if (mnemonic === "or") return { value, verb: ", sets" };
-  if (mnemonic === "and") return { value: BigInt.asUintN(Math.min(layout.width, 32), ~value), verb: ", clears" };
+  if (mnemonic === "and")
+    return { value: BigInt.asUintN(Math.min(layout.width, 32), ~value), verb: ", clears" };
   if (mnemonic === "xor") return { value, verb: ", flips" };
   if (mnemonic === "test") return { value, verb: ", tests" };
   return { value, verb: "" };
 }
 
 /** The register's next owner: the control register that it goes to, or the MSR that WRMSR writes. */
-function destinationLayout(analysis: Analysis, statement: Statement, register: number): BitLayout | undefined {
+function destinationLayout(
+  analysis: Analysis,
+  statement: Statement,
+  register: number,
+): BitLayout | undefined {
   let at = statement;
   // `or eax, 1` … `or eax, 0x80000000` … `mov cr0, eax`: look past other operations on the same register.
   for (let steps = 0; steps < 4; steps++) {
@@ -122,7 +131,12 @@ function isMsrAccess(statement: Statement): boolean {
 }
 
 /** A number that is put into a register: what the register is then used for. */
-function loadedNumber(analysis: Analysis, statement: Statement, register: number, value: bigint): string | undefined {
+function loadedNumber(
+  analysis: Analysis,
+  statement: Statement,
+  register: number,
+  value: bigint,
+): string | undefined {
   const mnemonic = statement.form?.mnemonic ?? "";
   const layout = destinationLayout(analysis, statement, register);
   if (layout !== undefined) {
@@ -137,15 +151,19 @@ function loadedNumber(analysis: Analysis, statement: Statement, register: number
   if (register === DX && useOf(analysis, statement, DX, isPortAccess) !== undefined)
     return portCard(Number(BigInt.asUintN(16, value)));
   const segment = useOf(analysis, statement, register, (next) => loadsSelector(next, register));
-  if (segment !== undefined && segment.bits !== 16) return `selector ${selectorText(Number(BigInt.asUintN(16, value)))}`;
+  if (segment !== undefined && segment.bits !== 16)
+    return `selector ${selectorText(Number(BigInt.asUintN(16, value)))}`;
   return undefined;
 }
 
 function loadsSelector(statement: Statement, register: number): boolean {
   const { form, operands } = statement;
-  if (form?.mnemonic === "ltr" || form?.mnemonic === "lldt") return wholeRegister(operands[0]?.value) === register;
+  if (form?.mnemonic === "ltr" || form?.mnemonic === "lldt")
+    return wholeRegister(operands[0]?.value) === register;
   const target = operands[0]?.value;
-  return target?.kind === "reg" && target.register.class === "sreg" && usesAsSource(statement, register);
+  return (
+    target?.kind === "reg" && target.register.class === "sreg" && usesAsSource(statement, register)
+  );
 }
 
 function isPortAccess(statement: Statement): boolean {
@@ -157,8 +175,13 @@ function portCard(port: number): string | undefined {
   return text === undefined ? undefined : `port ${hex(BigInt(port))}: ${text}`;
 }
 
-function interruptCard(analysis: Analysis, statement: Statement, vector: number): string | undefined {
-  if (statement.bits !== 16) return vector < 32 ? `vector ${vector}: ${vectorName(vector)}` : undefined;
+function interruptCard(
+  analysis: Analysis,
+  statement: Statement,
+  vector: number,
+): string | undefined {
+  if (statement.bits !== 16)
+    return vector < 32 ? `vector ${vector}: ${vectorName(vector)}` : undefined;
   return biosText(vector, serviceNumber(analysis, statement));
 }
 
@@ -178,22 +201,34 @@ function serviceNumber(analysis: Analysis, statement: Statement): number | undef
     const { register } = target;
     if (register.class === "gpr" && register.size === 8 && !register.high) continue;
     if (value === undefined) return undefined;
-    return Number(register.class === "gpr" && register.size === 8 ? value & 0xffn : (value >> 8n) & 0xffn);
+    return Number(
+      register.class === "gpr" && register.size === 8 ? value & 0xffn : (value >> 8n) & 0xffn,
+    );
   }
   return undefined;
 }
 
-function ofImmediate(analysis: Analysis, statement: Statement, index: number, value: bigint): string | undefined {
+function ofImmediate(
+  analysis: Analysis,
+  statement: Statement,
+  index: number,
+  value: bigint,
+): string | undefined {
   const mnemonic = statement.form?.mnemonic ?? "";
   if (mnemonic === "in" || mnemonic === "out") return portCard(Number(BigInt.asUintN(16, value)));
-  if (mnemonic === "int") return interruptCard(analysis, statement, Number(BigInt.asUintN(8, value)));
+  if (mnemonic === "int")
+    return interruptCard(analysis, statement, Number(BigInt.asUintN(8, value)));
   const register = wholeRegister(statement.operands[0]?.value);
   if (index !== 1 || register === undefined) return undefined;
   return loadedNumber(analysis, statement, register, value);
 }
 
 /** Markdown about an operand of an instruction; undefined where its meaning is not clear. */
-export function operandMeaning(analysis: Analysis, statement: Statement, index: number): string | undefined {
+export function operandMeaning(
+  analysis: Analysis,
+  statement: Statement,
+  index: number,
+): string | undefined {
   const operand: AsmOperand | undefined = statement.operands[index]?.value;
   if (statement.form === undefined || operand === undefined) return undefined;
   if (operand.kind === "far" && operand.known && statement.bits !== 16)
@@ -219,7 +254,10 @@ export function namedConstantMeaning(name: string, value: bigint): string | unde
   const upper = name.toUpperCase();
   const msr = msrByNumber(Number(value));
   const bare = msr?.name.replace(/^IA32_/, "");
-  if (msr !== undefined && (upper.includes(msr.name) || (upper.includes("MSR") && upper.includes(bare ?? "?"))))
+  if (
+    msr !== undefined &&
+    (upper.includes(msr.name) || (upper.includes("MSR") && upper.includes(bare ?? "?")))
+  )
     return msrCard(msr.number);
   const field = accessedField(Number(value))?.field;
   const isField = field !== undefined && (upper.includes("VMCS") || upper.includes(field.name));

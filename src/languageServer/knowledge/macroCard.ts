@@ -21,7 +21,9 @@ export function arityText({ minArguments, maxArguments, greedy }: MacroDefinitio
   const most = maxArguments === Infinity ? "*" : String(maxArguments);
   const plus = greedy ? "+" : "";
   if (greedy && maxArguments === Infinity) return `${minArguments}+`;
-  return minArguments === maxArguments ? `${minArguments}${plus}` : `${minArguments}-${most}${plus}`;
+  return minArguments === maxArguments
+    ? `${minArguments}${plus}`
+    : `${minArguments}-${most}${plus}`;
 }
 
 export function macroHead(macro: MacroDefinition): string {
@@ -35,11 +37,16 @@ export function macroDefinitionCard(macro: MacroDefinition): string {
     macro.kind === "macro"
       ? `${macroHead(macro)}\n${macro.body}\n%endmacro`
       : `${macroHead(macro)} ${macro.body}`;
-  return macro.documentation === undefined ? fenced(text) : `${macro.documentation}\n\n${fenced(text)}`;
+  return macro.documentation === undefined
+    ? fenced(text)
+    : `${macro.documentation}\n\n${fenced(text)}`;
 }
 
 /** The definition that a name refers to: the one whose place it gives. */
-export function definitionOf(analysis: Analysis, name: NameOccurrence): MacroDefinition | undefined {
+export function definitionOf(
+  analysis: Analysis,
+  name: NameOccurrence,
+): MacroDefinition | undefined {
   const { definition } = name;
   if (definition === undefined) return undefined;
   return analysis.model.macroDefinitions.find((each) => sameRange(each.nameRange, definition));

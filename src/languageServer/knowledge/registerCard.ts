@@ -38,7 +38,8 @@ function generalText(name: string): string | undefined {
   const has = (list: readonly string[]): number => list.indexOf(name);
   if (has(GPR64) >= 0) return "64 bits";
   const wide = has(GPR32);
-  if (wide >= 0) return `low 32 bits of ${GPR64[wide] ?? ""}; a write clears the upper 32 bits in 64-bit mode`;
+  if (wide >= 0)
+    return `low 32 bits of ${GPR64[wide] ?? ""}; a write clears the upper 32 bits in 64-bit mode`;
   const word = has(GPR16);
   if (word >= 0) return `low 16 bits of ${GPR64[word] ?? ""}`;
   const byte = has(GPR8);
@@ -54,7 +55,10 @@ export function registerCard(name: string): string | undefined {
   const segment = SEGMENTS.find((each) => each === name);
   if (segment !== undefined) return `**${name}**: ${SEGMENT_TEXT[segment] ?? ""}`;
   const system = SYSTEM[name];
-  if (system === undefined) return /^dr[0-3]$/.test(name) ? `**${name}**: address of breakpoint ${name[2] ?? ""}` : undefined;
+  if (system === undefined)
+    return /^dr[0-3]$/.test(name)
+      ? `**${name}**: address of breakpoint ${name[2] ?? ""}`
+      : undefined;
   const rows = system.bits?.fields
     .filter((field) => field.supported)
     .map((field) => {

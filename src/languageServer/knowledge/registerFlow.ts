@@ -22,7 +22,9 @@ const IMPLICIT_WRITES: Readonly<Record<string, readonly number[]>> = {
 const BARRIERS =
   /^(call|ret|retn|retf|iret|int|into|int1|int3|jmp|syscall|sysret|sysenter|sysexit|popa|hlt|vmcall|vmmcall|vmlaunch|vmresume|vmrun|rsm)/;
 
-export function gprOf(operand: AsmOperand | undefined): (AsmRegister & { class: "gpr" }) | undefined {
+export function gprOf(
+  operand: AsmOperand | undefined,
+): (AsmRegister & { class: "gpr" }) | undefined {
   return operand?.kind === "reg" && operand.register.class === "gpr" ? operand.register : undefined;
 }
 

@@ -48,7 +48,10 @@ export function exitText(form: InstructionForm): string | undefined {
 export function sensitivityCard(form: InstructionForm, technique: Technique): string | undefined {
   const fact = sensitivityFact(form);
   if (form.sensitivity === "innocuous" || fact === undefined) return undefined;
-  const lines = [`**Sensitivity:** ${CLASS_TEXT[form.sensitivity]}  `, `At CPL > 0: ${fact.deprivileged}`];
+  const lines = [
+    `**Sensitivity:** ${CLASS_TEXT[form.sensitivity]}  `,
+    `At CPL > 0: ${fact.deprivileged}`,
+  ];
   if (fact.onPentiumList) lines.push("\nOn Robin and Irvine's list for the Pentium (2000).");
   if (fact.trappableBy !== undefined) lines.push(`\nCan be made to trap by ${fact.trappableBy}.`);
   lines.push("");

@@ -75,7 +75,10 @@ export function symbolCard(analysis: Analysis, name: NameOccurrence): string {
   if (symbol !== undefined && symbol.kind !== "extern") lines.push("", numberText(symbol.value));
   if (symbol?.kind === "label") {
     const size = sizeOfLabel(analysis, name.name);
-    const bytes = size === undefined || size === 0 ? "" : `, ${size} byte${size === 1 ? "" : "s"} to the next label`;
+    const bytes =
+      size === undefined || size === 0
+        ? ""
+        : `, ${size} byte${size === 1 ? "" : "s"} to the next label`;
     lines.push("", `section \`${symbol.section ?? ""}\`${bytes}${symbol.global ? ", global" : ""}`);
   }
   if (name.definition === undefined) lines.push("", "not defined");

@@ -8,7 +8,9 @@ const SECTOR = 512;
 
 function isSignature(statement: Statement): boolean {
   const { kind, bytes, times } = statement;
-  return kind === "data" && times === 1 && bytes.length === 2 && bytes[0] === 0x55 && bytes[1] === 0xaa;
+  return (
+    kind === "data" && times === 1 && bytes.length === 2 && bytes[0] === 0x55 && bytes[1] === 0xaa
+  );
 }
 
 function loadsAt7c00(analysis: Analysis): boolean {
@@ -25,7 +27,13 @@ function tooLong(analysis: Analysis): Finding[] {
     if (!/times\s+(510|0x1fe|1feh)\s*-\s*\(\s*\$\s*-\s*\$\$\s*\)/i.test(line)) return [];
     const message = `The boot sector is ${-Number(count)} bytes too long: code and data before the signature have ${SIGNATURE_OFFSET} bytes.`;
     return [
-      { code: "FLOW5", severity: "error", message, range: diagnostic.range, replaces: [diagnostic.code] },
+      {
+        code: "FLOW5",
+        severity: "error",
+        message,
+        range: diagnostic.range,
+        replaces: [diagnostic.code],
+      },
     ];
   });
 }
@@ -33,7 +41,8 @@ function tooLong(analysis: Analysis): Finding[] {
 function misplaced(analysis: Analysis): Finding[] {
   const signatures = analysis.model.statements.filter(isSignature);
   const [only] = signatures;
-  if (only === undefined || signatures.length > 1 || only.fileOffset === SIGNATURE_OFFSET) return [];
+  if (only === undefined || signatures.length > 1 || only.fileOffset === SIGNATURE_OFFSET)
+    return [];
   // A later sector may hold the same two bytes by chance; in the first one they are meant as the signature.
   if (only.fileOffset < 0 || only.fileOffset >= 2 * SECTOR) return [];
   const message = `The boot signature 55 AA stands at offset ${only.fileOffset}; the BIOS looks for it at offset ${SIGNATURE_OFFSET}. Put \`times 510-($-$$) db 0\` before it.`;
@@ -46,7 +55,8 @@ function missing(analysis: Analysis): Finding[] {
   if (image[SIGNATURE_OFFSET] === 0x55 && image[SIGNATURE_OFFSET + 1] === 0xaa) return [];
   const last = analysis.model.statements.findLast((statement) => statement.length > 0);
   if (last === undefined) return [];
-  const message = "This boot sector does not end in 55 AA: a BIOS does not start it. End it with `dw 0xaa55`.";
+  const message =
+    "This boot sector does not end in 55 AA: a BIOS does not start it. End it with `dw 0xaa55`.";
   return [{ code: "FLOW5", severity: "warning", message, range: last.callRange }];
 }
 

@@ -67,7 +67,8 @@ function whatFollows({ model: { statements } }: Analysis, at: number): Next {
     const { mnemonic } = next.form;
     // `jmp short $+2` only serialises; every other transfer leaves the straight way.
     const jumpsToNext =
-      mnemonic === "jmp" && immediateOf(next.operands[0]?.value) === BigInt(next.address + next.length);
+      mnemonic === "jmp" &&
+      immediateOf(next.operands[0]?.value) === BigInt(next.address + next.length);
     if (!jumpsToNext && /^(j|call|ret|loop|int|sys|hlt)/.test(mnemonic)) return "unknown";
     seen += 1;
     // Setting PE and clearing it again ("unreal mode") needs no far jump.

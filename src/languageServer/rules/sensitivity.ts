@@ -57,7 +57,10 @@ export const sensitiveInstruction: Rule = {
 };
 
 /** What an instruction costs: a trap, a callout, a hypercall, or a VM exit with its reason. */
-export function costText(form: InstructionForm, technique: Exclude<Technique, "none">): string | undefined {
+export function costText(
+  form: InstructionForm,
+  technique: Exclude<Technique, "none">,
+): string | undefined {
   const fact = sensitivityFact(form)?.techniques[technique];
   if (technique !== "hardware-assisted") return fact?.text;
   if (form.vmExit === undefined) return fact?.text;
@@ -67,7 +70,10 @@ export function costText(form: InstructionForm, technique: Exclude<Technique, "n
   return when === "always" ? `VM exit ${title}, always` : `VM exit ${title} when: ${when}`;
 }
 
-function privilegedFinding(statement: Statement, technique: Exclude<Technique, "none">): Finding | undefined {
+function privilegedFinding(
+  statement: Statement,
+  technique: Exclude<Technique, "none">,
+): Finding | undefined {
   const { form, mnemonic } = statement;
   if (form === undefined || mnemonic === undefined) return undefined;
   if (deprivileges(technique) && !isJudged(statement)) return undefined;

@@ -21,8 +21,10 @@ function writesCr4(statement: Statement): boolean {
 
 /** Code that is made by hand (`db 0x0f, 0xc7 ...`) or lies in other images is not seen: then nothing is missing for sure. */
 function mayHoldHiddenCode(analysis: Analysis): boolean {
-  return analysis.model.includes.some((include) => include.kind === "incbin") ||
-    analysis.model.assembly.symbols.some((symbol) => symbol.kind === "extern");
+  return (
+    analysis.model.includes.some((include) => include.kind === "incbin") ||
+    analysis.model.assembly.symbols.some((symbol) => symbol.kind === "extern")
+  );
 }
 
 function finding(statement: Statement, message: string): Finding[] {
@@ -35,23 +37,37 @@ function order(analysis: Analysis): Finding[] {
   if (vmxon === undefined || !analysis.model.assembly.ok || mayHoldHiddenCode(analysis)) return [];
   const found: Finding[] = [];
   if (!analysis.model.statements.some(writesCr4))
-    found.push(...finding(vmxon, "VMXON raises #UD unless CR4.VMXE is 1, and nothing in this program writes CR4."));
+    found.push(
+      ...finding(
+        vmxon,
+        "VMXON raises #UD unless CR4.VMXE is 1, and nothing in this program writes CR4.",
+      ),
+    );
   const entry = firstOf(analysis, "vmlaunch", "vmresume");
   const access = firstOf(analysis, "vmwrite", "vmread");
   const current = firstOf(analysis, "vmptrld");
   const user = entry ?? access;
   if (current === undefined && user !== undefined)
     found.push(
-      ...finding(user, `${upper(user)} needs a current VMCS, and nothing in this program runs VMPTRLD: it fails with CF = 1 (VMfailInvalid).`),
+      ...finding(
+        user,
+        `${upper(user)} needs a current VMCS, and nothing in this program runs VMPTRLD: it fails with CF = 1 (VMfailInvalid).`,
+      ),
     );
   if (current !== undefined && entry !== undefined && firstOf(analysis, "vmclear") === undefined)
     found.push(
-      ...finding(current, "Nothing in this program runs VMCLEAR: the launch state of this VMCS is undefined, and VMLAUNCH needs it to be clear."),
+      ...finding(
+        current,
+        "Nothing in this program runs VMCLEAR: the launch state of this VMCS is undefined, and VMLAUNCH needs it to be clear.",
+      ),
     );
   const resume = firstOf(analysis, "vmresume");
   if (resume !== undefined && firstOf(analysis, "vmlaunch") === undefined)
     found.push(
-      ...finding(resume, "VMRESUME needs a launched VMCS, and nothing in this program runs VMLAUNCH: it fails with VM-instruction error 5."),
+      ...finding(
+        resume,
+        "VMRESUME needs a launched VMCS, and nothing in this program runs VMLAUNCH: it fails with VM-instruction error 5.",
+      ),
     );
   return found;
 }
@@ -69,16 +85,29 @@ function fieldFinding(analysis: Analysis, statement: Statement): Finding | undef
   const accessed = accessedField(number);
   const base = { code: "VMM7", severity: "warning", range } as const;
   if (decodeFieldEncoding(number) === undefined)
-    return { ...base, message: `${digits} is no VMCS field encoding: reserved bits are set. It fails with VM-instruction error 12.` };
+    return {
+      ...base,
+      message: `${digits} is no VMCS field encoding: reserved bits are set. It fails with VM-instruction error 12.`,
+    };
   if (accessed === undefined)
-    return { ...base, severity: "information", message: `This processor has no VMCS field ${digits}: it fails with VM-instruction error 12.` };
+    return {
+      ...base,
+      severity: "information",
+      message: `This processor has no VMCS field ${digits}: it fails with VM-instruction error 12.`,
+    };
   if (statement.form?.mnemonic === "vmwrite" && accessed.field.readOnly)
-    return { ...base, message: `${accessed.field.name} holds VM-exit information and is read-only: VMWRITE fails with VM-instruction error 13.` };
+    return {
+      ...base,
+      message: `${accessed.field.name} holds VM-exit information and is read-only: VMWRITE fails with VM-instruction error 13.`,
+    };
   return undefined;
 }
 
 function run({ analysis }: RuleContext): readonly Finding[] {
-  return [...order(analysis), ...throughMacros(analysis, (statement) => fieldFinding(analysis, statement))];
+  return [
+    ...order(analysis),
+    ...throughMacros(analysis, (statement) => fieldFinding(analysis, statement)),
+  ];
 }
 
 export const vmxOrder: Rule = { id: "VMM7", title: "Order of VMX instructions, VMCS fields", run };

@@ -4,9 +4,10 @@ import { bytesText, unquote } from "../stringLiterals";
 import { readNumber } from "../numbers";
 import { Token, type SlotSpec } from "../tokens";
 import { CONDITION_SUFFIXES, conditionOf, testCondition } from "./conditions";
-import { define, substringBytes } from "./definitions";
+import { define } from "./macroTable";
+import { substringBytes } from "./macroValues";
 import type { Session } from "./session";
-import { numberTokens, stringToken } from "./singleLine";
+import { numberTokens, stringToken } from "./valueTokens";
 import { utf8 } from "../stringLiterals";
 
 type Arguments = readonly (readonly Token[])[];
@@ -70,21 +71,21 @@ const BUILTINS: readonly Builtin[] = [
   {
     name: "__?BITS?__",
     slots: [],
-    compute: (_args, call, session) => numberTokens(BigInt(session.host.bits), call, session),
+    compute: (_args, call, session) => numberTokens(BigInt(session.host.bits()), call, session),
   },
   {
     name: "__?PASS?__",
     slots: [],
     compute: (_args, call, session) => {
       session.host.dependsOnPass();
-      return numberTokens(BigInt(session.host.passKind), call, session);
+      return numberTokens(BigInt(session.host.passKind()), call, session);
     },
   },
   {
     name: "__?PTR?__",
     slots: [],
     compute: (_args, call, session) =>
-      lexText({ 16: "word", 32: "dword", 64: "qword" }[session.host.bits], call, session.words),
+      lexText({ 16: "word", 32: "dword", 64: "qword" }[session.host.bits()], call, session.words),
   },
   {
     name: "%abs",

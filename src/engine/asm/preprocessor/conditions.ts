@@ -161,22 +161,23 @@ function testIdentical(
   session: Session,
   caseSensitive: boolean,
 ): Truth {
-  const expanded = visible(expandLine(tokens, session));
+  const expanded = expandLine(tokens, session);
   const comma = expanded.findIndex((token) => isOp(token, ","));
   if (comma < 0) {
     const message = `\`${directive.text}' expects two comma-separated arguments`;
     session.error(directive, "condition", message);
     return undefined;
   }
-  const left = expanded.slice(0, comma);
-  const right = expanded.slice(comma + 1);
+  const left = visible(expanded.slice(0, comma));
+  const right = visible(expanded.slice(comma + 1));
   const second = right.find((token) => isOp(token, ","));
-  if (second) {
+  if (second && left.length >= right.length) {
     session.error(second, "condition", `\`${directive.text}': more than one comma on line`);
     return undefined;
   }
-  if (left.length !== right.length) return false;
-  return left.every((token, i) => sameToken(token, right[i]!, caseSensitive));
+  const same = left.length === right.length && left.every((token, i) => sameToken(token, right[i]!, caseSensitive));
+  // NASM stops comparing when the right side ends, and a space before the comma then counts as a difference.
+  return same && expanded[comma]?.space !== true;
 }
 
 function sameToken(a: Token, b: Token, caseSensitive: boolean): boolean {

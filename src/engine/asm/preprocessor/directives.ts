@@ -2,34 +2,22 @@
 import { SourceText } from "../sourceText";
 import { readNumber } from "../numbers";
 import { bytesText, unquote } from "../stringLiterals";
-import { isOp, Token, tokensText, type Frame, type SourceLine } from "../tokens";
-import { overlapping, packageNameOf } from "./conditions";
-import type { Input, Recording } from "./inputs";
-import { parseHead } from "./multiLine";
+import { isOp, tokensText, type SourceLine, type Token } from "../tokens";
+import {
+  runExitMacro,
+  runExitRep,
+  runMacro,
+  runRep,
+  runRotate,
+  runUnmacro,
+} from "./bodyDirectives";
+import { packageNameOf } from "./conditions";
+import { runPop, runPush, runReplace } from "./contextDirectives";
+import type { DirectiveHost, Runner } from "./directiveHost";
 import { packageText } from "./packages";
 import type { Session } from "./session";
-import { expandLine, expandName } from "./singleLine";
+import { expandLine } from "./singleLine";
 import { stackDirective } from "./stackArguments";
-
-export interface DirectiveHost {
-  readonly session: Session;
-  readonly input: Input;
-  readonly recordings: Recording[];
-  nextSerial(): number;
-  pushSource(source: SourceText, place?: Token): void;
-  /** %fatal: nothing more is read. */
-  stop(): void;
-}
-
-type Runner = (
-  directive: Token,
-  rest: readonly Token[],
-  line: SourceLine,
-  host: DirectiveHost,
-) => void;
-
-/** NASM's own limit for %rep. */
-const MOST_REPETITIONS = 1_000_000n;
 
 const RUNNERS: Readonly<Record<string, Runner>> = {
   aliases: (directive, rest, _line, { session }) => {
@@ -115,221 +103,6 @@ function messageText(rest: readonly Token[], session: Session): string {
   return only?.kind === "string" ? bytesText(unquote(only.text)) : tokensText(tokens);
 }
 
-function runMacro(
-  word: string,
-  caseSensitive: boolean,
-  directive: Token,
-  rest: readonly Token[],
-  line: SourceLine,
-  host: DirectiveHost,
-): void {
-  const { session } = host;
-  session.observer?.block("macro", "open", directive);
-  const head = parseHead(directive, rest, session);
-  if (head) {
-    const old = overlapping(
-      head.nameToken.word!.folded,
-      head.name,
-      head.least,
-      head.most,
-      head.greedy,
-    );
-    if (old) {
-      const notes = old.builtin
-        ? []
-        : [
-            {
-              message: "previous definition",
-              range: old.definition.source.range(old.definition.start, old.definition.end),
-            },
-          ];
-      const message = `redefining multi-line macro \`${head.name}'`;
-      session.warning(head.nameToken, "pp-macro-redef-multi", message, notes);
-    }
-  }
-  const body: SourceLine[] = [];
-  const finish = (end: SourceLine): void => {
-    if (!head) return;
-    const capturesLabel = body.some((each) =>
-      each.tokens.some((t) => t.kind === "param" && t.text === "%00"),
-    );
-    const { folded } = head.nameToken.word!;
-    const macro = {
-      name: head.name,
-      caseSensitive,
-      least: head.least,
-      most: head.most,
-      greedy: head.greedy,
-      defaults: head.defaults,
-      recursive: word === "rmacro",
-      noList: head.noList,
-      builtin: line.source.builtin,
-      capturesLabel,
-      body,
-      definition: head.nameToken,
-      inProgress: 0,
-    };
-    folded.multiLine = [macro, ...(folded.multiLine ?? [])];
-    session.observer?.multiLineDefined(macro, directive, line, end);
-  };
-  host.recordings.push({ kind: "macro", directive, start: line, body, macros: 0, reps: 0, finish });
-}
-
-function runUnmacro(
-  caseSensitive: boolean,
-  directive: Token,
-  rest: readonly Token[],
-  { session }: DirectiveHost,
-): void {
-  const head = parseHead(directive, rest, session);
-  if (!head) return;
-  session.observer?.macroMentioned("macro", head.nameToken);
-  const { folded } = head.nameToken.word!;
-  folded.multiLine = folded.multiLine?.filter((macro) => {
-    const same =
-      macro.caseSensitive === caseSensitive &&
-      (!caseSensitive || macro.name === head.name) &&
-      macro.least === head.least &&
-      macro.most === head.most &&
-      macro.greedy === head.greedy;
-    if (same && macro.inProgress > 0) {
-      const message = "`%unmacro' can't undefine the macro being expanded";
-      session.error(head.nameToken, "macro-in-use", message);
-      return true;
-    }
-    return !same;
-  });
-}
-
-function constantAfter(
-  directive: Token,
-  rest: readonly Token[],
-  session: Session,
-): bigint | undefined {
-  const expanded = expandLine(rest, session).filter((token) => token.kind !== "space");
-  const result = session.host.evaluate(expanded, directive);
-  if (result === undefined) return undefined;
-  if (result.rest < expanded.length) {
-    session.warning(
-      expanded[result.rest]!,
-      "pp-trailing",
-      "trailing garbage after expression ignored",
-    );
-  }
-  if (!result.value.isSimple) {
-    const message = `non-constant value given to \`${directive.text}'`;
-    session.error(expanded[0] ?? directive, "not-constant", message);
-    return undefined;
-  }
-  return result.value.scalar;
-}
-
-function runRep(
-  directive: Token,
-  rest: readonly Token[],
-  line: SourceLine,
-  host: DirectiveHost,
-): void {
-  const { session, input } = host;
-  session.observer?.block("rep", "open", directive);
-  const noList = rest[0]?.kind === "id" && rest[0].text.toLowerCase() === ".nolist";
-  const count = noList ? rest.slice(1) : rest;
-  let times = 0n;
-  if (count.length === 0) {
-    session.error(directive, "rep-count", `\`${directive.text}' expects a repeat count`);
-  } else times = constantAfter(directive, count, session) ?? 0n;
-  if (times > MOST_REPETITIONS) {
-    const message = `\`${directive.text}' count ${times} exceeds limit (currently ${MOST_REPETITIONS})`;
-    session.error(count[0]!, "rep-count", message);
-    times = 0n;
-  } else if (times < 0n) {
-    session.warning(count[0]!, "pp-rep-negative", `negative \`${directive.text}' count: ${times}`);
-    times = 0n;
-  }
-  const { frame, invocation } = session;
-  const body: SourceLine[] = [];
-  const finish = (): void => {
-    if (times === 0n || body.length === 0) return;
-    const repeated: Frame = {
-      parent: frame,
-      name: "%rep",
-      builtin: line.source.builtin || (frame?.builtin ?? false),
-      call: line,
-      callToken: directive,
-      serial: host.nextSerial(),
-    };
-    input.playbacks.push({
-      kind: "rep",
-      body,
-      next: 0,
-      frame: repeated,
-      invocation,
-      remaining: Number(times) - 1,
-      stopped: false,
-      conditions: input.conditions.length,
-      listed: !noList,
-    });
-  };
-  host.recordings.push({ kind: "rep", directive, start: line, body, macros: 0, reps: 0, finish });
-}
-
-function runExitRep(
-  directive: Token,
-  _rest: readonly Token[],
-  _line: SourceLine,
-  { input, session }: DirectiveHost,
-): void {
-  for (let i = input.playbacks.length - 1; i >= 0; i--) {
-    const playback = input.playbacks[i]!;
-    if (playback.kind === "macro") continue;
-    playback.stopped = true;
-    return;
-  }
-  session.error(directive, "no-rep", "`%exitrep' not within `%rep' block");
-}
-
-function runExitMacro(
-  directive: Token,
-  _rest: readonly Token[],
-  _line: SourceLine,
-  { input, session }: DirectiveHost,
-): void {
-  const at = input.playbacks.findLastIndex((playback) => playback.kind === "macro");
-  const playback = input.playbacks[at];
-  if (playback === undefined) {
-    session.error(directive, "no-macro", "`%exitmacro' not within `%macro' block");
-    return;
-  }
-  input.playbacks.length = at + 1;
-  playback.next = playback.body.length;
-  input.conditions.length = Math.min(input.conditions.length, playback.conditions);
-}
-
-function runRotate(
-  directive: Token,
-  rest: readonly Token[],
-  _line: SourceLine,
-  { session }: DirectiveHost,
-): void {
-  if (rest.length === 0) {
-    session.error(directive, "rotate-count", `\`${directive.text}' missing rotate count`);
-    return;
-  }
-  const by = constantAfter(directive, rest, session);
-  if (by === undefined) return;
-  const { invocation } = session;
-  if (invocation === undefined) {
-    session.error(directive, "not-in-a-macro", `\`${directive.text}' invoked outside a macro call`);
-  } else if (invocation.count === 0) {
-    const message = `\`${directive.text}' invoked within macro without parameters`;
-    session.error(directive, "rotate-count", message);
-  } else {
-    const { count } = invocation;
-    const turned = (invocation.rotation + Number(by % BigInt(count))) % count;
-    invocation.rotation = turned < 0 ? turned + count : turned;
-  }
-}
-
 function fileNameAfter(
   directive: Token,
   rest: readonly Token[],
@@ -367,7 +140,7 @@ function runInclude(
     session.error(
       name,
       "file-not-found",
-      `unable to open include file \`${spelled}' No such file or directory`,
+      `unable to open include file \`${spelled}': No such file or directory`,
     );
     return;
   }
@@ -422,79 +195,6 @@ function runLine(
     session.lineFile =
       name[0]!.kind === "string" ? bytesText(unquote(name[0]!.text)) : tokensText(name);
   }
-}
-
-function contextName(
-  directive: Token,
-  rest: readonly Token[],
-  session: Session,
-): { readonly name: string | undefined; readonly token: Token | undefined } | undefined {
-  if (rest.length === 0) return { name: undefined, token: undefined };
-  const tokens = expandName(rest, session);
-  const token = tokens[0]!;
-  if (token.kind !== "id") {
-    session.error(token, "context-name", `\`${directive.text}' expects a context identifier`);
-    return undefined;
-  }
-  if (tokens.length > 1) {
-    session.warning(
-      tokens[1]!,
-      "pp-trailing",
-      `trailing garbage after \`${directive.text}' ignored`,
-    );
-  }
-  session.observer?.localMentioned("context", token, token.text.toLowerCase());
-  return { name: token.text, token };
-}
-
-function runPush(
-  directive: Token,
-  rest: readonly Token[],
-  _line: SourceLine,
-  { session }: DirectiveHost,
-): void {
-  const found = contextName(directive, rest, session);
-  if (found === undefined) return;
-  session.observer?.block("context", "open", directive);
-  session.contexts.push({ name: found.name, number: session.unique++, macros: new Map() });
-}
-
-function runPop(
-  directive: Token,
-  rest: readonly Token[],
-  _line: SourceLine,
-  { session }: DirectiveHost,
-): void {
-  const found = contextName(directive, rest, session);
-  if (found === undefined) return;
-  const top = session.contexts[session.contexts.length - 1];
-  if (top === undefined) {
-    session.error(directive, "context-stack", `\`${directive.text}': context stack is empty`);
-    return;
-  }
-  if (found.name !== undefined && found.name.toLowerCase() !== top.name?.toLowerCase()) {
-    const message = `\`${directive.text}' in wrong context: ${top.name ?? "anonymous"}, expected ${found.name}`;
-    session.error(found.token!, "context-stack", message);
-    return;
-  }
-  session.observer?.block("context", "close", directive);
-  session.contexts.pop();
-}
-
-function runReplace(
-  directive: Token,
-  rest: readonly Token[],
-  _line: SourceLine,
-  { session }: DirectiveHost,
-): void {
-  const found = contextName(directive, rest, session);
-  if (found === undefined) return;
-  const top = session.contexts[session.contexts.length - 1];
-  if (top === undefined) {
-    session.error(directive, "context-stack", `\`${directive.text}': context stack is empty`);
-    return;
-  }
-  top.name = found.name;
 }
 
 function runPragma(

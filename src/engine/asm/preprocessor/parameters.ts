@@ -3,7 +3,8 @@ import { lexLine, lexText } from "../lexer";
 import { Token } from "../tokens";
 import { pasteParameters } from "./pasting";
 import type { Invocation, Session } from "./session";
-import { expandLine, numberToken } from "./singleLine";
+import { expandLine } from "./singleLine";
+import { numberToken } from "./valueTokens";
 
 /** Condition codes and their inverses; those without one cannot be inverted. */
 const CONDITIONS: Readonly<Record<string, string | undefined>> = {

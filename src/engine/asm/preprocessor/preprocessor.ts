@@ -6,10 +6,11 @@ import { LineReader } from "../lines";
 import { SourceText } from "../sourceText";
 import { isOp, Token, type Frame, type SourceLine } from "../tokens";
 import { defineBuiltins, FUNCTION_WORDS } from "./builtinFunctions";
-import { conditionOf, testCondition } from "./conditions";
+import { ConditionRunner, isConditional } from "./conditionDirectives";
 import { defineDirective } from "./definitions";
-import { runDirective, type DirectiveHost } from "./directives";
-import { emits, Input, type ConditionState, type Playback, type Recording } from "./inputs";
+import type { DirectiveHost } from "./directiveHost";
+import { runDirective } from "./directives";
+import { emits, Input, type Playback, type Recording } from "./inputs";
 import { findCall } from "./multiLine";
 import { expandParameters } from "./parameters";
 import { settle } from "./pasting";
@@ -53,10 +54,6 @@ function directiveWord(token: Token): DirectiveWord {
   return { word: text, caseSensitive: true };
 }
 
-function isConditional(word: string): boolean {
-  return word.startsWith("if") || word.startsWith("elif") || word === "else" || word === "endif";
-}
-
 export class Preprocessor implements DirectiveHost {
   private readonly inputs: Input[] = [];
   readonly recordings: Recording[] = [];
@@ -68,12 +65,14 @@ export class Preprocessor implements DirectiveHost {
   private lines = 0;
   private complained = false;
   private fatal = false;
+  private readonly conditions: ConditionRunner;
 
   constructor(
     readonly session: Session,
     main: SourceText,
     preDefines: string,
   ) {
+    this.conditions = new ConditionRunner(session);
     this.pushSource(main);
     if (preDefines !== "") this.pushSource(new SourceText("<command line>", preDefines, true));
     this.pushSource(STANDARD_SOURCE);
@@ -378,7 +377,10 @@ export class Preprocessor implements DirectiveHost {
     const recording = this.recordings[this.recordings.length - 1];
     if (recording) return this.directiveInBody(recording, word, first, line);
     if (FUNCTION_WORDS.has(word) && isOp(tokens[1], "(")) return false;
-    if (conditional && this.conditional(word, first, tokens.slice(1))) {
+    if (
+      conditional &&
+      this.conditions.carryOut(word, first, tokens.slice(1), this.input, skipping)
+    ) {
       this.observeDirective(line);
       return true;
     }
@@ -420,72 +422,6 @@ export class Preprocessor implements DirectiveHost {
     this.session.observer?.block(recording.kind, "close", word);
     recording.finish(line);
     return true;
-  }
-
-  /** %if, %elif, %else, %endif; false for a word that only looks like one. */
-  private conditional(word: string, first: Token, rest: readonly Token[]): boolean {
-    const { input, session } = this;
-    const open = input.conditions[input.conditions.length - 1];
-    if (word.startsWith("if")) {
-      const condition = conditionOf(word.slice(2));
-      if (condition === undefined) return false;
-      let state: ConditionState = "never";
-      if (!this.isSkipping()) {
-        const truth = testCondition(condition, rest, first, session);
-        state = truth === undefined ? "never" : truth ? "true" : "false";
-      }
-      input.conditions.push({ state, directive: first, opener: first });
-      session.observer?.block("if", "open", first);
-      return true;
-    }
-    if (word.startsWith("elif") && conditionOf(word.slice(4)) === undefined) return false;
-    if (open === undefined) {
-      session.error(first, "no-condition", `\`${first.text}': no matching \`%if'`);
-      return true;
-    }
-    session.observer?.block("if", word === "endif" ? "close" : "part", first);
-    if (word !== "elif" && !word.startsWith("elif") && rest.length > 0) {
-      session.warning(rest[0]!, "pp-trailing", `trailing garbage after \`${first.text}' ignored`);
-    }
-    if (word === "endif") {
-      input.conditions.pop();
-      return true;
-    }
-    open.directive =
-      open.state === "true" || open.state === "false" || open.state === "elseTrue"
-        ? first
-        : open.directive;
-    if (word === "else") this.otherwise(open, first);
-    else this.elseIf(open, first, word.slice(4), rest);
-    return true;
-  }
-
-  private otherwise(open: Input["conditions"][number], first: Token): void {
-    if (open.state === "true" || open.state === "done") open.state = "elseFalse";
-    else if (open.state === "false") open.state = "elseTrue";
-    else if (open.state !== "never") {
-      this.session.warning(first, "pp-else-else", "`%else' after `%else', ignoring content");
-      open.state = "never";
-    }
-  }
-
-  private elseIf(
-    open: Input["conditions"][number],
-    first: Token,
-    suffix: string,
-    rest: readonly Token[],
-  ): void {
-    const { session } = this;
-    if (open.state === "true") open.state = "done";
-    else if (open.state === "elseTrue" || open.state === "elseFalse") {
-      const message = `\`${first.text}' after \`%else', ignoring content`;
-      session.warning(first, "pp-else-elif", message);
-      open.state = "never";
-    } else if (open.state === "false") {
-      const tokens = expandParameters(rest, session);
-      const truth = testCondition(conditionOf(suffix)!, tokens, first, session);
-      open.state = truth === undefined ? "never" : truth ? "true" : "false";
-    }
   }
 }
 

@@ -34,9 +34,9 @@ export interface Invocation {
 
 /** What the preprocessor asks the assembler. */
 export interface AssemblerHost {
-  readonly bits: 16 | 32 | 64;
+  bits(): 16 | 32 | 64;
   /** 1 until the last pass, 2 in it. */
-  readonly passKind: 1 | 2;
+  passKind(): 1 | 2;
   /** Evaluates the expression at the start of `tokens`, with all symbols known: errors are reported. `rest`: the first token after it. */
   evaluate(
     tokens: readonly Token[],

@@ -1,9 +1,10 @@
 /** Single-line macros: finding, expanding and defining them (NASM manual, "Single-Line Macros"). */
-import { lexText } from "../lexer";
-import { quoteBytes, utf8 } from "../stringLiterals";
+import { utf8 } from "../stringLiterals";
 import { isOp, Token, tokensText, type SingleLineMacro, type SlotSpec } from "../tokens";
 import { pasteLine } from "./pasting";
 import type { Context, Session } from "./session";
+import { ArgumentCutter, slotAt } from "./singleLineArguments";
+import { numberTokens, stringToken } from "./valueTokens";
 
 /** Tokens that one line may expand to; NASM has a limit of the same kind. */
 const MOST_TOKENS = 400_000;
@@ -360,94 +361,10 @@ class Expansion {
   }
 }
 
-/** Cuts arguments at commas, minding parentheses and braces. */
-class ArgumentCutter {
-  readonly args: Token[][] = [[]];
-  private parens = 1;
-  private braces = 0;
-  private bracketed = false;
-
-  constructor(private readonly macro: SingleLineMacro) {}
-
-  take(token: Token): void {
-    const slot = slotAt(this.macro, this.args.length - 1);
-    const current = this.args[this.args.length - 1]!;
-    if (token.kind === "op" && this.structural(token.text, slot, current)) return;
-    if (this.parens > 0) {
-      const first = current.length === 0 && !slot.verbatim;
-      current.push(first ? token.spaced(false) : token);
-    }
-  }
-
-  /** Whether the token only separates. */
-  private structural(text: string, slot: SlotSpec, current: readonly Token[]): boolean {
-    switch (text) {
-      case ",":
-        if (this.braces > 0 || this.parens !== 1 || slot.greedy) return false;
-        this.args.push([]);
-        this.bracketed = false;
-        return true;
-      case "{": {
-        const opens = !this.bracketed && current.length === 0 && !slot.verbatim;
-        if (!this.bracketed) this.bracketed = opens;
-        this.braces++;
-        return opens;
-      }
-      case "}":
-        if (this.braces === 0) return false;
-        return --this.braces === 0 && this.bracketed;
-      case "(":
-        if (this.braces === 0) this.parens++;
-        return false;
-      case ")":
-        return this.braces === 0 && --this.parens === 0;
-      default:
-        return false;
-    }
-  }
-}
-
-function slotAt(macro: SingleLineMacro, index: number): SlotSpec {
-  return macro.slots[Math.min(index, macro.slots.length - 1)]!;
-}
-
 /** `%??` in a macro `%$x` keeps the prefix of the call. */
 function renamed(call: string, name: string): string {
   const prefix = /^%\$+/.exec(call);
   return prefix ? prefix[0] + name : name;
-}
-
-export function numberToken(value: bigint, place: Token): Token {
-  return new Token(
-    "number",
-    value.toString(),
-    false,
-    place.source,
-    place.start,
-    place.end,
-    undefined,
-    -1,
-    true,
-  );
-}
-
-export function stringToken(bytes: readonly number[], place: Token): Token {
-  return new Token(
-    "string",
-    quoteBytes(bytes),
-    false,
-    place.source,
-    place.start,
-    place.end,
-    undefined,
-    -1,
-    true,
-  );
-}
-
-/** The tokens of a number as NASM writes it back: a minus sign is a token of its own. */
-export function numberTokens(value: bigint, place: Token, session: Session): readonly Token[] {
-  return value < 0n ? lexText(value.toString(), place, session.words) : [numberToken(value, place)];
 }
 
 /**

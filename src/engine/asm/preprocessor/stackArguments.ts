@@ -1,9 +1,10 @@
 /** %stacksize, %arg and %local: names for places in a stack frame (NASM manual, "Stack Relative Preprocessor Directives"). */
 import { lexText } from "../lexer";
 import { isOp, Token } from "../tokens";
-import { define } from "./definitions";
+import { define } from "./macroTable";
 import type { Session } from "./session";
-import { expandLine, numberTokens } from "./singleLine";
+import { expandLine } from "./singleLine";
+import { numberTokens } from "./valueTokens";
 import { STACK_MODELS } from "./stackModel";
 
 const SIZES: Readonly<Record<string, number>> = {
@@ -17,9 +18,8 @@ export function stackDirective(
   session: Session,
 ): void {
   if (word === "stacksize") {
-    const model = Object.hasOwn(STACK_MODELS, rest[0]?.text.toLowerCase() ?? "")
-      ? STACK_MODELS[rest[0]!.text.toLowerCase()]
-      : undefined;
+    const name = rest[0]?.text.toLowerCase() ?? "";
+    const model = Object.entries(STACK_MODELS).find(([each]) => each === name)?.[1];
     if (model) session.stack = { ...model };
     else {
       const message = rest.length === 0 ? "missing size parameter" : "invalid size type";
@@ -55,18 +55,19 @@ function slotSize(
   directive: Token,
   session: Session,
 ): number | undefined {
-  const fail = (message: string): undefined => {
+  const fail = (message: string): void => {
     session.error(rest[at] ?? directive, "stack-argument", message);
-    return undefined;
   };
-  if (rest[at]?.kind !== "id") return fail(`\`${directive.text}' missing argument parameter`);
-  if (!isOp(rest[at + 1], ":"))
-    return fail(`syntax error processing \`${directive.text}' directive`);
   const type = rest[at + 2];
-  if (type?.kind !== "id") return fail(`\`${directive.text}' missing size type parameter`);
-  const word = expandLine([type], session)[0]?.text.toLowerCase() ?? "";
-  const size = Object.hasOwn(SIZES, word) ? SIZES[word] : undefined;
-  return size ?? fail(`invalid size type for \`${directive.text}' missing directive`);
+  if (rest[at]?.kind !== "id") fail(`\`${directive.text}' missing argument parameter`);
+  else if (!isOp(rest[at + 1], ":")) fail(`syntax error processing \`${directive.text}' directive`);
+  else if (type?.kind !== "id") fail(`\`${directive.text}' missing size type parameter`);
+  else {
+    const word = expandLine([type], session)[0]?.text.toLowerCase() ?? "";
+    if (Object.hasOwn(SIZES, word)) return SIZES[word];
+    fail(`invalid size type for \`${directive.text}' missing directive`);
+  }
+  return undefined;
 }
 
 function place(name: Token, offset: number, session: Session): void {

@@ -16,5 +16,5 @@ export const STACK_MODELS = {
 } as const satisfies Record<string, StackModel>;
 
 export function defaultStackModel(): StackModel {
-  return { ...STACK_MODELS.flat! };
+  return { ...STACK_MODELS.flat };
 }

@@ -37,7 +37,7 @@ const popf: SystemEvent = (cpu, { operandSize }) => {
   const before = cpu.flagSystem;
   cpu.rflags = (cpu.rflags & ~(mask | resume)) | (value & mask);
   // Only AC changes which accesses must be looked at.
-  if ((before ^ cpu.flagSystem) & RFLAGS.AC) cpu.refresh();
+  if ((before ^ cpu.flagSystem) & RFLAGS.AC) cpu.refreshFlags();
   return "next";
 };
 
@@ -62,9 +62,7 @@ function alignmentFlag(set: boolean): SystemEvent {
       throw ud("SMAP is not there");
     if (cpu.cpl !== 0) throw ud("CLAC and STAC need ring 0");
     cpu.flagSystem = set ? cpu.flagSystem | RFLAGS.AC : cpu.flagSystem & ~RFLAGS.AC;
-    // AC decides what SMAP lets through: cached rights of the supervisor must be looked at again.
-    cpu.tlb.flushL0();
-    cpu.refresh();
+    cpu.refreshFlags();
     return "next";
   };
 }

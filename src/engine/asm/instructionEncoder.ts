@@ -1,0 +1,214 @@
+/** Encodes the instructions of a pass, and reuses what the last pass encoded from the same values. */
+import { encodeInstruction } from "../codec/encode";
+import type { AsmOperand } from "../codec/types";
+import type { InstructionForm } from "../isa/types";
+import type { LayoutState } from "./layoutState";
+import { OperandEvaluator } from "./operandValues";
+import type { EncodedStatement, StatementTree } from "./statementTree";
+import { tokensText } from "./tokens";
+
+export class InstructionEncoder {
+  private readonly constants = new Map<string, EncodedStatement>();
+
+  constructor(private readonly state: LayoutState) {}
+
+  /** Takes over the bytes of an equal instruction; returns under which key to remember new ones. */
+  shareConstant(statement: StatementTree): string | undefined {
+    if (!statement.isConstant || statement.encoded) return undefined;
+    const key = this.constantKey(statement);
+    statement.encoded = this.constants.get(key);
+    return key;
+  }
+
+  rememberConstant(key: string, encoded: EncodedStatement): void {
+    if (!encoded.usesAddress) this.constants.set(key, encoded);
+  }
+
+  /** Instructions without symbols are written again and again: equal text in equal state has equal bytes. */
+  private constantKey(statement: StatementTree): string {
+    const start = statement.tokens.indexOf(statement.mnemonicToken!);
+    const state = `${this.state.bits}${this.state.defaultRel ? "r" : "a"}${statement.prefixes.join(" ")}`;
+    return `${state} ${tokensText(statement.tokens, start)}`;
+  }
+
+  /** The operands with the values of this pass; undefined if one is wrong. `wasBroken`: the last pass found an error. */
+  operands(statement: StatementTree, wasBroken: boolean): readonly AsmOperand[] | undefined {
+    const { body, encoded } = statement;
+    if (body.kind !== "instruction") return undefined;
+    if (encoded && !wasBroken && this.unchanged(statement)) return encoded.operands;
+    statement.evaluatedAt = this.state.clock;
+    statement.evaluatedOffset = this.state.offset;
+    const evaluator = new OperandEvaluator(this.state.surroundings);
+    const operands: AsmOperand[] = [];
+    for (const tree of body.operands) {
+      const operand = evaluator.operand(tree);
+      if (operand === undefined) return undefined;
+      operands.push(operand);
+    }
+    return operands;
+  }
+
+  /** Whether the operands still have the values of the last evaluation. */
+  private unchanged(statement: StatementTree): boolean {
+    if (statement.isConstant) return true;
+    const at = statement.evaluatedAt;
+    if (at < this.state.basesChangedAt) return false;
+    if (statement.usesHere && statement.evaluatedOffset !== this.state.offset) return false;
+    for (const symbol of statement.symbols) {
+      if (symbol.changedAt > at || symbol.definedPass === 0) return false;
+      if (symbol.declaration === "extern" || symbol.declaration === "required") return false;
+    }
+    return true;
+  }
+
+  /** Encodes, or takes what the last pass encoded from the same values. */
+  encode(
+    statement: StatementTree,
+    mnemonic: string,
+    operands: readonly AsmOperand[],
+    offset: number,
+    keep = true,
+  ): EncodedStatement | undefined {
+    const address = this.state.sections.baseOf(this.state.segment) + offset;
+    const old = keep ? statement.encoded : undefined;
+    if (old?.bits === this.state.bits && sameEncoding(old, operands, address)) {
+      // Records that do not use the address are shared between equal statements.
+      if (old.usesAddress) {
+        old.address = address;
+        old.operands = operands;
+      }
+      this.reportEncoding(statement, old);
+      return old;
+    }
+    const result = encodeInstruction({
+      mnemonic,
+      operands,
+      bits: this.state.bits,
+      prefixes: statement.prefixes,
+      address: BigInt(address),
+    });
+    if (!result.ok) {
+      if (this.state.pass > 1) {
+        this.state.error(statement.operandPlace(result.operand), "operands", result.error);
+      }
+      return undefined;
+    }
+    const made: EncodedStatement = {
+      operands,
+      address,
+      bytes: this.mustAvoidNear(result.form, result.bytes)
+        ? overNearJump(result.bytes)
+        : result.bytes,
+      form: result.form,
+      usesAddress: dependsOnAddress(result.form, operands),
+      bits: this.state.bits,
+      warnings: result.warnings,
+      outOfRange: result.outOfRange,
+    };
+    if (keep) statement.encoded = made;
+    this.reportEncoding(statement, made);
+    return made;
+  }
+
+  private mustAvoidNear(form: InstructionForm, bytes: Uint8Array): boolean {
+    const { hasNearConditions, bits } = this.state;
+    const isNear = form.condition !== undefined && bytes[0] === 0x0f && (bytes[1]! & 0xf0) === 0x80;
+    return !hasNearConditions && bits === 16 && isNear && bytes.length === 4;
+  }
+
+  private reportEncoding(
+    statement: StatementTree,
+    { warnings, outOfRange }: EncodedStatement,
+  ): void {
+    if (this.state.pass === 1) return;
+    if (outOfRange) {
+      this.state.error(statement.operandPlace(0), "short-jump", "short jump is out of range");
+    }
+    for (const warning of warnings) {
+      const place = statement.operandPlace(warning.operand);
+      this.state.sink.warning(warning.class, warning.message, place, statement.frame);
+    }
+  }
+}
+
+/**
+ * A conditional jump for a processor before the 386: the inverse condition jumps over a near JMP. The near form is one byte shorter, so its
+ * distance is one too large.
+ */
+function overNearJump(near: Uint8Array): Uint8Array {
+  const distance = (near[2]! | (near[3]! << 8)) - 1;
+  return Uint8Array.of(
+    0x70 | ((near[1]! & 15) ^ 1),
+    3,
+    0xe9,
+    distance & 255,
+    (distance >> 8) & 255,
+  );
+}
+
+/** Whether the bytes change when the instruction moves: relative jumps and RIP-relative operands. */
+function dependsOnAddress(form: InstructionForm, operands: readonly AsmOperand[]): boolean {
+  return (
+    form.operands.some((operand) => operand.kind.startsWith("rel")) ||
+    operands.some((operand) => operand.kind === "mem" && operand.relative === "rel")
+  );
+}
+
+/** Whether the bytes are still right. A relative jump's are, if its target has moved as far as itself. */
+function sameEncoding(
+  old: EncodedStatement,
+  operands: readonly AsmOperand[],
+  address: number,
+): boolean {
+  if (!old.usesAddress || old.address === address) return sameOperands(old.operands, operands);
+  const before = old.operands[0]!;
+  const now = operands[0]!;
+  return (
+    operands.length === 1 &&
+    before.kind === "imm" &&
+    now.kind === "imm" &&
+    now.value - before.value === BigInt(address - old.address) &&
+    now.known === before.known &&
+    now.isAddress === before.isAddress &&
+    now.otherSection === before.otherSection
+  );
+}
+
+function sameOperands(a: readonly AsmOperand[], b: readonly AsmOperand[]): boolean {
+  if (a === b) return true;
+  return a.length === b.length && a.every((operand, i) => sameOperand(operand, b[i]!));
+}
+
+/** Of two operands from one tree: only what an evaluation can change is compared. */
+function sameOperand(a: AsmOperand, b: AsmOperand): boolean {
+  if (a.kind !== b.kind) return false;
+  switch (a.kind) {
+    case "reg":
+      return a.register === (b as typeof a).register;
+    case "imm": {
+      const other = b as typeof a;
+      return (
+        a.value === other.value &&
+        a.known === other.known &&
+        a.isAddress === other.isAddress &&
+        a.otherSection === other.otherSection
+      );
+    }
+    case "far": {
+      const other = b as typeof a;
+      return a.selector === other.selector && a.offset === other.offset && a.known === other.known;
+    }
+    case "mem": {
+      const other = b as typeof a;
+      return (
+        a.displacement === other.displacement &&
+        a.displacementKnown === other.displacementKnown &&
+        a.displacementIsAddress === other.displacementIsAddress &&
+        a.relative === other.relative &&
+        a.base === other.base &&
+        a.index === other.index &&
+        a.scale === other.scale
+      );
+    }
+  }
+}

@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { Folder, ringside } from "./support";
+
+const HELLO = `
+bits 32
+org 0x100000
+start:
+    mov esi, text
+    mov dx, 0x3f8
+next:
+    lodsb
+    test al, al
+    jz done
+    out dx, al
+    jmp next
+done:
+    xor eax, eax
+    cpuid
+    mov eax, 0xabcd
+    mov [0x9000], eax
+    mov al, 5
+    out 0xf4, al
+text: db "hello", 10, 0
+`;
+
+describe("ringside run", () => {
+  const folder = new Folder();
+  after(() => folder.remove());
+
+  it("passes serial output on, sums up on standard error, and ends with QEMU's status", async () => {
+    const file = folder.write("hello.asm", HELLO);
+    const { status, out, err } = await ringside(["run", file]);
+    assert.equal(out, "hello\n");
+    assert.equal(status, 11);
+    assert.match(err, /^ringside: debug exit with value 5; \d+ instructions, \d+ cycles, \d+ exits \(hardware-assisted\)\n$/); // prettier-ignore
+  });
+
+  it("prints one JSON object of the contract's shape", async () => {
+    const file = folder.write("hello.asm", HELLO);
+    const { status, out } = await ringside(["run", file, "--json"]);
+    assert.equal(status, 11);
+    const report = JSON.parse(out) as Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
+    assert.deepEqual(Object.keys(report), ["stop", "instructions", "cycles", "serial", "exits", "vmm", "mmu", "vcpus"]); // prettier-ignore
+    assert.deepEqual(report.stop, { reason: "debug-exit", code: 5, status: 11, message: "debug exit with value 5" }); // prettier-ignore
+    assert.equal(report.serial, "hello\n");
+    assert.equal(report.exits.CPUID, 1);
+    assert.deepEqual([report.vmm, report.mmu], ["hardware-assisted", "nested"]);
+    const [vcpu] = report.vcpus;
+    assert.equal(vcpu.mode, "protected32");
+    assert.equal(vcpu.cpl, 0);
+    for (const name of [
+      "rax",
+      "r15",
+      "rip",
+      "rflags",
+      "cr0",
+      "cr2",
+      "cr3",
+      "cr4",
+      "efer",
+      "cs",
+      "ss",
+    ]) {
+      // prettier-ignore
+      assert.match(vcpu.registers[name], /^0x[0-9a-f]+$/, name);
+    }
+    assert.equal(typeof vcpu.registers.gdtr.limit, "number");
+    assert.match(vcpu.registers.idtr.base, /^0x/);
+  });
+
+  it("gives the same serial output on the bare machine", async () => {
+    const file = folder.write("hello.asm", HELLO);
+    const { status, out } = await ringside(["run", file, "--vmm", "none"]);
+    assert.deepEqual([status, out], [11, "hello\n"]);
+  });
+
+  it("ends with 0 when the guest halts for good, 71 on a triple fault, 75 at the limit", async () => {
+    const halt = folder.write("halt.asm", "bits 32\ncli\nhlt\n");
+    assert.equal((await ringside(["run", halt])).status, 0);
+    const fault = folder.write("fault.asm", "bits 32\nlidt [none]\nud2\nnone: dw 0\ndd 0\n");
+    const { status, err } = await ringside(["run", fault]);
+    assert.equal(status, 71);
+    assert.match(err, /triple fault/);
+    const spin = folder.write("spin.asm", "bits 32\njmp $\n");
+    const limited = await ringside(["run", spin, "--max-instructions", "1000", "--json"]);
+    assert.equal(limited.status, 75);
+    const report = JSON.parse(limited.out) as { stop: { reason: string }; instructions: number };
+    assert.deepEqual([report.stop.reason, report.instructions], ["limit", 1000]);
+  });
+
+  it("dumps guest-physical memory and reads serial input", async () => {
+    const echo = "bits 32\nmov dx, 0x3fd\nagain: in al, dx\ntest al, 1\njz again\nmov dx, 0x3f8\nin al, dx\nmov [0x9000], al\nmov dword [0x9001], 0x04030201\ncli\nhlt\n"; // prettier-ignore
+    const file = folder.write("echo.asm", echo);
+    const input = folder.write("input", "Z");
+    const dump = folder.file("dump.bin");
+    const { status, err } = await ringside(["run", file, "--vmm", "none", "--serial-in", input, "--dump-memory", `0x9000:5:${dump}`]); // prettier-ignore
+    assert.equal(status, 0, err);
+    assert.deepEqual([...readFileSync(dump)], [0x5a, 1, 2, 3, 4]);
+    const bad = await ringside(["run", file, "--serial-in", input, "--dump-memory", "0x9000"]);
+    assert.equal(bad.status, 65);
+    assert.match(bad.err, /GPA:LEN:FILE/);
+  });
+
+  it("refuses bad input with 65, a reason and a code", async () => {
+    const broken = folder.write("broken.asm", "bits 32\nmov eax, nosuch\n");
+    const cases: readonly (readonly [readonly string[], RegExp])[] = [
+      [["run", broken], /broken\.asm:2:\d+: error: .*nosuch[\s\S]*does not assemble\. \[assembly-failed\]/], // prettier-ignore
+      [["run", "/nowhere.asm"], /Cannot read \/nowhere\.asm: there is no such file\. \[file-unreadable\]/], // prettier-ignore
+      [["run", broken, "--vmm", "magic"], /\[bad-vmm\]/],
+      [["run", broken, "--memory", "5"], /\[bad-memory\]/],
+    ];
+    for (const [args, message] of cases) {
+      const { status, err } = await ringside(args);
+      assert.equal(status, 65, err);
+      assert.match(err, message);
+    }
+  });
+
+  it("shows the usage with 64 when it is called wrongly", async () => {
+    for (const args of [
+      [],
+      ["run"],
+      ["frob"],
+      ["run", "a", "b"],
+      ["run", "a", "--nosuch"],
+      ["disasm", "a"],
+    ]) {
+      // prettier-ignore
+      const { status, out, err } = await ringside(args);
+      assert.equal(status, 64, args.join(" "));
+      assert.match(out + err, /usage|ringside COMMAND --help/);
+    }
+  });
+
+  it("explains every command", async () => {
+    const { status, out } = await ringside(["--help"]);
+    assert.equal(status, 0);
+    for (const name of ["run", "asm", "disasm", "compare", "bench", "dap", "lsp"]) {
+      assert.match(out, new RegExp(`^  ${name} `, "m"));
+      const help = await ringside([name, "--help"]);
+      assert.equal(help.status, 0);
+      assert.match(help.out, new RegExp(`usage: ringside ${name}`));
+    }
+  });
+});
+
+describe("ringside compare", () => {
+  const folder = new Folder();
+  after(() => folder.remove());
+
+  it("runs the guest under every technique and judges it by the bare machine", async () => {
+    const file = folder.write("hello.asm", HELLO);
+    const { status, out } = await ringside(["compare", file, "--json"]);
+    assert.equal(status, 0);
+    const { runs } = JSON.parse(out) as { runs: { vmm: string; refused?: string; sameAsBare?: boolean; serial?: string }[] }; // prettier-ignore
+    assert.deepEqual(
+      runs.map(({ vmm }) => vmm),
+      ["none", "trap-and-emulate", "binary-translation", "paravirtual", "hardware-assisted"],
+    );
+    for (const run of runs) if (run.refused === undefined) assert.equal(run.serial, "hello\n");
+    const hardware = runs.find(({ vmm }) => vmm === "hardware-assisted");
+    assert.equal(hardware?.sameAsBare, true);
+    assert.match((await ringside(["compare", file])).out, /hardware-assisted +nested +debug-exit .* yes/); // prettier-ignore
+  });
+
+  it("says why a technique cannot run a 64-bit guest", async () => {
+    const file = folder.write("long.asm", "bits 64\ncli\nhlt\n");
+    const { out } = await ringside(["compare", file]);
+    assert.match(out, /trap-and-emulate .*cannot run .*64-bit/);
+  });
+});
