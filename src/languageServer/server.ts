@@ -1,11 +1,10 @@
 /** Wires the features to a connection. What a feature answers is its own file's business; here is only who asks what. */
+import path from "node:path";
 import {
-  CodeActionKind,
   DidChangeConfigurationNotification,
   DidChangeWatchedFilesNotification,
   ErrorCodes,
   ResponseError,
-  TextDocumentSyncKind,
   TextDocuments,
   type Connection,
   type InitializeParams,
@@ -14,6 +13,7 @@ import {
 } from "vscode-languageserver/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { Analysis } from "./analysis";
+import { CAPABILITIES } from "./capabilities";
 import { DiagnosticsPublisher } from "./diagnosticsPublisher";
 import { REAL_DISK } from "./disk";
 import { codeActions } from "./features/codeActions";
@@ -30,7 +30,7 @@ import { expandMacroAt } from "./features/macroExpansion";
 import { highlightsAt, referencesAt } from "./features/references";
 import { prepareRename, renameAt, RenameRefusal } from "./features/rename";
 import { selectionRangeAt } from "./features/selectionRanges";
-import { LEGEND, semanticTokens } from "./features/semanticTokens";
+import { semanticTokens } from "./features/semanticTokens";
 import { signatureHelpAt } from "./features/signatureHelp";
 import { workspaceSymbols } from "./features/workspaceSymbols";
 import { fileOfUri } from "./fileNames";
@@ -53,6 +53,8 @@ const DEBOUNCE_MS = 20;
 
 interface Client {
   canConfigure: boolean;
+  /** Wants to be asked before it tells of changed settings. */
+  mustSubscribe: boolean;
   canWatch: boolean;
   canRefreshHints: boolean;
   canRefreshLenses: boolean;
@@ -70,6 +72,7 @@ class LanguageServer {
   private readonly publisher: DiagnosticsPublisher;
   private readonly client: Client = {
     canConfigure: false,
+    mustSubscribe: false,
     canWatch: false,
     canRefreshHints: false,
     canRefreshLenses: false,
@@ -77,6 +80,8 @@ class LanguageServer {
     folders: [],
   };
   private timer: NodeJS.Timeout | undefined;
+  /** Settings from the start, for editors that have no others. */
+  private initialOptions: unknown;
 
   constructor(private readonly connection: Connection) {
     this.workspace = new Workspace(REAL_DISK, (error, file) =>
@@ -101,30 +106,30 @@ class LanguageServer {
     this.answerOwnRequests();
   }
 
-  // ------------------------------------------------------------------------------------------------ start and settings
-
   private initialize(params: InitializeParams): InitializeResult {
     const { capabilities, workspaceFolders } = params;
     const options: unknown = params.initializationOptions;
     const { client } = this;
     client.canConfigure = capabilities.workspace?.configuration === true;
+    client.mustSubscribe =
+      capabilities.workspace?.didChangeConfiguration?.dynamicRegistration === true;
     client.canWatch = capabilities.workspace?.didChangeWatchedFiles?.dynamicRegistration === true;
     client.canRefreshHints = capabilities.workspace?.inlayHint?.refreshSupport === true;
     client.canRefreshLenses = capabilities.workspace?.codeLens?.refreshSupport === true;
     client.canRefreshTokens = capabilities.workspace?.semanticTokens?.refreshSupport === true;
     client.folders = (workspaceFolders ?? []).map((folder) => fileOfUri(folder.uri));
-    this.configure(sectionOf(options), undefined);
+    this.initialOptions = sectionOf(options);
+    this.configure(undefined, undefined);
     return { capabilities: CAPABILITIES, serverInfo: { name: "Ringside" } };
   }
 
   private async initialized(): Promise<void> {
     const { client, connection } = this;
-    if (client.canConfigure) {
+    if (client.mustSubscribe)
       await connection.client.register(DidChangeConfigurationNotification.type, {
         section: ["ringside", "launch"],
       });
-      await this.fetchConfiguration();
-    }
+    if (client.canConfigure) await this.fetchConfiguration();
     if (client.canWatch) {
       const watchers = [{ globPattern: "**/*.{asm,nasm,inc,mac}" }];
       await connection.client.register(DidChangeWatchedFilesNotification.type, { watchers });
@@ -144,10 +149,10 @@ class LanguageServer {
   }
 
   private configure(own: unknown, launch: unknown): void {
-    const settings = readSettings(own);
-    const [folder] = this.client.folders;
+    const settings = readSettings(own ?? this.initialOptions);
+    const [folder = ""] = this.client.folders;
     const includePaths = settings.includePaths.map((each) =>
-      folder === undefined ? each : each.replace("${workspaceFolder}", folder),
+      path.resolve(folder, each.replace("${workspaceFolder}", folder)),
     );
     this.workspace.configure({ ...settings, includePaths }, readLaunch(launch));
   }
@@ -160,8 +165,6 @@ class LanguageServer {
     if (client.canRefreshLenses) connection.sendRequest("workspace/codeLens/refresh").catch(ignore);
     if (client.canRefreshTokens) connection.languages.semanticTokens.refresh().catch(ignore);
   }
-
-  // --------------------------------------------------------------------------------------------------------- documents
 
   private listenToDocuments(): void {
     const { connection, texts, workspace } = this;
@@ -204,8 +207,6 @@ class LanguageServer {
       this.guard("diagnostics", undefined, () => this.publisher.publish());
     }, DEBOUNCE_MS);
   }
-
-  // ---------------------------------------------------------------------------------------------------------- requests
 
   /** A bug ends one request, never the server: the editor would lose everything else with it. */
   private guard<Result>(what: string, fallback: Result, run: () => Result): Result {
@@ -400,23 +401,3 @@ function orRefusal<Result>(result: Result | RenameRefusal): Result | ResponseErr
     ? new ResponseError(ErrorCodes.InvalidRequest, result.reason)
     : result;
 }
-
-const CAPABILITIES: InitializeResult["capabilities"] = {
-  textDocumentSync: TextDocumentSyncKind.Incremental,
-  hoverProvider: true,
-  definitionProvider: true,
-  referencesProvider: true,
-  documentHighlightProvider: true,
-  documentSymbolProvider: true,
-  workspaceSymbolProvider: true,
-  renameProvider: { prepareProvider: true },
-  completionProvider: { resolveProvider: true, triggerCharacters: [".", "%", "[", '"', "$"] },
-  signatureHelpProvider: { triggerCharacters: [" ", "(", ","], retriggerCharacters: [","] },
-  semanticTokensProvider: { legend: LEGEND, full: true, range: true },
-  foldingRangeProvider: true,
-  documentLinkProvider: {},
-  inlayHintProvider: true,
-  codeLensProvider: {},
-  codeActionProvider: { codeActionKinds: [CodeActionKind.QuickFix] },
-  selectionRangeProvider: true,
-};

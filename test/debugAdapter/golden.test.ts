@@ -30,6 +30,7 @@ function maskedValue(key: string, value: unknown, folder: string): unknown {
   if (key === "hitBreakpointIds") return "<ids>";
   // The VMM's own words may change without the protocol changing.
   if (key === "content") return "<source>";
+  if (key === "sourceReference") return "<reference>";
   return typeof value === "string" ? value.replaceAll(folder, "<folder>") : value;
 }
 

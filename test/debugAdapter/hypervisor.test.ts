@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { startSession, Guest, TestSession } from "../support/session";
 
 const GUEST = `
@@ -275,5 +276,53 @@ describe("debugging across VM exits", () => {
     assert.ok(second.state.generation > first.state.generation);
     assert.equal(second.state.world, "guest");
     assert.equal(second.state.place.symbol, "start+0x5");
+  });
+});
+
+describe("debugging a hypervisor in assembly", () => {
+  it("shows its frames, the border, and the guest that the VMCS describes", async () => {
+    const guest = new Guest("");
+    const session = new TestSession(guest);
+    try {
+      const program = join(__dirname, "..", "..", "examples", "minimalHypervisor.asm");
+      await session.launch({ program, stopOnEntry: true });
+      await session.begin();
+      await session.client.ask("setFunctionBreakpoints", { breakpoints: [{ name: "exitCpuid" }] });
+      await session.go("continue");
+      const names = (await session.frames()).map(({ name }) => name);
+      assert.deepEqual(names, [
+        "exitCpuid [64-bit, ring 0, root]",
+        "— VM exit 10: CPUID —",
+        "guest guest+0x7 [64-bit, ring 0]",
+      ]);
+      const state = await session.client.ask("ringside/state");
+      assert.equal(state.world, "root");
+      const entered = await session.go("ringside/runTo", { target: "vm-entry" });
+      assert.equal(entered.description, "VM entry");
+      assert.match((await session.stack())[0] ?? "", /^guest\+0x9 /);
+    } finally {
+      await session.end();
+    }
+  });
+});
+
+describe("interrupt and ring frames", () => {
+  it("shows the interrupted program below its handler", async () => {
+    const session = new TestSession(new Guest(""));
+    try {
+      const program = join(__dirname, "..", "..", "examples", "ring3Syscall.asm");
+      await session.launch({ program, stopOnEntry: true });
+      await session.begin();
+      await session.client.ask("setExceptionBreakpoints", { filters: ["interrupt"] });
+      const stop = await session.go("continue");
+      assert.equal(stop.description, "Interrupt 0x80");
+      const names = (await session.frames()).map(({ name }) => name);
+      assert.match(names[0] ?? "", /^systemCall \[32-bit, ring 0\]$/);
+      assert.equal(names[1], "— interrupt or exception —");
+      assert.match(names[2] ?? "", /^user.*\[32-bit, ring 3\]$/);
+      assert.equal(names.length, 3);
+    } finally {
+      await session.end();
+    }
   });
 });

@@ -48,6 +48,11 @@ describe("launch", () => {
     assert.match(await failedLaunch({ vmm: "trap-and-emulate" }, "bits 64\nnop\n"), /64-bit guest cannot run under trap-and-emulate/); // prettier-ignore
   });
 
+  it("names the cost profiles there are", async () => {
+    const args = { vmm: "hardware-assisted", costProfile: "abacus" };
+    assert.match(await failedLaunch(args, "bits 32\nnop\n"), /abacus.*P4-2006/);
+  });
+
   it("says that an image does not fit", async () => {
     assert.match(await failedLaunch({ memory: "2M" }, "bits 32\norg 0x200000\nnop\n"), /has .* bytes of memory/); // prettier-ignore
   });

@@ -67,7 +67,8 @@ describe("inlay hints", () => {
     const { analysis } = scene(text);
     const range = { start: { line: 0, character: 0 }, end: { line: 99, character: 0 } };
     return inlayHints(analysis, MAIN, range, settings).map(
-      ({ position, label }) => `${position.line}:${position.character} ${JSON.stringify(label).slice(1, -1)}`,
+      ({ position, label }) =>
+        `${position.line}:${position.character} ${JSON.stringify(label).slice(1, -1)}`,
     );
   }
 

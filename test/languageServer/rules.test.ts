@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { RULES } from "../../src/languageServer/rules/allRules";
 import { readLaunch } from "../../src/languageServer/techniques";
-import { brief, diagnose, diagnosticsIn, workspaceWith } from "./support";
+import { brief, diagnose, diagnosticsIn, messageOf, workspaceWith } from "./support";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 
@@ -20,7 +20,7 @@ describe("VMM1: sensitive instructions", () => {
   it("says what happens at run time", () => {
     const [found] = diagnose("bits 32\npopfd\n", vmm("trap-and-emulate"));
     assert.equal(found?.severity, 1);
-    assert.match(found?.message ?? "", /^POPFD under trap-and-emulate: .*IF is left alone/);
+    assert.match(messageOf(found), /^POPFD under trap-and-emulate: .*IF is left alone/);
   });
 
   it("depends on the technique", () => {
@@ -68,7 +68,7 @@ describe("VMM2: the price of privileged instructions", () => {
 
   it("names the exit reason with VMX and the trap without", () => {
     const message = (vmm: string): string =>
-      diagnose(text, { vmm, showPrivileged: true }).find((each) => each.code === "VMM2")!.message;
+      messageOf(diagnose(text, { vmm, showPrivileged: true }).find((each) => each.code === "VMM2"));
     assert.match(message("hardware-assisted"), /VM exit HLT \(12\)/);
     assert.match(message("trap-and-emulate"), /faults, and the VMM emulates it/);
   });
@@ -208,7 +208,7 @@ describe("FLOW5: boot sectors", () => {
       found.map((each) => each.code),
       ["FLOW5"],
     );
-    assert.match(found[0]?.message ?? "", /90 bytes too long/);
+    assert.match(messageOf(found[0]), /90 bytes too long/);
   });
 
   it("finds a misplaced or missing signature", () => {

@@ -124,6 +124,11 @@ export function diagnosticsIn(workspace: Workspace, file: string): readonly Diag
   return diagnosticsOf(analysis, technique, settings).byFile.get(file) ?? [];
 }
 
+/** The protocol also knows messages in Markdown; ours are plain. */
+export function messageOf(diagnostic: Diagnostic | undefined): string {
+  return typeof diagnostic?.message === "string" ? diagnostic.message : "";
+}
+
 /** "line:column-endColumn code" of each, 1-based, for short expectations. */
 export function brief(diagnostics: readonly Diagnostic[]): string[] {
   return diagnostics.map(({ range: { start, end }, code }) => {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import type { Debuggee, MmuKind, Stop, VmmKind } from "../../src/engine/index";
-import { fingerprint, guest, type GuestOptions } from "../support/guest";
+import { controlMask } from "../../src/engine/isa/vmx/controls";
+import { fieldByName, type VmcsFieldName } from "../../src/engine/isa/vmx/vmcsFields";
+import { guest, type GuestOptions } from "../support/guest";
 
 const HEADER = "bits 32\norg 0x100000\n";
 const EXIT = "mov al, 0\nout 0xf4, al\n";
@@ -39,13 +41,25 @@ function exitCount(machine: Debuggee, key: string): number {
   return machine.exits().find((exit) => exit.key === key)?.count ?? 0;
 }
 
+/** Both views, the position and the VMM's memory with the VMCS. */
+function fingerprint(machine: Debuggee): object {
+  return {
+    position: machine.position,
+    vcpu: machine.vcpu(),
+    cpu: machine.cpu(),
+    vmm: machine.vmm()?.step,
+    exits: machine.exits(),
+    memory: machine.readMemory("hpa", 0n, 0x20000),
+  };
+}
+
 /** Interrupt gates that store the vector in EBP and go on at the address in EDI. */
 const CATCH_FAULTS = `
         mov     edi, idt
         lidt    [idtPointer]
         jmp     program
 %macro GATE 2
-        dw      (%1 - 0x100000) & 0xffff, 8, 0x8e00, 0x0010
+        dw      %1 - $$, 8, 0x8e00, 0x10
 %endmacro
 undefined:
         mov     ebp, 6
@@ -98,7 +112,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   "addresses without RAM read as ones, also when written and by strings":
     "mov eax, [0xd0000000]\ninc dword [0xd0000ffe]\nmov ebx, [0xd0000ffe]\nmov esi, 0xe0000ff8\nmov edi, 0x8000\nmov ecx, 4\nrep movsd\nmov edx, [0x800c]\n" + EXIT, // prettier-ignore
   "single-stepping goes on behind instructions that exit":
-    "mov esp, 0x8000\nlidt [pointer]\npushfd\nor dword [esp], 0x100\npopfd\nin al, 0x80\nmov eax, 0\ncpuid\nnop\npushfd\nand dword [esp], ~0x100\npopfd\nmov ebx, [steps]\nxor eax, eax\nxor ecx, ecx\nxor edx, edx\n" + EXIT + "trap: inc dword [steps]\niret\nsteps: dd 0\nidt: dq 0\ndw (trap - 0x100000) & 0xffff, 8, 0x8e00, 0x10\npointer: dw 15\ndd idt\n", // prettier-ignore
+    "mov esp, 0x8000\nlidt [pointer]\npushfd\nor dword [esp], 0x100\npopfd\nin al, 0x80\nmov eax, 0\ncpuid\nnop\npushfd\nand dword [esp], ~0x100\npopfd\nmov ebx, [steps]\nxor eax, eax\nxor ecx, ecx\nxor edx, edx\n" + EXIT + "trap: inc dword [steps]\niret\nsteps: dd 0\nidt: dq 0\ndw trap - $$, 8, 0x8e00, 0x10\npointer: dw 15\ndd idt\n", // prettier-ignore
   "HLT with interrupts off ends the machine": "mov ebx, 7\nhlt\nmov ebx, 8\n",
   "a triple fault shuts down": "lidt [none]\nint3\nnone: dw 0\ndd 0\n",
 };
@@ -162,14 +176,14 @@ for (const [vmm, mmu] of TECHNIQUES) {
         vmm,
         mmu,
       });
-      const seen: string[] = [];
+      const seen: object[] = [];
       for (let i = 0; i < 40; i++) {
         seen.push(fingerprint(machine));
         machine.step();
       }
       for (let i = 39; i >= 0; i--) {
         machine.stepBack();
-        assert.equal(fingerprint(machine), seen[i], `step ${i}`);
+        assert.deepEqual(fingerprint(machine), seen[i], `step ${i}`);
       }
     });
 
@@ -178,7 +192,7 @@ for (const [vmm, mmu] of TECHNIQUES) {
 timer: inc dword [ticks]\npush eax\nmov al, 0x20\nout 0x20, al\npop eax\niret
 ticks: dd 0
 idt: times 8 dq 0
-dw (timer - 0x100000) & 0xffff, 8, 0x8e00, 0x10
+dw timer - $$, 8, 0x8e00, 0x10
 pointer: dw 0x47
 dd idt`;
       const machine = guest(text, { vmm, mmu, recording: false });
@@ -217,5 +231,47 @@ describe("hardware-assisted virtualization with shadow paging", () => {
     assert.equal(count(touch), base + 1);
     // Without paging there are no D flags to keep: the page is writable at once.
     assert.equal(count(`${touch}mov [0x3000], eax\n`), base + 1);
+  });
+});
+
+describe("the hypervisor's own errors", () => {
+  const options = { vmm: "hardware-assisted", mmu: "nested", recording: false } as const;
+
+  /** Changes a field of the VMCS behind the VMM's back. */
+  function corrupt(
+    machine: Debuggee,
+    name: VmcsFieldName,
+    change: (value: bigint) => bigint,
+  ): void {
+    const at = machine.vmcs()!.address + BigInt(fieldByName(name).offset);
+    const old = new DataView(machine.readMemory("hpa", at, 8).buffer).getBigUint64(0, true);
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, change(old), true);
+    machine.writeMemory("hpa", at, bytes);
+  }
+
+  it("name the rule that a refused VM entry breaks", () => {
+    const machine = guest(`${HEADER}nop\n${EXIT}`, options);
+    corrupt(machine, "GUEST_RFLAGS", () => 0n);
+    const stop = run(machine);
+    assert.ok(stop.reason === "error" && stop.code === "vm-entry-failed");
+    assert.match(stop.text, /RFLAGS/);
+  });
+
+  it("stop at a control word that the processor does not allow", () => {
+    const machine = guest(`${HEADER}nop\n${EXIT}`, options);
+    corrupt(machine, "PIN_BASED_CONTROLS", () => 0n);
+    const stop = run(machine);
+    assert.ok(stop.reason === "error" && stop.code === "vm-entry-failed");
+  });
+
+  it("stop at an exit that nobody handles, with RIP on the instruction", () => {
+    const machine = guest(`${HEADER}rdtsc\n${EXIT}`, options);
+    const mask = BigInt(controlMask("primary", "rdtscExiting"));
+    corrupt(machine, "PRIMARY_PROCESSOR_BASED_CONTROLS", (value) => value | mask);
+    const stop = run(machine);
+    assert.ok(stop.reason === "error" && stop.code === "unexpected-exit");
+    assert.match(stop.text, /RDTSC/);
+    assert.equal(machine.vcpu().registers.rip, 0x100000n);
   });
 });

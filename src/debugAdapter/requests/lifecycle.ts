@@ -95,6 +95,7 @@ function load(session: RingsideSession, args: Launch): Target {
       mmu: settings.mmu,
       memoryBytes: settings.memoryBytes,
       recording: args.recording ?? true,
+      ...(args.costProfile === undefined ? {} : { costProfile: args.costProfile }),
     });
     if (args.serialInput !== undefined) debuggee.sendSerial(readProgram(args.serialInput));
     const target = new Target(debuggee, args.program);

@@ -103,9 +103,9 @@ export class Program {
     return this.byName.get(name);
   }
 
-  /** Label at or before a linear address. */
+  /** Label at or before a linear address; not the numbered ones of macros (`..@5.next`). */
   symbolAt(address: bigint): SymbolAt | undefined {
-    return this.nearest(address, () => true);
+    return this.nearest(address, (label) => !label.symbol.name.startsWith("..@"));
   }
 
   /** As `symbolAt`, but only labels that are not local to another (`kmain`, not `kmain.loop`). */

@@ -156,7 +156,8 @@ class Walker {
     word: number,
   ): Cursor | undefined {
     const read = (index: number): bigint => littleEndian(bytes.subarray(index * word, (index + 1) * word)); // prettier-ignore
-    if (bytes.length < 5 * word) return undefined;
+    // Handlers of interrupts run at ring 0, 1 or 2: what looks like a frame on a ring-3 stack is left over from something else.
+    if (bytes.length < 5 * word || cursor.cpl === 3) return undefined;
     const [selector, flags] = [read(1), read(2)];
     if (!plausibleFlags(flags, word) || !this.plausibleSelector(selector, cursor)) return undefined;
     const real = cursor.mode === "real16";

@@ -207,14 +207,14 @@ export class ModelRecorder implements AssemblerObserver {
     if (!macro.builtin)
       this.names.add(multiId(macro), "macro", macro.name, "reference", name, macro.definition);
     const definition = this.definitionOf.get(macro);
-    const written = args.filter((arg) => !arg[0]?.source.builtin);
-    const words = written.map((arg) => sourceWord(arg, name));
-    const tokens = [name, ...written.flat()];
+    const words = args.map((arg) => sourceWord(arg, name));
+    const { tokens: lineTokens } = frame.call;
+    const tokens = lineTokens.filter((token) => token.start >= name.start);
     this.invocations.push({
       kind: "macro",
       name: macro.name,
       nameRange: rangeOf(name),
-      range: rangeOf(placeOfTokens(tokens)),
+      range: rangeOf(placeOfTokens([name, ...tokens])),
       arguments: words,
       ...(definition ? { definition } : {}),
       depth: depthOf(frame.parent),

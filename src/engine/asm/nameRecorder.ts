@@ -1,7 +1,7 @@
 /** Gathers where names are written, for the source model. The same place is kept once, however often it is expanded. */
 import { rangeOf } from "./diagnosticSink";
 import type { NameKind, NameOccurrence } from "./sourceModel";
-import type { SymbolEntry } from "./symbols";
+import { isLocalName, type SymbolEntry } from "./symbols";
 import type { Token } from "./tokens";
 
 interface Mention {
@@ -91,8 +91,19 @@ export class NameRecorder {
     return root;
   }
 
+  /** Sorted by place within each file; files in the order of their first mention. */
   occurrences(): NameOccurrence[] {
-    const list = [...this.mentions.values()].map((mention) => this.finished(mention));
+    const files = new Map<string, Mention[]>();
+    for (const mention of this.mentions.values()) {
+      const { name } = mention.token.source;
+      const inFile = files.get(name);
+      if (inFile) inFile.push(mention);
+      else files.set(name, [mention]);
+    }
+    const sorted = [...files.values()].flatMap((list) =>
+      list.sort((a, b) => a.token.start - b.token.start),
+    );
+    const list = sorted.map((mention) => this.finished(mention));
     this.linkDefinitions(list);
     return list;
   }
@@ -105,7 +116,7 @@ export class NameRecorder {
       mention.role ?? (this.labelPlaces.has(placeKey(token)) ? "definition" : "reference");
     return {
       id: this.find(mention.id),
-      kind: mention.kind === "symbol" ? symbolKind(symbol!, spelled) : mention.kind,
+      kind: mention.kind === "symbol" ? symbolKind(symbol!) : mention.kind,
       name: mention.name,
       role,
       range: rangeOf(token),
@@ -128,7 +139,7 @@ export class NameRecorder {
   }
 }
 
-function symbolKind(symbol: SymbolEntry, spelled: string): NameKind {
+function symbolKind(symbol: SymbolEntry): NameKind {
   switch (symbol.kind) {
     case "equ":
     case "extern":
@@ -137,6 +148,6 @@ function symbolKind(symbol: SymbolEntry, spelled: string): NameKind {
     case "struc-field":
       return symbol.name.includes(".") ? "struc-field" : "struc";
     default:
-      return spelled.startsWith(".") && !spelled.startsWith("..") ? "local-label" : "label";
+      return symbol.definition && isLocalName(symbol.definition.text) ? "local-label" : "label";
   }
 }

@@ -66,5 +66,6 @@ export function createMachineSupervisor(machine: HostedMachine, start: GuestStar
     mmu: config.mmu === "shadow-lazy" ? "shadow-lazy" : "nested",
     reserved: { hpa: 0, bytes: VMM_BYTES },
     guestMemoryBytes: config.memoryBytes,
+    ...(config.costProfile === undefined ? {} : { costProfile: config.costProfile }),
   });
 }

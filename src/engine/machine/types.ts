@@ -39,6 +39,8 @@ export interface MachineConfig {
   readonly memoryBytes: number;
   /** Keep checkpoints so that time can run backwards. */
   readonly recording: boolean;
+  /** Name of a row of vmm/costs.ts; the default profile without it. */
+  readonly costProfile?: string;
 }
 
 /**

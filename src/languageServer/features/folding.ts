@@ -25,13 +25,11 @@ function blocks(analysis: Analysis, file: string): FoldingRange[] {
     .filter((block) => block.range.file === file)
     .flatMap((block) => {
       const lines = block.words.map((word) => word.range.line - 1);
-      return lines
-        .slice(1)
-        .map((end, i) => ({
-          startLine: lines[i]!,
-          endLine: end - 1,
-          kind: FoldingRangeKind.Region,
-        }));
+      return lines.slice(1).map((end, i) => ({
+        startLine: lines[i]!,
+        endLine: end - 1,
+        kind: FoldingRangeKind.Region,
+      }));
     })
     .filter((range) => range.endLine > range.startLine);
 }

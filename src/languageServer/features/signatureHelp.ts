@@ -153,7 +153,7 @@ export function signatureHelpAt(
   const { line } = toPlace(file, position);
   const before = analysis.lineText(file, line).slice(0, position.character);
   // A semicolon in a string is no comment; rare enough to look only at text without quotes.
-  if (before.replace(/"[^"]*"|'[^']*'|`[^`]*`/g, "").includes(';')) return undefined;
+  if (before.replace(/"[^"]*"|'[^']*'|`[^`]*`/g, "").includes(";")) return undefined;
   const inDefine = defineHelp(analysis, before);
   if (inDefine !== undefined) return inDefine;
   const { head, headEnd } = writtenHead(before, isMacroIn(analysis));

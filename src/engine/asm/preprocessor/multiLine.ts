@@ -155,6 +155,8 @@ export interface MacroCall {
   /** From 1. */
   readonly parameters: readonly (readonly Token[])[];
   readonly count: number;
+  /** How many of them stand in the call; the rest are defaults. */
+  readonly written: number;
 }
 
 function matches(macro: MultiLineMacro, name: string, n: number): boolean {
@@ -204,7 +206,7 @@ export function findCall(
   }
   // Recursion that is not asked for: the word means the instruction.
   if (found.inProgress > 0 && !found.recursive) return undefined;
-  return { macro: found, ...completed(found, args, cut, rest, zero) };
+  return { macro: found, written: args.length, ...completed(found, args, cut, rest, zero) };
 }
 
 function legacy(nameToken: Token, macro: MultiLineMacro, written: number, session: Session): void {

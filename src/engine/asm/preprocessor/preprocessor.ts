@@ -351,7 +351,8 @@ export class Preprocessor implements DirectiveHost {
       conditions: input.conditions.length,
       listed: !macro.noList,
     });
-    session.observer?.multiLineUsed(macro, nameToken, call.parameters.slice(1), frame);
+    const written = call.parameters.slice(1, call.written + 1);
+    session.observer?.multiLineUsed(macro, nameToken, written, frame);
     if (label.length > 0 && !macro.capturesLabel) this.pushLabel(label, line);
     return true;
   }

@@ -18,7 +18,7 @@ import type {
 import { UNEXPECTED_EXIT } from "./handlers/endings";
 import { handlersOf, LAUNCH_HANDLER } from "./handlers";
 import { allocateHostPages } from "./hostPages";
-import { powerOn } from "./powerOn";
+import { powerOnHandler } from "./powerOn";
 import { initialVirtualCpu, type VmState } from "./state";
 import { believedControlRegisters } from "./believedRegisters";
 import { Vm, type Handler, type MemoryVirtualization, type VirtualDevices, type VirtualTime } from "./vm"; // prettier-ignore
@@ -47,22 +47,23 @@ export class HardwareAssistedSupervisor implements Supervisor {
   readonly handlers: readonly VmmHandler[];
   private readonly vm: Vm;
   private readonly byKey: ReadonlyMap<string, Handler>;
-  private readonly guestStart: GuestStart;
+  private readonly powerOn: Handler;
 
   constructor(context: HardwareAssistedContext, memory: MemoryVirtualization) {
     const { cpu, reserved, guestMemoryBytes } = context;
     const { ram } = cpu;
-    this.guestStart = context.start;
     checkStart(memory, context.start);
+    const { ldtr, tr } = cpu.system;
+    this.powerOn = powerOnHandler(context.start, { ldtr, tr });
     const handlers = handlersOf(memory);
-    this.handlers = handlers;
+    this.handlers = [this.powerOn, ...handlers];
     this.byKey = new Map(handlers.map((handler) => [handler.key, handler]));
     const state = initialState(memory, reserved.hpa);
     const end = reserved.hpa + reserved.bytes;
     // A restored snapshot replaces the state: ask the virtual machine for it once there is one.
-    let vm: Vm | undefined;
-    const host = new HostMemory(ram, end, () => (vm?.state ?? state).host);
-    vm = new Vm(
+    const current: { vm?: Vm } = {};
+    const host = new HostMemory(ram, end, () => (current.vm?.state ?? state).host);
+    this.vm = new Vm(
       {
         cpu,
         ram,
@@ -77,11 +78,11 @@ export class HardwareAssistedSupervisor implements Supervisor {
       },
       state,
     );
-    this.vm = vm;
+    current.vm = this.vm;
   }
 
   start(): void {
-    powerOn(this.vm, this.guestStart);
+    for (const step of this.powerOn.steps) step.run(this.vm);
     this.vm.state.position = { key: LAUNCH_HANDLER.key, step: 0 };
   }
 

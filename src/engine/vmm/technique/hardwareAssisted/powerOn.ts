@@ -7,7 +7,7 @@ import { EFER, type SegmentRegister } from "../../../cpu/systemState";
 import type { GuestStart } from "../../guestStart";
 import { bootHost, enterVmxOperation, writeHostState } from "./hostEnvironment";
 import { buildMsrBitmap } from "./msrBitmap";
-import type { Vm } from "./vm";
+import type { Handler, Step, Vm } from "./vm";
 
 const SEGMENTS = ["ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR"] as const;
 /** Tags the guest's translations; 0 is the host's. */
@@ -118,16 +118,60 @@ function writeGuestRegisters(vm: Vm, start: GuestStart): void {
   vm.write("VMCS_LINK_POINTER", NO_LINK);
 }
 
-export function powerOn(vm: Vm, start: GuestStart): void {
-  const { guest } = vm.parts;
-  const { ldtr, tr } = vm.cpu.system;
-  for (const { gpa, bytes } of start.memory) guest.writeBytes(gpa, bytes);
-  bootHost(vm);
-  enterVmxOperation(vm);
-  writeHostState(vm);
-  writeControls(vm);
-  writeBitmaps(vm);
-  writeGuestSegments(vm, start, { ldtr, tr });
-  writeGuestRegisters(vm, start);
-  vm.memory.build(vm, start);
+/** What the VMM does once, before the virtual machine starts. `reset` is what a processor has after reset in the registers that a guest start does not name. */
+export function powerOnHandler(start: GuestStart, reset: ResetSegments): Handler {
+  const step = (name: string, text: string, run: (vm: Vm) => void): Step => ({ name, text, run });
+  return {
+    key: "POWER_ON",
+    title: "Power-on: from the host's tables to a VMCS that can be entered",
+    steps: [
+      step(
+        "Put the guest's image into its memory",
+        "Guest-physical memory is the host's memory behind the VMM's own, in 2 MiB chunks in an order of their own.",
+        (vm) => {
+          for (const { gpa, bytes } of start.memory) vm.parts.guest.writeBytes(gpa, bytes);
+        },
+      ),
+      step(
+        "Build the host's tables and enter 64-bit mode",
+        "Page tables, GDT, IDT, TSS and stack of the VMM; the page of ones that stands in for addresses without RAM.",
+        bootHost,
+      ),
+      step(
+        "VMXON, VMCLEAR, VMPTRLD",
+        "The VMXON region and the VMCS carry the revision identifier; the VMCS becomes clear and current.",
+        enterVmxOperation,
+      ),
+      step(
+        "Write the host-state area",
+        "What every VM exit loads: the VMM's registers as they are now, an empty stack, and the entry point.",
+        writeHostState,
+      ),
+      step(
+        "Write the controls",
+        "Which instructions and events exit, and what entries and exits load and save; bits that the capability MSRs fix to 1 are set too.",
+        writeControls,
+      ),
+      step(
+        "Fill the I/O and MSR bitmaps",
+        "Every port exits. MSRs that VM entry and exit switch, or that the VMM never uses, do not.",
+        writeBitmaps,
+      ),
+      step(
+        "Write the guest-state area",
+        "The registers at power-on; CR0 and CR4 twice: what the hardware holds, and the read shadow that the guest sees.",
+        (vm) => {
+          writeGuestSegments(vm, start, reset);
+          writeGuestRegisters(vm, start);
+        },
+      ),
+      step(
+        "Build the tables that virtualize memory",
+        "Nested paging: the EPT with all of the guest's RAM. Shadow paging: an empty shadow root.",
+        (vm) => {
+          vm.memory.build(vm, start);
+        },
+      ),
+    ],
+  };
 }
