@@ -159,7 +159,7 @@ describe("the source model's names", () => {
     const m = model("struc p", ".x: resw 1", "endstruc", "mov ax, [bx+p.x]", "db p_size");
     assert.deepEqual(
       m.names.map((n) => `${n.kind} ${n.name}`),
-      ["struc p", "struc-field p.x", "equ p_size", "struc-field p.x", "equ p_size"],
+      ["struc p", "equ p_size", "struc-field p.x", "struc-field p.x", "equ p_size"],
     );
   });
 });

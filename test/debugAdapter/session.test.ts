@@ -41,6 +41,51 @@ start:
     jmp start
 `;
 
+/** Sleeps until the serial port interrupts; ends with the byte that came. */
+const ECHO = `
+bits 32
+org 0x100000
+start:
+    mov eax, handler
+    mov [gate], ax
+    shr eax, 16
+    mov [gate + 6], ax
+    mov [gate + 2], cs
+    lidt [table]
+    mov al, 0x11            ; ICW1: edge, cascade, ICW4
+    out 0x20, al
+    mov al, 0x20            ; vectors from 0x20
+    out 0x21, al
+    mov al, 4
+    out 0x21, al
+    mov al, 1
+    out 0x21, al
+    mov al, 0xef            ; only IRQ 4
+    out 0x21, al
+    mov dx, 0x3f9
+    mov al, 1               ; interrupt when data is there
+    out dx, al
+    mov dx, 0x3fc
+    mov al, 8               ; OUT2 lets the interrupt out
+    out dx, al
+    sti
+wait_here:
+    hlt
+    jmp wait_here
+handler:
+    mov dx, 0x3f8
+    in al, dx
+    out 0xf4, al
+    iret
+align 8
+idt: times 0x24 dq 0
+gate: dw 0, 0
+    db 0, 0x8e
+    dw 0
+table: dw $ - idt - 1
+    dd idt
+`;
+
 describe("a debug session", () => {
   let session: TestSession;
 
@@ -257,6 +302,17 @@ describe("a debug session", () => {
     assert.equal(info.exceptionId, "halt");
     assert.equal((await session.go("continue")).reason, "exception");
     await session.go("stepBack");
+  });
+
+  it("keeps running while the guest sleeps, and goes on when input wakes it", async () => {
+    session = await new TestSession(new Guest(ECHO)).launch();
+    await session.client.ask("configurationDone");
+    await new Promise((done) => setTimeout(done, 100));
+    assert.equal((await session.client.ask("ringside/state")).running, true);
+    assert.equal((await session.go("pause")).reason, "pause");
+    await session.client.ask("continue", { threadId: 1 });
+    await session.client.ask("ringside/input", { serial: "\x05" });
+    assert.deepEqual(await session.client.event("exited"), { exitCode: 11 });
   });
 
   it("explains a triple fault with the chain that led to it", async () => {

@@ -131,7 +131,11 @@ export class CaseMaker {
   }
 
   /** Chooses base and index so that the operand lies in the window; 32-bit addresses may have anything above. */
-  private prepareMemory({ registers }: Case, instruction: Instruction, memory: MemoryOperand): void {
+  private prepareMemory(
+    { registers }: Case,
+    instruction: Instruction,
+    memory: MemoryOperand,
+  ): void {
     const { base, index, scale } = memory;
     const isBitString = BIT_STRINGS.has(instruction.form.semantics ?? "");
     const offset = instruction.operands[1];
@@ -148,8 +152,7 @@ export class CaseMaker {
     }
     if (memory.addressSize !== 32) return;
     const register = base >= 0 ? base : index;
-    if (base < 0 || base === index)
-      registers[register] = BigInt.asUintN(32, registers[register]!);
+    if (base < 0 || base === index) registers[register] = BigInt.asUintN(32, registers[register]!);
   }
 
   /** Equal and unequal about half and half; the width that counts is the operand's. */
@@ -162,7 +165,9 @@ export class CaseMaker {
       registers[0] = registers[destination.register]!;
     if (destination?.kind !== "mem") return;
     const at = Number(addressOf(destination, registers)) - WINDOW;
-    const inAddress = [destination.base, destination.index].some((register) => register === 0 || register === 2);
+    const inAddress = [destination.base, destination.index].some(
+      (register) => register === 0 || register === 2,
+    );
     if (inAddress || at < 0 || at > 96) return;
     registers[0] = view.getBigUint64(at, true);
     if (instruction.form.semantics === "cmpxchg8b") registers[2] = registers[0] >> 32n;

@@ -86,7 +86,10 @@ class Simulation {
     code.forEach(({ bytes }, i) => {
       cpu.ram.writeBytes(CODE + i * SNIPPET_BYTES, Uint8Array.from([...bytes, RET]));
     });
-    cpu.ram.writeBytes(DATA, Uint8Array.from({ length: 4096 }, (_, i) => i * 37 + 11));
+    cpu.ram.writeBytes(
+      DATA,
+      Uint8Array.from({ length: 4096 }, (_, i) => i * 37 + 11),
+    );
     cpu.observe = (event) => {
       if (event.kind === "exception" && this.fault === "none")
         this.fault = VECTORS[event.vector] ?? `vector ${event.vector}`;

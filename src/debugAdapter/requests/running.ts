@@ -27,7 +27,7 @@ function planned(session: RingsideSession, plan: (debuggee: Debuggee) => StepPla
 
 function stepIn(session: RingsideSession): undefined {
   const { debuggee } = session.stopped;
-  session.run({ backward: false }, () => debuggee.step());
+  session.run({ backward: false, single: true }, () => debuggee.step());
 }
 
 /** The machine, if it can go back. */

@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly backward: boolean;
   /** Position of the stop that the user sees: breakpoints there have been seen and do not stop again. */
   readonly seenPosition: number | undefined;
+  /** One step: a guest that halts is told at once, instead of waited for. */
+  readonly single?: boolean;
   /** Extra event to stop at, for "run to". */
   readonly target?: (event: MachineEvent) => boolean;
   /** Extra address to stop at, for "run to". */

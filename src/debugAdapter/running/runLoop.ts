@@ -1,13 +1,16 @@
 /** Runs an activity in slices of a few milliseconds, so that requests (and `pause` above all) are served in between. */
 import type { Stop } from "../../engine/index";
 
-/** One slice of a run, step or reverse run; undefined: not there yet. */
-export type Slice = (maxTicks: number) => Stop | undefined;
+/** One slice of a run, step or reverse run; undefined: not there yet; IDLE: the guest sleeps, there is no hurry. */
+export type Slice = (maxTicks: number) => Stop | typeof IDLE | undefined;
+export const IDLE = "idle";
 
 /** Why an activity ended: the machine said so, or the user asked for a pause. */
 export type Outcome = Stop | { readonly reason: "pause" };
 
 const SLICE_MS = 10;
+/** Pause between two slices of a sleeping guest: its time passes some times faster than ours, and the host's processor rests. */
+const IDLE_MS = 10;
 const MIN_TICKS = 1_000;
 const MAX_TICKS = 4_000_000;
 
@@ -55,6 +58,10 @@ export class RunLoop {
     try {
       const outcome = this.pauseWanted ? ({ reason: "pause" } as const) : this.slices(running);
       this.afterSlice();
+      if (outcome === IDLE) {
+        setTimeout(() => this.turn(), IDLE_MS);
+        return;
+      }
       if (!outcome) {
         setImmediate(() => this.turn());
         return;
@@ -68,7 +75,7 @@ export class RunLoop {
   }
 
   /** Slices until SLICE_MS are over; their length adapts to the speed of the machine. */
-  private slices(running: Running): Stop | undefined {
+  private slices(running: Running): ReturnType<Slice> {
     const start = performance.now();
     for (;;) {
       const before = performance.now();

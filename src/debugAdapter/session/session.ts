@@ -16,7 +16,7 @@ import { ExpressionError } from "../expressions/expression";
 import type { EventBody, LaunchArguments, RingsideEvent, StateBody } from "../protocol";
 import { ControlledRun, linearPlace } from "../running/runControl";
 import type { RunOptions } from "../running/runControl";
-import { RunLoop } from "../running/runLoop";
+import { IDLE, RunLoop } from "../running/runLoop";
 import type { Outcome } from "../running/runLoop";
 import { tellStop } from "../running/stopText";
 import type { StopTelling } from "../running/stopText";
@@ -55,6 +55,7 @@ export class RingsideSession extends DebugSession {
   ended = false;
   /** The program is being stopped for good: its last stop is not told. */
   private silent = false;
+  private idleTold = false;
   private launched: Target | undefined;
   protected afterwards: (() => void)[] = [];
 
@@ -173,13 +174,27 @@ export class RingsideSession extends DebugSession {
     this.generation++;
     target.expire();
     const before = stepText.snapshot(target);
+    const waits = !options.backward && !options.single;
+    this.idleTold = false;
     this.afterResponse(() => {
       this.tellClient("ringside/stateChanged", { change: "running", state: this.state(true) });
       this.loop
-        .start((maxTicks) => this.limited(target, maxTicks, (ticks) => slice(ticks, run.control())))
+        .start((maxTicks) => {
+          const stop = this.limited(target, maxTicks, (ticks) => slice(ticks, run.control()));
+          return waits ? this.resting(target, stop) : stop;
+        })
         .then((outcome) => this.tell(outcome, run, stepText.since(before, target)))
         .catch((error: unknown) => this.reportBug(error));
     });
+  }
+
+  /** A guest that sleeps is not stopped. If nothing but input can wake it, that is told once. */
+  private resting({ debuggee }: Target, stop: Stop | undefined): Stop | typeof IDLE | undefined {
+    if (!stop) return debuggee.vcpu().halted ? IDLE : undefined;
+    if (stop.reason !== "halt" || !stop.wakeable) return stop;
+    if (!this.idleTold) this.output.line({ text: `${stop.text}. Send it serial input or keys.` });
+    this.idleTold = true;
+    return IDLE;
   }
 
   /** Stops a running program without telling the client. */

@@ -21,7 +21,10 @@ export interface Diagnostic {
 
 /** Where a run of image bytes comes from. One entry per instruction, data item and repetition. */
 export interface LineEntry {
-  /** Address of the first byte (the section's virtual address + offset). */
+  /**
+   * Address of the first byte (the section's virtual address + offset). Addresses from 2^63 up are negative here and in `Section` and `origin`, so that
+   * they are exact: `BigInt.asUintN(64, BigInt(address))` is the true one.
+   */
   readonly address: number;
   /** Offset of the first byte in the image; -1 in nobits sections. */
   readonly fileOffset: number;

@@ -6,7 +6,11 @@ import { CR4 } from "./systemState";
 const LENGTHS = [1, 2, 8, 4] as const;
 
 /** The bits of DR6 beside the four breakpoint conditions. */
-export const DEBUG_CAUSE = { generalDetect: 0x2000, singleStep: 0x4000, taskSwitch: 0x8000 } as const;
+export const DEBUG_CAUSE = {
+  generalDetect: 0x2000,
+  singleStep: 0x4000,
+  taskSwitch: 0x8000,
+} as const;
 
 /** Entry into a #DB handler: B0-B3 are those of this exception, other causes accumulate; DR7.GD is off, so that the handler may use the registers. */
 export function enterDebugException(cpu: Processor, debugBits: number): void {

@@ -301,7 +301,8 @@ export class Processor {
 
   /** Accesses that may need more than a translation get a TLB that never hits. */
   private tlbInForce(): number {
-    if (this.alignmentChecking || this.dataBreakpointsEnabled || this.watchEverything) return TLB_NONE;
+    if (this.alignmentChecking || this.dataBreakpointsEnabled || this.watchEverything)
+      return TLB_NONE;
     return this.cpl === 3 ? TLB_USER : TLB_SUPERVISOR;
   }
 

@@ -175,7 +175,9 @@ function testIdentical(
     session.error(second, "condition", `\`${directive.text}': more than one comma on line`);
     return undefined;
   }
-  const same = left.length === right.length && left.every((token, i) => sameToken(token, right[i]!, caseSensitive));
+  const same =
+    left.length === right.length &&
+    left.every((token, i) => sameToken(token, right[i]!, caseSensitive));
   // NASM stops comparing when the right side ends, and a space before the comma then counts as a difference.
   return same && expanded[comma]?.space !== true;
 }
