@@ -51,7 +51,7 @@ describe("random code", () => {
           assert.ok(cpu.cpl >= 0 && cpu.cpl <= 3);
           assert.equal(cpu.registers[16], 0n, "the zero slot is zero");
         }
-        assert.ok(cpu.ticks - started > ROUNDS, "something was executed");
+        assert.ok(cpu.ticks - started >= ROUNDS, "something was executed");
 
         function begin(round: number): void {
           const { system, ram } = cpu;
@@ -94,7 +94,15 @@ describe("random code", () => {
             const word = random.next32();
             ram.write32(at, at % 8 === 4 ? word | 0x8000 : word);
           }
-          ram.write64(0x2008, 0x00cf9b000000ffffn);
+          // Half of the vectors lead into the code; in 64-bit mode gates take two entries.
+          const gate = bits === 16 ? 0x86 : 0x8e;
+          for (let at = 0x1000; at < 0x1800; at += bits === 64 ? 16 : 8) {
+            if (random.next32() % 2) continue;
+            ram.write32(at, 0x80000 | (CODE + (random.next32() % CODE_BYTES)));
+            ram.write32(at + 4, gate << 8);
+            if (bits === 64) ram.write64(at + 8, 0n);
+          }
+          ram.write64(0x2008, bits === 64 ? 0x00af9b000000ffffn : 0x00cf9b000000ffffn);
           ram.write64(0x2010, 0x00cf93000000ffffn);
           system.idtr = { base: 0x1000n, limit: 0x7ff };
           system.gdtr = { base: 0x2000n, limit: 0x7ff };

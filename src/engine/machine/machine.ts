@@ -56,6 +56,8 @@ export class Machine {
   exitCounts = new Map<string, number>();
   /** Position at which the processor went idle, while it is. */
   idleSince: number | undefined;
+  /** Ticks that passed while the processor was halted. */
+  idleTicks = 0;
   private intr = false;
   /** Level of the PC's INTR line; under a VMM that of the virtual machine's interrupt controller. */
   readonly interruptRequested = (): boolean => this.intr;
@@ -372,7 +374,9 @@ export class Machine {
         wakeable: true,
       };
     }
-    cpu.ticks = Math.min(Math.max(due, cpu.ticks + 1), cpu.ticks + ticks);
+    const wake = Math.min(Math.max(due, cpu.ticks + 1), cpu.ticks + ticks);
+    this.idleTicks += wake - cpu.ticks;
+    cpu.ticks = wake;
     return undefined;
   }
 
@@ -416,6 +420,7 @@ export class Machine {
       intr: this.intr,
       tripleFault: this.tripleFault,
       idleSince: this.idleSince,
+      idleTicks: this.idleTicks,
       exitCounts: [...this.exitCounts],
     };
   }
@@ -428,6 +433,7 @@ export class Machine {
     this.intr = scalars.intr;
     this.tripleFault = scalars.tripleFault;
     this.idleSince = scalars.idleSince;
+    this.idleTicks = scalars.idleTicks;
     this.exitCounts = new Map(scalars.exitCounts);
   }
 
@@ -446,6 +452,7 @@ export interface MachineScalars {
   readonly intr: boolean;
   readonly tripleFault: string | undefined;
   readonly idleSince: number | undefined;
+  readonly idleTicks: number;
   readonly exitCounts: readonly (readonly [string, number])[];
 }
 

@@ -81,7 +81,7 @@ export class RecordedMachine implements Debuggee {
   }
 
   get instructions(): number {
-    return this.machine.cpu.ticks;
+    return this.machine.cpu.ticks - this.machine.idleTicks;
   }
 
   get cycles(): number {

@@ -287,7 +287,6 @@ function tripleWord(b: FunctionBuilder, a: number, x: number, wide: number): voi
 
 export const shifts: Readonly<Record<string, Semantics>> = {
   shl,
-  sal: shl,
   shr,
   sar,
   rol: rotate(true),

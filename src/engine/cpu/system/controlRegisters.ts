@@ -9,6 +9,7 @@ import { loadPdptes, refreshTlbTag } from "../paging";
 import type { Processor } from "../processor";
 import { CR0, CR4, EFER } from "../systemState";
 import { AR } from "../../isa/descriptors";
+import { RAX, RCX, RDX } from "../../isa/registers";
 import { tlbTag } from "../tlb";
 import { intercept, maskedCr0Write, maskedCr4Write, readCr0, readCr4 } from "../vmx/intercepts";
 import { currentVpid } from "../vmx/vmcs";
@@ -315,6 +316,28 @@ const cacheControl: SystemEvent = (cpu, instruction) => {
   return "next";
 };
 
+/** The number of the extended control register: there is only XCR0. */
+function extendedControlRegister(cpu: Processor): void {
+  if (!(cpu.system.cr4 & CR4.OSXSAVE)) throw ud("CR4.OSXSAVE is clear");
+  if (cpu.gpr32(RCX) !== 0) throw gp(0, `XCR${cpu.gpr32(RCX)} does not exist`);
+}
+
+const xgetbv: SystemEvent = (cpu) => {
+  extendedControlRegister(cpu);
+  cpu.setGpr(RAX, BigInt(cpu.system.xcr0), 32);
+  cpu.setGpr(RDX, 0n, 32);
+  return "next";
+};
+
+/** x87 state is the only component, and cannot be switched off. */
+const xsetbv: SystemEvent = (cpu, instruction) => {
+  if (!(cpu.system.cr4 & CR4.OSXSAVE)) throw ud("CR4.OSXSAVE is clear");
+  intercept(cpu, instruction);
+  extendedControlRegister(cpu);
+  if (cpu.gpr(RDX, 32) !== 0n || cpu.gpr32(RAX) !== 1) throw gp(0, "XCR0 must be 1");
+  return "next";
+};
+
 export const CONTROL_EVENTS: Readonly<Record<string, SystemEvent>> = {
   mov_to_cr: movToCr,
   mov_from_cr: movFromCr,
@@ -327,4 +350,6 @@ export const CONTROL_EVENTS: Readonly<Record<string, SystemEvent>> = {
   invpcid,
   invd: cacheControl,
   wbinvd: cacheControl,
+  xgetbv,
+  xsetbv,
 };

@@ -1,5 +1,5 @@
 /** Rare integer instructions that need no speed: BCD, BOUND, ENTER, PUSHA, CMPXCHG8B/16B, 64-bit division, CRC32. SDM Vol. 2. */
-import { RAX, RBP, RBX, RCX, RDX, RSP, SS } from "../../isa/registers";
+import { DS, RAX, RBP, RBX, RCX, RDX, RSP, SS, type SegmentIndex } from "../../isa/registers";
 import { BR, DE, exception, gp, ud } from "../abort";
 import { readForUpdate, readMemory, writeLinear, dataAccess } from "../dataAccess";
 import type { Processor } from "../processor";
@@ -231,6 +231,21 @@ const pause: SystemEvent = (cpu, instruction) => {
   return "next";
 };
 
+/** MONITOR arms an address; MWAIT may go on at once for any reason, and does. SDM Vol. 2B, "MWAIT". */
+const monitor: SystemEvent = (cpu, instruction) => {
+  if (cpu.gpr(RCX, 32) !== 0n) throw gp(0, "MONITOR has no extensions: ECX must be 0");
+  intercept(cpu, instruction);
+  const segment = instruction.segmentPrefix >= 0 ? instruction.segmentPrefix : DS;
+  readMemory(cpu, segment as SegmentIndex, cpu.gpr(RAX, instruction.addressSize), 1);
+  return "next";
+};
+
+const mwait: SystemEvent = (cpu, instruction) => {
+  if (cpu.gpr(RCX, 32) > 1n) throw gp(0, "MWAIT has one extension: ECX must be 0 or 1");
+  intercept(cpu, instruction);
+  return "next";
+};
+
 /** Fences and cache-line hints order nothing here: memory is strictly ordered. */
 const nothing: SystemEvent = () => "next";
 
@@ -254,6 +269,8 @@ export const INTEGER_EVENTS: Readonly<Record<string, SystemEvent>> = {
   ud: invalid,
   rsm: invalid,
   pause,
+  monitor,
+  mwait,
   fence: nothing,
   clflush: nothing,
 };

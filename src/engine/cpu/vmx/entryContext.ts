@@ -5,7 +5,19 @@ import { EXECUTION_CONTROL_RULES } from "./entryChecks/controlRules";
 import { EntryState } from "./entryChecks/entryState";
 import type { EntryContext, Violation } from "./entryChecks/violation";
 import { CAPABILITIES } from "./processorCapabilities";
-import { readVmcs } from "./vmcs";
+import { EFER } from "../systemState";
+import { control, readVmcs } from "./vmcs";
+
+/**
+ * IA32_EFER as VMLAUNCH or VMRESUME will find it. While a guest runs the processor holds the guest's; the VM exit will set LMA from the
+ * "host address-space size" control.
+ */
+function rootEfer(cpu: Processor): bigint {
+  const efer = cpu.system.efer >>> 0;
+  if (!cpu.system.vmx.nonRoot) return BigInt(efer);
+  const longHost = control(cpu, "exit", "hostAddressSpaceSize");
+  return BigInt((longHost ? efer | EFER.LMA : efer & ~EFER.LMA) >>> 0);
+}
 
 /** What a VM entry with the current VMCS would look at. */
 export function entryContext(cpu: Processor): EntryContext {
@@ -13,7 +25,7 @@ export function entryContext(cpu: Processor): EntryContext {
     read: (field) => readVmcs(cpu, field),
     capabilities: CAPABILITIES,
     physicalAddressBits: cpu.model.physicalAddressBits,
-    efer: BigInt(cpu.system.efer >>> 0),
+    efer: rootEfer(cpu),
     currentVmcs: BigInt(cpu.system.vmx.current),
     readPhysical64: (hpa) => cpu.ram.read64(Number(hpa)),
   };
