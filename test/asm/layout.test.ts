@@ -14,6 +14,15 @@ describe("relaxation", () => {
     assert.equal(image(text).slice(0, 16), "0f8480000f848100");
   });
 
+  it("keeps a jump near over a RIP-relative operand that the first pass counted a byte longer", () => {
+    const program = (operand: string, nops: number): string =>
+      image(`bits 64\nje x\nmov [${operand}], rax\ntimes ${nops} nop\nx:\nd:`);
+    assert.equal(program("rel d", 119).slice(0, 18), "747e48890577000000");
+    assert.equal(program("rel d", 120).slice(0, 26), "0f847f00000048890578000000");
+    // Without `rel` it is as long in every pass.
+    assert.equal(program("d", 119).slice(0, 20), "747f4889042581000000");
+  });
+
   it("shortens label differences too", () => {
     assert.equal(image("bits 32\nadd eax, b-a\na: nop\nb:"), "83c00190");
   });

@@ -153,15 +153,28 @@ describe("ringside compare", () => {
     const file = folder.write("hello.asm", HELLO);
     const { status, out } = await ringside(["compare", file, "--json"]);
     assert.equal(status, 0);
-    const { runs } = JSON.parse(out) as { runs: { vmm: string; refused?: string; sameAsBare?: boolean; serial?: string }[] }; // prettier-ignore
+    const { runs } = JSON.parse(out) as { runs: { vmm: string; mmu?: string; refused?: string; sameAsBare?: boolean; serial?: string }[] }; // prettier-ignore
     assert.deepEqual(
-      runs.map(({ vmm }) => vmm),
-      ["none", "trap-and-emulate", "binary-translation", "paravirtual", "hardware-assisted"],
+      runs.map(({ vmm, mmu }) => (mmu === undefined ? vmm : `${vmm} ${mmu}`)),
+      ["none", "trap-and-emulate shadow-lazy", "binary-translation shadow-lazy", "paravirtual direct", "hardware-assisted nested", "hardware-assisted shadow-lazy"], // prettier-ignore
     );
     for (const run of runs) if (run.refused === undefined) assert.equal(run.serial, "hello\n");
-    const hardware = runs.find(({ vmm }) => vmm === "hardware-assisted");
-    assert.equal(hardware?.sameAsBare, true);
-    assert.match((await ringside(["compare", file])).out, /hardware-assisted +nested +debug-exit .* yes/); // prettier-ignore
+    const hardware = runs.filter(({ vmm }) => vmm === "hardware-assisted");
+    assert.deepEqual(
+      hardware.map(({ sameAsBare }) => sameAsBare),
+      [true, true],
+    );
+    const { out } = await ringside(["compare", file]);
+    assert.match(out, /^none +– +debug-exit /m);
+    assert.match(out, /^hardware-assisted +nested +debug-exit .* yes$/m);
+    assert.match(out, /^hardware-assisted +shadow-lazy +debug-exit .* yes$/m);
+  });
+
+  it("says why shadow paging cannot run a real-mode guest", async () => {
+    const file = folder.write("real.asm", "bits 16\nmov al, 5\nout 0xf4, al\n");
+    const { out } = await ringside(["compare", file]);
+    assert.match(out, /^hardware-assisted +nested +debug-exit .* yes$/m);
+    assert.match(out, /^hardware-assisted +shadow-lazy +cannot run .*unrestricted-guest/m);
   });
 
   it("says why a technique cannot run a 64-bit guest", async () => {

@@ -104,7 +104,9 @@ describe("golden transcripts", () => {
       await session.client.ask("setInstructionBreakpoints", { breakpoints: [{ instructionReference: "gva:work", offset: 5 }] }); // prettier-ignore
       await session.client.ask("dataBreakpointInfo", { name: "[cell]" });
       await session.client.ask("setDataBreakpoints", { breakpoints: [{ dataId: "gva:0x10001d/4", accessType: "write" }] }); // prettier-ignore
-      for (let index = 0; index < 4; index++) await session.go("continue");
+      for (let index = 0; index < 3; index++) await session.go("continue");
+      await session.client.ask("continue", { threadId: 1 });
+      await session.client.event("terminated");
     }));
 
   it("scopes, variables, evaluate, memory and disassembly", () =>

@@ -306,6 +306,71 @@ describe("debugging a hypervisor in assembly", () => {
   });
 });
 
+describe("failed VM entries", () => {
+  for (const filter of ["exit:ENTRY_FAILURE", "exit:VM_ENTRY_FAILURE"]) {
+    it(`stop on ${filter} and name the violated rule, both as VMfail and as a VM exit`, async () => {
+      const session = new TestSession(new Guest(""));
+      try {
+        const program = join(__dirname, "..", "..", "examples", "brokenVmlaunch.asm");
+        await session.launch({ program, stopOnEntry: true });
+        await session.client.ask("setExceptionBreakpoints", { filters: [filter] });
+        await session.begin();
+        const texts: string[] = [];
+        for (let index = 0; index < 3; index++) texts.push((await session.go("continue")).text ?? ""); // prettier-ignore
+        assert.match(texts[0] ?? "", /^VM-entry failure: Primary .* \[primary-controls-reserved\] \(and 2 more\)$/); // prettier-ignore
+        assert.match(texts[1] ?? "", /^VM-entry failure: Host TR .* \[host-tr-not-null\] \(and 1 more\)$/); // prettier-ignore
+        assert.match(texts[2] ?? "", /^VM-entry failure: VMCS link .* \[guest-link-pointer-revision\]$/); // prettier-ignore
+        await session.client.ask("continue", { threadId: 1 });
+        await session.client.event("terminated");
+      } finally {
+        await session.end();
+      }
+    });
+  }
+
+  it("stop on the keys of the VM exits too", async () => {
+    const session = new TestSession(new Guest(""));
+    try {
+      const program = join(__dirname, "..", "..", "examples", "brokenVmlaunch.asm");
+      await session.launch({ program, breakOnVmExit: ["ENTRY_FAILURE_GUEST_STATE"] });
+      const stop = await session.begin();
+      assert.match(stop.text ?? "", /^VM exit 33: .* the VMCS link pointer is not valid$/);
+    } finally {
+      await session.end();
+    }
+  });
+});
+
+describe("labels of macros", () => {
+  it("name neither frames nor disassembled instructions", async () => {
+    const text = `bits 32
+%macro again 1
+%%next:
+    nop
+    nop                 ; @inside
+    dec %1
+    jnz %%next
+%endmacro
+start:
+    mov ecx, 1
+    again ecx
+    hlt
+`;
+    const session = new TestSession(new Guest(text));
+    try {
+      await session.launch({ stopOnEntry: true });
+      await session.begin();
+      await session.breakAt("inside");
+      await session.go("continue");
+      assert.match((await session.stack())[0] ?? "", /^start\+0x6 \[/);
+      const { instructions } = await session.client.ask("disassemble", { memoryReference: "gva:start", instructionOffset: 0, instructionCount: 6 }); // prettier-ignore
+      assert.doesNotMatch(JSON.stringify(instructions), /\.\.@/);
+    } finally {
+      await session.end();
+    }
+  });
+});
+
 describe("interrupt and ring frames", () => {
   it("shows the interrupted program below its handler", async () => {
     const session = new TestSession(new Guest(""));

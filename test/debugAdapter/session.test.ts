@@ -290,6 +290,12 @@ describe("a debug session", () => {
     assert.deepEqual(await session.client.event("exited"), { exitCode: 7 });
     await session.client.event("terminated");
     assert.match(session.output("console"), /wrote 0x3 to the debug-exit port: exit status 7/);
+    // A stop just before the end would have the editor open a source that is gone.
+    const stops = session.client.heard.filter(({ event }) => event === "stopped");
+    assert.deepEqual(
+      stops.map(({ body }) => (body as { reason: string }).reason),
+      ["entry"],
+    );
   });
 
   it("stays inspectable when the guest halts for good", async () => {
@@ -327,6 +333,7 @@ describe("a debug session", () => {
     session = await new TestSession(new Guest(KERNEL)).launch({ noDebug: true, stopOnEntry: true });
     await session.client.ask("configurationDone");
     assert.deepEqual(await session.client.event("exited"), { exitCode: 7 });
+    assert.ok(!session.client.heard.some(({ event }) => event === "stopped"));
   });
 
   it("stops at the instruction limit, and goes on after it when told to", async () => {

@@ -81,12 +81,13 @@ function randomProgram(seed: number): string {
   for (let label = 0; label < labels; label++) {
     lines.push(`l${label}:`);
     for (let n = pick(6); n >= 0; n--) {
-      const kind = pick(12);
+      const kind = pick(bits === 64 ? 14 : 12);
       if (kind < 3) lines.push(`  jmp ${target()}`);
       else if (kind < 6) lines.push(`  j${["z", "nc", "ge", "a"][pick(4)]!} ${target()}`);
       else if (kind === 6) lines.push(`  call ${target()}`);
       else if (kind === 7) lines.push(`  times ${100 + pick(40)} nop`);
       else if (kind === 8) lines.push(`  times ${pick(30)} db ${pick(256)}`);
+      else if (kind > 11) lines.push(`  mov [rel ${target()}], ${["rax", "cl"][kind - 12]!}`);
       else if (kind === 9) lines.push(`  align ${1 << pick(6)}`);
       else if (kind === 10)
         lines.push(`  add ${bits === 16 ? "ax" : "eax"}, ${target()}-${target()}`);

@@ -1,5 +1,5 @@
 /** `ringside compare`: one guest under every technique that can run it, against the bare machine. */
-import { createDebuggee, UserError, VMM_KINDS } from "../../engine/index";
+import { createDebuggee, defaultMmu, UserError, VMM_KINDS } from "../../engine/index";
 import type { GuestImage, MmuKind, VmmKind } from "../../engine/index";
 import { machineSettings, parseAddress } from "../../debugAdapter/launch/machineSettings";
 import { onlyFile, parseOptions } from "../command";
@@ -17,12 +17,31 @@ const OPTIONS = {
   json: { type: "boolean" },
 } as const;
 
+const NO_MMU = "–";
+
 /** A guest that never ends would hold up the comparison for ever. */
 const DEFAULT_LIMIT = 200_000_000;
 
-interface Row {
+interface Technique {
   readonly vmm: VmmKind;
   readonly mmu: MmuKind;
+}
+
+/** Every technique with its own memory virtualization; hardware-assisted with both of its kinds. */
+const TECHNIQUES: readonly Technique[] = VMM_KINDS.filter((vmm) => vmm !== "none").flatMap(
+  (vmm): readonly Technique[] =>
+    vmm === "hardware-assisted"
+      ? [
+          { vmm, mmu: "nested" },
+          { vmm, mmu: "shadow-lazy" },
+        ]
+      : [{ vmm, mmu: defaultMmu(vmm) }],
+);
+
+interface Row {
+  readonly vmm: VmmKind;
+  /** Absent on the bare machine: nothing virtualizes its memory. */
+  readonly mmu?: MmuKind;
   /** Why this technique cannot run the guest. */
   readonly refused?: string;
   readonly stop?: RunEnd;
@@ -43,9 +62,10 @@ function run(args: readonly string[], streams: Streams): number {
   });
   const { image } = loadGuest(onlyFile(options), settings, streams);
   const limit = parseAddress("number of instructions", options.text("max-instructions") ?? DEFAULT_LIMIT); // prettier-ignore
-  const bare = runUnder(image, "none", settings.memoryBytes, limit);
-  const others = VMM_KINDS.filter((vmm) => vmm !== "none").map((vmm) =>
-    withVerdict(runUnder(image, vmm, settings.memoryBytes, limit), bare),
+  const bareMachine: Technique = { vmm: "none", mmu: defaultMmu("none") };
+  const bare = runUnder(image, bareMachine, settings.memoryBytes, limit);
+  const others = TECHNIQUES.map((technique) =>
+    withVerdict(runUnder(image, technique, settings.memoryBytes, limit), bare),
   );
   const rows = [bare, ...others];
   if (options.flag("json")) streams.out(`${JSON.stringify({ file: image.name, runs: rows })}\n`);
@@ -53,14 +73,18 @@ function run(args: readonly string[], streams: Streams): number {
   return EXIT.ok;
 }
 
-function runUnder(image: GuestImage, vmm: VmmKind, memoryBytes: number, limit: number): Row {
-  const { mmu } = machineSettings({ vmm });
+function runUnder(
+  image: GuestImage,
+  { vmm, mmu }: Technique,
+  memoryBytes: number,
+  limit: number,
+): Row {
+  const technique = vmm === "none" ? { vmm } : { vmm, mmu };
   try {
     const debuggee = createDebuggee({ image, vmm, mmu, memoryBytes, recording: false });
     const stop = runToEnd(debuggee, limit);
     return {
-      vmm,
-      mmu,
+      ...technique,
       stop,
       instructions: debuggee.instructions,
       cycles: debuggee.cycles,
@@ -68,7 +92,7 @@ function runUnder(image: GuestImage, vmm: VmmKind, memoryBytes: number, limit: n
       serial: debuggee.serialText(),
     };
   } catch (error) {
-    if (error instanceof UserError) return { vmm, mmu, refused: error.message };
+    if (error instanceof UserError) return { ...technique, refused: error.message };
     throw error;
   }
 }
@@ -85,12 +109,12 @@ function table(rows: readonly Row[]): string {
   ];
   for (const row of rows) {
     if (row.refused !== undefined) {
-      lines.push([row.vmm, row.mmu, "cannot run", "", "", "", row.refused]);
+      lines.push([row.vmm, row.mmu ?? NO_MMU, "cannot run", "", "", "", row.refused]);
       continue;
     }
     const count = Object.values(row.exits ?? {}).reduce((sum, value) => sum + value, 0);
     const same = row.sameAsBare === undefined ? "" : row.sameAsBare ? "yes" : "NO";
-    lines.push([row.vmm, row.mmu, row.stop?.reason ?? "", String(row.instructions ?? 0), String(row.cycles ?? 0), String(count), same]); // prettier-ignore
+    lines.push([row.vmm, row.mmu ?? NO_MMU, row.stop?.reason ?? "", String(row.instructions ?? 0), String(row.cycles ?? 0), String(count), same]); // prettier-ignore
   }
   const widths = (lines[0] ?? []).map((_, column) =>
     Math.max(...lines.map((line) => (column === 6 ? 0 : (line[column] ?? "").length))),
@@ -98,7 +122,7 @@ function table(rows: readonly Row[]): string {
   const text = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()); // prettier-ignore
   const details = rows
     .filter((row) => Object.keys(row.exits ?? {}).length > 0)
-    .map((row) => `\n${row.vmm}: ${exitList(row.exits ?? {})}`);
+    .map((row) => `\n${[row.vmm, row.mmu ?? []].flat().join(", ")}: ${exitList(row.exits ?? {})}`);
   return `${[...text, ...details].join("\n")}\n`;
 }
 

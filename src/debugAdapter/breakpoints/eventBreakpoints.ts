@@ -119,9 +119,15 @@ function coversExit(filter: ExceptionFilter, key: string): boolean {
   );
 }
 
+/** Names that mean a filter of the table. */
+const FILTER_ALIASES: Readonly<Record<string, string>> = {
+  // What the SDM calls all of them: Vol. 3C, "VM-Entry Failures During or After Loading Guest State".
+  "exit:VM_ENTRY_FAILURE": "exit:ENTRY_FAILURE",
+};
+
 /** A filter of the table, or the plain `exit:KEY` of any exit key. */
 function filterNamed(name: string): ExceptionFilter | undefined {
-  const known = EXCEPTION_FILTERS.find(({ filter }) => filter === name);
+  const known = EXCEPTION_FILTERS.find(({ filter }) => filter === (FILTER_ALIASES[name] ?? name)); // prettier-ignore
   if (known) return known;
   const key = /^exit:([A-Z][A-Z0-9_]*)$/.exec(name)?.[1];
   return key === undefined ? undefined : { filter: name, label: key, description: key, exits: [key] }; // prettier-ignore

@@ -47,9 +47,18 @@ export function eventTitle(event: MachineEvent, exits: readonly ExitCount[]): st
 /** Title and text in one sentence, without saying the same twice. */
 export function eventSentence(event: MachineEvent, exits: readonly ExitCount[]): string {
   const title = eventTitle(event, exits);
+  if (event.kind === "vm-entry-failure" && event.violations[0]) {
+    return `${title}: ${violationText(event.violations)}`;
+  }
   const text = event.text.trim();
   if (text === "" || title.includes(text)) return title;
   return text.startsWith(title) ? text : `${title}: ${text}`;
+}
+
+/** The first rule that failed decides what the processor does; the others are for exceptionInfo. */
+function violationText([first, ...more]: readonly EntryViolation[]): string {
+  const others = more.length > 0 ? ` (and ${more.length} more)` : "";
+  return first ? `${first.text} [${first.rule}]${others}` : "";
 }
 
 function eventTelling(event: MachineEvent, exits: readonly ExitCount[]): StopTelling {

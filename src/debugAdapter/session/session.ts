@@ -254,15 +254,25 @@ export class RingsideSession extends DebugSession {
       step,
       place,
     });
-    this.showStop({ ...telling, ids });
-    if (outcome.reason === "debug-exit") {
-      this.output.line({ text: telling.text });
-      this.end(debugExitStatus(outcome.code));
-    } else if (telling.final) {
-      this.output.line({ text: `${telling.title}. ${telling.text}` });
+    const status = this.endStatus(outcome, telling);
+    if (status === undefined) this.showStop({ ...telling, ids });
+    else this.noteStop(telling);
+    if (telling.final) {
+      const isDebugExit = outcome.reason === "debug-exit";
+      this.output.line({ text: isDebugExit ? telling.text : `${telling.title}. ${telling.text}` });
       this.output.flush();
-      if (this.launchArguments?.noDebug) this.end(outcome.reason === "halt" ? 0 : 71);
     }
+    if (status !== undefined) this.end(status);
+  }
+
+  /**
+   * Status of a session that ends with this outcome; undefined when it goes on. An end is not told as a stop before: the editor
+   * would open the source of a place that it can ask nothing about any more.
+   */
+  private endStatus(outcome: Outcome, telling: StopTelling): number | undefined {
+    if (outcome.reason === "debug-exit") return debugExitStatus(outcome.code);
+    if (!telling.final || !this.launchArguments?.noDebug) return undefined;
+    return outcome.reason === "halt" ? 0 : 71;
   }
 
   private breakpointKind(outcome: Outcome, run: ControlledRun | undefined) {
@@ -275,6 +285,14 @@ export class RingsideSession extends DebugSession {
   }
 
   private showStop(telling: StopTelling & { readonly ids: readonly number[] }): void {
+    this.noteStop(telling);
+    if (this.ended) return;
+    this.sendEvent(stoppedEvent(telling, telling.ids));
+    this.tellClient("ringside/stateChanged", { change: "stopped", state: this.state() });
+  }
+
+  /** The machine stands at a new place, told or not. */
+  private noteStop(telling: StopTelling): void {
     const { target } = this;
     this.output.flush();
     this.generation++;
@@ -282,9 +300,6 @@ export class RingsideSession extends DebugSession {
     target.history.stopped(target.debuggee);
     target.lastStop = telling;
     target.seenPosition = target.debuggee.position;
-    if (this.ended) return;
-    this.sendEvent(stoppedEvent(telling, telling.ids));
-    this.tellClient("ringside/stateChanged", { change: "stopped", state: this.state() });
   }
 
   // ------------------------------------------------------------------------------------------------------- places

@@ -199,10 +199,10 @@ function deliverProtected(cpu: Processor, event: DeliveredEvent): void {
   stack.push(bytes, BigInt(cpu.cs.selector));
   stack.push(bytes, event.returnRip);
   pushErrorCode(stack, bytes, event);
-  const cs = cacheOf(cpu, code, gate.selector);
   const rip = gate.type & 8 ? gate.offset : gate.offset & 0xffffn;
-  if (rip > BigInt(cs.limit))
+  if (rip > BigInt(code.limit))
     throw gp(extBit, "the handler's entry point is beyond its segment's limit");
+  const cs = cacheOf(cpu, code, gate.selector);
   if (fromV86)
     for (const i of [0, 3, 4, 5] as const)
       cpu.system.segments[i] = { selector: 0, base: 0n, limit: 0, ar: AR.UNUSABLE };

@@ -135,14 +135,17 @@ class Emitter {
     return address ?? `invalid ${bits}-bit effective address`;
   }
 
-  /** Only an address in the image can be RIP-relative. */
+  /**
+   * Only an address in the image can be RIP-relative. NASM counts a value that it does not know yet as a plain number, so the first pass
+   * sees the form with SIB, a byte longer: jumps over it may grow for that, and stay so.
+   */
   private ripRelative(operand: TypedOperand, memory: Memory): boolean {
     if (this.statement.bits !== 64 || !isPlainOffset(memory)) return false;
     const wanted =
       (operand.types & MEMORY) !== 0 ? (operand.types & IP_REL) !== 0 : memory.relative === "rel";
     if (!wanted) return false;
-    if (operand.isAddress || !operand.known) return true;
-    this.warn("ea-absolute", "absolute address can not be RIP-relative");
+    if (operand.isAddress) return true;
+    if (operand.known) this.warn("ea-absolute", "absolute address can not be RIP-relative");
     return false;
   }
 

@@ -25,7 +25,8 @@ import {
 import { checkUmip } from "./segments";
 
 const CR4_SUPPORTED: readonly (readonly [number, string | undefined])[] = [
-  [CR4.VME, undefined],
+  [CR4.VME, "vme"],
+  [CR4.PVI, "vme"],
   [CR4.DE, "de"],
   [CR4.PSE, "pse"],
   [CR4.TSD, "tsc"],

@@ -4,15 +4,19 @@ import type { Processor } from "../processor";
 import { StackFrame } from "../stack";
 import { CR4, RFLAGS } from "../systemState";
 import type { SystemEvent } from "./systemEvent";
+import { changeVirtualFlag, loadVirtualFlags, usesVme, virtualFlags } from "./virtualInterrupts";
 
 const STATUS = RFLAGS.CF | RFLAGS.PF | RFLAGS.AF | RFLAGS.ZF | RFLAGS.SF | RFLAGS.OF;
 const ALWAYS = STATUS | RFLAGS.TF | RFLAGS.DF | RFLAGS.NT | RFLAGS.AC | RFLAGS.ID;
 
 const pushf: SystemEvent = (cpu, { operandSize }) => {
-  if (cpu.virtual8086 && cpu.iopl < 3) throw gp(0, "PUSHF in virtual-8086 mode needs IOPL 3");
+  const vme = operandSize === 16 && usesVme(cpu);
+  if (!vme && cpu.virtual8086 && cpu.iopl < 3)
+    throw gp(0, "PUSHF in virtual-8086 mode needs IOPL 3");
   const stack = StackFrame.current(cpu);
+  const flags = vme ? virtualFlags(cpu) : cpu.rflags;
   // VM and RF read as zero.
-  stack.push((operandSize / 8) as 2 | 4 | 8, BigInt(cpu.rflags & ~(RFLAGS.VM | RFLAGS.RF)));
+  stack.push((operandSize / 8) as 2 | 4 | 8, BigInt(flags & ~(RFLAGS.VM | RFLAGS.RF)));
   stack.commit();
   return "next";
 };
@@ -26,9 +30,16 @@ export function writableFlags(cpu: Processor, operandSize: number): number {
 }
 
 const popf: SystemEvent = (cpu, { operandSize }) => {
-  if (cpu.virtual8086 && cpu.iopl < 3) throw gp(0, "POPF in virtual-8086 mode needs IOPL 3");
+  const vme = operandSize === 16 && usesVme(cpu);
+  if (!vme && cpu.virtual8086 && cpu.iopl < 3)
+    throw gp(0, "POPF in virtual-8086 mode needs IOPL 3");
   const stack = StackFrame.current(cpu);
   const value = Number(stack.pop((operandSize / 8) as 2 | 4 | 8) & 0xffffffffn);
+  if (vme) {
+    loadVirtualFlags(cpu, value);
+    stack.commit();
+    return "next";
+  }
   stack.commit();
   const mask = cpu.virtual8086
     ? (ALWAYS | RFLAGS.IF) & (operandSize === 16 ? 0xffff : -1)
@@ -41,10 +52,11 @@ const popf: SystemEvent = (cpu, { operandSize }) => {
   return "next";
 };
 
-/** CR4.PVI and CR4.VME are not offered: IF needs CPL <= IOPL. */
+/** IF needs CPL <= IOPL; above, CR4.VME and CR4.PVI offer VIF instead. */
 function interruptFlag(set: boolean): SystemEvent {
   return (cpu) => {
     const allowed = cpu.virtual8086 ? cpu.iopl === 3 : !cpu.protectedMode || cpu.cpl <= cpu.iopl;
+    if (!allowed && changeVirtualFlag(cpu, set)) return "next";
     if (!allowed)
       throw gp(0, `${set ? "STI" : "CLI"} needs CPL <= IOPL (CPL ${cpu.cpl}, IOPL ${cpu.iopl})`);
     const was = (cpu.flagSystem & RFLAGS.IF) !== 0;

@@ -5,12 +5,15 @@ import { ACTIVITY } from "../systemState";
 import { VMX_EVENTS } from "../vmx/instructions";
 import { intercept } from "../vmx/intercepts";
 import { CONTROL_EVENTS } from "./controlRegisters";
+import { RETURN_EVENTS } from "./farReturns";
 import { FAR_EVENTS } from "./farTransfers";
 import { FLAG_EVENTS } from "./flags";
 import { INTEGER_EVENTS } from "./integer";
 import { IO_EVENTS } from "./io";
 import { MSR_EVENTS } from "./msrs";
 import { SEGMENT_EVENTS } from "./segments";
+import { INTERRUPT_EVENTS } from "./softwareInterrupts";
+import { SYSTEM_CALL_EVENTS } from "./systemCalls";
 import { nextRip, type SystemEvent } from "./systemEvent";
 
 const hlt: SystemEvent = (cpu, instruction) => {
@@ -27,6 +30,9 @@ export const SYSTEM_EVENTS: Readonly<Record<string, SystemEvent>> = {
   ...CONTROL_EVENTS,
   ...MSR_EVENTS,
   ...FAR_EVENTS,
+  ...RETURN_EVENTS,
+  ...INTERRUPT_EVENTS,
+  ...SYSTEM_CALL_EVENTS,
   ...INTEGER_EVENTS,
   ...VMX_EVENTS,
   hlt,

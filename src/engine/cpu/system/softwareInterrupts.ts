@@ -1,0 +1,35 @@
+/** INT n, INT3, INT1, INTO. SDM Vol. 2A, "INT n/INTO/INT3/INT1". */
+import { BP, DB, OF } from "../abort";
+import { deliver } from "../delivery";
+import { EVENT } from "../event";
+import { RFLAGS } from "../systemState";
+import { nextRip, readOperand, type SystemEvent } from "./systemEvent";
+import { interruptIn8086 } from "./virtualInterrupts";
+
+function softwareInterrupt(vector: number, type: 4 | 5 | 6): SystemEvent {
+  return (cpu, instruction) => {
+    const actual = type === EVENT.software ? Number(readOperand(cpu, instruction, 0)) : vector;
+    const stays = type === EVENT.software && cpu.virtual8086;
+    if (stays && interruptIn8086(cpu, actual, nextRip(cpu, instruction))) return "jumped";
+    cpu.observe({ kind: "interrupt", vector: actual, source: "software" });
+    deliver(cpu, {
+      vector: actual,
+      type,
+      returnRip: nextRip(cpu, instruction),
+      length: instruction.length,
+    });
+    return "jumped";
+  };
+}
+
+const into: SystemEvent = (cpu, instruction) => {
+  if (!(cpu.rflags & RFLAGS.OF)) return "next";
+  return softwareInterrupt(OF, EVENT.softwareException)(cpu, instruction);
+};
+
+export const INTERRUPT_EVENTS: Readonly<Record<string, SystemEvent>> = {
+  int: softwareInterrupt(0, EVENT.software),
+  int3: softwareInterrupt(BP, EVENT.softwareException),
+  int1: softwareInterrupt(DB, EVENT.privilegedSoftware),
+  into,
+};

@@ -1,0 +1,141 @@
+/** Writes decoded instructions as micro-op records into the machine's memory. */
+import type { DecodedOperand, Instruction } from "../codec/types";
+import { MICRO_OP, MICRO_OPS_BASE, MICRO_OPS_MAX, MICRO_OP_BYTES, ZERO_SLOT } from "../cpu/layout";
+import type { Processor } from "../cpu/processor";
+import { HANDLER_SYSTEM } from "./interpreterStatus";
+import { microOpKind } from "./operandShapes";
+
+const ENDS_BLOCK = new Set(["jmp_near", "call_near", "ret_near"]);
+
+function offsetOf(operand: DecodedOperand): number {
+  if (operand.kind !== "reg") return ZERO_SLOT;
+  return operand.register * 8 + (operand.high ? 1 : 0);
+}
+
+function immediateOf(operand: DecodedOperand, instruction: Instruction, next: bigint): bigint {
+  if (operand.kind === "imm") return (BigInt(operand.high) << 32n) | BigInt(operand.value >>> 0);
+  if (operand.kind !== "rel") return 0n;
+  const target = next + BigInt(operand.displacement);
+  return BigInt.asUintN(instruction.bits === 64 ? 64 : instruction.operandSize, target);
+}
+
+/** RIP behind an instruction; it wraps at 32 bits outside 64-bit mode. */
+export function nextInstruction(rip: bigint, instruction: Instruction): bigint {
+  return BigInt.asUintN(instruction.bits === 64 ? 64 : 32, rip + BigInt(instruction.length));
+}
+
+export class MicroOpWriter {
+  private readonly view: DataView;
+  private readonly bytes: Uint8Array;
+  /** Decoded instructions by the number of their micro-op; system events are executed from here. */
+  private instructions: Instruction[] = [];
+  /** Where the next record goes. */
+  next = MICRO_OPS_BASE;
+
+  constructor(
+    private readonly cpu: Processor,
+    private readonly handlers: ReadonlyMap<string, number>,
+  ) {
+    this.view = new DataView(cpu.buffer);
+    this.bytes = new Uint8Array(cpu.buffer);
+  }
+
+  /** True if that many more records have room. */
+  hasRoom(records: number): boolean {
+    const end = MICRO_OPS_BASE + MICRO_OPS_MAX * MICRO_OP_BYTES;
+    return this.next + records * MICRO_OP_BYTES <= end;
+  }
+
+  clear(): void {
+    this.instructions = [];
+    this.next = MICRO_OPS_BASE;
+  }
+
+  instructionAt(microOp: number): Instruction | undefined {
+    return this.instructions[(microOp - MICRO_OPS_BASE) / MICRO_OP_BYTES];
+  }
+
+  /** A record that is no instruction. */
+  special(handler: number, rip: bigint): void {
+    const { view } = this;
+    view.setUint16(this.next + MICRO_OP.handler, handler, true);
+    view.setBigUint64(this.next + MICRO_OP.rip, rip, true);
+    view.setBigUint64(this.next + MICRO_OP.next, rip, true);
+    this.next += MICRO_OP_BYTES;
+  }
+
+  private handlerOf(instruction: Instruction): number {
+    const { form } = instruction;
+    const { model } = this.cpu;
+    const kind = microOpKind(instruction);
+    if (!kind) return HANDLER_SYSTEM;
+    const absent = form.feature !== undefined && !model.features.has(form.feature);
+    // Without their feature LZCNT and TZCNT are BSR and BSF behind a prefix that means nothing.
+    const key = absent
+      ? kind.key.replace(/^tzcnt\//, "bsf/").replace(/^lzcnt\//, "bsr/")
+      : kind.key;
+    if (absent && key === kind.key) return HANDLER_SYSTEM;
+    return this.handlers.get(key) ?? HANDLER_SYSTEM;
+  }
+
+  /** Writes one record; true if the block ends with it. */
+  append(instruction: Instruction, rip: bigint): boolean {
+    const { view } = this;
+    const at = this.next;
+    const next = nextInstruction(rip, instruction);
+    const handler = this.handlerOf(instruction);
+    this.next += MICRO_OP_BYTES;
+    this.bytes.fill(0, at, at + MICRO_OP_BYTES);
+    view.setUint16(at + MICRO_OP.handler, handler, true);
+    view.setUint8(at + MICRO_OP.length, instruction.length);
+    view.setUint16(at + MICRO_OP.base, ZERO_SLOT, true);
+    view.setUint16(at + MICRO_OP.index, ZERO_SLOT, true);
+    view.setBigUint64(
+      at + MICRO_OP.addressMask,
+      (1n << BigInt(instruction.addressSize)) - 1n,
+      true,
+    );
+    view.setBigUint64(at + MICRO_OP.rip, rip, true);
+    view.setBigUint64(at + MICRO_OP.next, next, true);
+    view.setUint8(
+      at + MICRO_OP.segment,
+      instruction.segmentPrefix >= 0 ? instruction.segmentPrefix : 3,
+    );
+    this.instructions[(at - MICRO_OPS_BASE) / MICRO_OP_BYTES] = instruction;
+    this.appendOperands(instruction, at, next);
+    return handler === HANDLER_SYSTEM || ENDS_BLOCK.has(instruction.form.semantics ?? "");
+  }
+
+  private appendOperands(instruction: Instruction, at: number, next: bigint): void {
+    const { view } = this;
+    const fields = [MICRO_OP.r0, MICRO_OP.r1, MICRO_OP.r2];
+    instruction.operands.forEach((operand, i) => {
+      if (i < 3) view.setUint16(at + fields[i]!, offsetOf(operand), true);
+      if (operand.kind === "imm" || operand.kind === "rel") {
+        view.setBigUint64(
+          at + MICRO_OP.immediate,
+          BigInt.asUintN(64, this.immediate(operand, instruction, next)),
+          true,
+        );
+      }
+      if (operand.kind !== "mem") return;
+      view.setUint8(at + MICRO_OP.segment, operand.segment);
+      if (operand.base >= 0) view.setUint16(at + MICRO_OP.base, operand.base * 8, true);
+      if (operand.index >= 0) view.setUint16(at + MICRO_OP.index, operand.index * 8, true);
+      view.setUint8(at + MICRO_OP.scale, Math.log2(operand.scale));
+      const displacement =
+        (BigInt(operand.displacementHigh) << 32n) +
+        BigInt(operand.displacement >>> 0) +
+        (operand.ripRelative ? next : 0n);
+      view.setBigUint64(at + MICRO_OP.displacement, BigInt.asUintN(64, displacement), true);
+    });
+  }
+
+  /** Immediates are stored truncated to the operation's width, so that emitted code need not. */
+  private immediate(operand: DecodedOperand, instruction: Instruction, next: bigint): bigint {
+    const value = immediateOf(operand, instruction, next);
+    if (operand.kind === "rel") return value;
+    const size = instruction.form.encoding.operandSize;
+    return BigInt.asUintN(size === 0 ? 8 : size, value);
+  }
+}
