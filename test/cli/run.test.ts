@@ -164,10 +164,10 @@ describe("ringside compare", () => {
       hardware.map(({ sameAsBare }) => sameAsBare),
       [true, true],
     );
-    const { out } = await ringside(["compare", file]);
-    assert.match(out, /^none +– +debug-exit /m);
-    assert.match(out, /^hardware-assisted +nested +debug-exit .* yes$/m);
-    assert.match(out, /^hardware-assisted +shadow-lazy +debug-exit .* yes$/m);
+    const table = (await ringside(["compare", file])).out;
+    assert.match(table, /^none +– +debug-exit /m);
+    assert.match(table, /^hardware-assisted +nested +debug-exit .* yes$/m);
+    assert.match(table, /^hardware-assisted +shadow-lazy +debug-exit .* yes$/m);
   });
 
   it("says why shadow paging cannot run a real-mode guest", async () => {

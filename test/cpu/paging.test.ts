@@ -201,6 +201,28 @@ describe("paging", () => {
     assert.equal(register(bad.machine, "cr2"), 0x301000n);
   });
 
+  it("follows the second page of a crossing instruction to its new place", () => {
+    const { machine } = runToEnd(`${PAGED}
+      mov dword [PTE], 0x310007
+      mov dword [PTE + 4], 0x320007
+      mov word [0x310ffe], 0x34b8
+      mov dword [0x320000], 0xc3000012
+      mov dword [0x330000], 0xc3000056
+      ${ON}
+      mov ebx, VIRTUAL + 0xffe
+      mov ecx, 50
+    again:
+      call ebx
+      loop again
+      mov edx, eax
+      mov dword [PTE + 4], 0x330007
+      invlpg [VIRTUAL + 0x1000]
+      call ebx
+      jmp end`);
+    assert.equal(register(machine, "rdx"), 0x1234n);
+    assert.equal(register(machine, "rax"), 0x5634n);
+  });
+
   it("checks reserved bits, NX, SMEP and SMAP", () => {
     const pae = (entry: string, access: string, cr4 = "0x20"): string[] => {
       const outcome = runToEnd(`${PROTECTED}

@@ -75,6 +75,21 @@ describe("self-modifying code", () => {
     assert.equal(register(machine, "rax"), 0x33333334n);
   });
 
+  it("is noticed in the second page of an instruction that crosses into it", () => {
+    const { machine } = runToEnd(`${PROTECTED}
+      xor ebx, ebx
+      mov ecx, 3
+      jmp crossing
+      align 4096
+      times 4093 nop
+    crossing:
+      add ebx, 0x01000000
+      inc byte [crossing + 5]
+      loop crossing
+      jmp end`);
+    assert.equal(register(machine, "rbx"), 0x06000000n);
+  });
+
   it("sees a breakpoint byte planted and taken away", () => {
     const { machine } = runToEnd(`${PROTECTED}
       xor ebx, ebx

@@ -20,7 +20,7 @@ start:
     out dx, al              ; @out
     mov eax, 1
     cpuid                   ; @cpuid2
-    mov al, 0
+    mov al, 0               ; @last
     out 0xf4, al
 found: dd 0
 `;
@@ -159,7 +159,8 @@ describe("debugging across VM exits", () => {
     assert.match((await session.go("ringside/runTo", { target: "vm-exit", key: "RDMSR" })).description ?? "", /^VM exit 31/); // prettier-ignore
     assert.match((await session.go("ringside/runTo", { target: "vm-exit", direction: "backward" })).description ?? "", /^VM exit 10/); // prettier-ignore
     assert.equal((await session.frames()).at(-1)?.line, session.guest.line("cpuid"));
-    await session.go("ringside/runTo", { target: "address", address: "found - 5" });
+    await session.go("ringside/runTo", { target: "address", address: "found - 4" });
+    assert.equal((await session.frames()).at(-1)?.line, session.guest.line("last"));
   });
 
   it("shows the VCPU beside the CPU", async () => {

@@ -291,11 +291,7 @@ describe("a debug session", () => {
     await session.client.event("terminated");
     assert.match(session.output("console"), /wrote 0x3 to the debug-exit port: exit status 7/);
     // A stop just before the end would have the editor open a source that is gone.
-    const stops = session.client.heard.filter(({ event }) => event === "stopped");
-    assert.deepEqual(
-      stops.map(({ body }) => (body as { reason: string }).reason),
-      ["entry"],
-    );
+    assert.ok(!session.client.heard.some(({ event }) => event === "stopped"));
   });
 
   it("stays inspectable when the guest halts for good", async () => {

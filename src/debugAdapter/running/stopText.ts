@@ -55,8 +55,10 @@ export function eventSentence(event: MachineEvent, exits: readonly ExitCount[]):
   return text.startsWith(title) ? text : `${title}: ${text}`;
 }
 
+type EntryFailure = MachineEvent & { readonly kind: "vm-entry-failure" };
+
 /** The first rule that failed decides what the processor does; the others are for exceptionInfo. */
-function violationText([first, ...more]: readonly EntryViolation[]): string {
+function violationText([first, ...more]: EntryFailure["violations"]): string {
   const others = more.length > 0 ? ` (and ${more.length} more)` : "";
   return first ? `${first.text} [${first.rule}]${others}` : "";
 }
