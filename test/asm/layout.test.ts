@@ -23,6 +23,11 @@ describe("relaxation", () => {
     assert.equal(program("d", 119).slice(0, 20), "747f4889042581000000");
   });
 
+  it("takes LEA of a bare label as RIP-relative under `default rel`", () => {
+    assert.equal(image("bits 64\ndefault rel\nx: lea rax, x"), "488d05f9ffffff");
+    assert.equal(image("bits 64\nx: lea rax, x"), "488d042500000000");
+  });
+
   it("shortens label differences too", () => {
     assert.equal(image("bits 32\nadd eax, b-a\na: nop\nb:"), "83c00190");
   });

@@ -91,6 +91,7 @@ export class OperandEvaluator {
     if (size !== undefined) operand.size = size as OperandSize;
     if (distance !== undefined) operand.distance = distance;
     if (isAddress && value.segment !== segment) operand.otherSection = true;
+    if (isAddress && this.around.bits === 64 && this.around.defaultRel) operand.relative = "rel";
     return operand;
   }
 

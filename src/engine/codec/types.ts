@@ -122,6 +122,8 @@ export type AsmOperand =
       readonly distance?: "short" | "near" | "far";
       /** True if the address lies in another section than the instruction: no short jump reaches it. */
       readonly otherSection?: boolean;
+      /** `default rel` is in force: LEA of a bare label is RIP-relative then. */
+      readonly relative?: "rel";
     }
   | {
       readonly kind: "far";

@@ -437,6 +437,7 @@ function memoryOf(operand: TypedOperand): Memory {
     hasDisplacement: true,
     displacementIsAddress: operand.isAddress,
     strict: false,
+    ...(isImmediate && source.relative !== undefined ? { relative: source.relative } : {}),
   };
   return memory;
 }
