@@ -29,9 +29,10 @@ function randomCode(random: Prng, samples: readonly { readonly bytes: Uint8Array
 describe("random code", () => {
   for (const bits of [16, 32, 64] as const satisfies readonly Bits[]) {
     for (const setting of ["ring 0", "ring 3", "paging", "single step"] as const) {
+      // 64-bit mode always has paging on.
+      if (setting === "paging" && bits === 64) continue;
       it(`random ${bits}-bit code, ${setting}: whatever happens is the guest's`, function () {
         this.timeout(20_000);
-        if (setting === "paging" && bits === 64) this.skip();
         const seed = Number(process.env.RINGSIDE_SEED ?? 0x5eed + bits);
         const random = new Prng(seed);
         const { cpu, executor } = bareProcessor(bits, RAM);
