@@ -141,9 +141,4 @@ export class PhysicalMemory {
     for (const page of taken) this.guards[page] = this.guards[page]! | PAGE.clean;
     return taken;
   }
-
-  /** Pages written since the last `takeDirty`. */
-  get dirtyPages(): ReadonlySet<number> {
-    return this.dirty;
-  }
 }

@@ -4,7 +4,7 @@ import { CS, SS, type SegmentIndex } from "../isa/registers";
 import { gp, np, ss as stackFault, type GuestFault } from "./abort";
 import { readImplicit, writeImplicit } from "./dataAccess";
 import type { Processor } from "./processor";
-import { CR0, type SegmentRegister } from "./systemState";
+import type { SegmentRegister } from "./systemState";
 
 /** A descriptor as fetched from the GDT or LDT. */
 export interface FetchedDescriptor {
@@ -175,9 +175,4 @@ export function dropInaccessibleSegments(cpu: Processor): void {
     else if (isNull(selector)) cpu.system.segments[index] = nullSegment(selector);
   }
   cpu.refresh();
-}
-
-/** True if real-mode semantics of CS writes apply (CR0.PE = 0). */
-export function inRealMode(cpu: Processor): boolean {
-  return (cpu.system.cr0 & CR0.PE) === 0;
 }

@@ -29,8 +29,6 @@ import type {
 import { translate } from "./translation";
 import { Watcher } from "./watcher";
 
-const MEBIBYTE = 1 << 20;
-
 export class Machine {
   readonly memory: WebAssembly.Memory;
   readonly cpu: Processor;
@@ -404,11 +402,6 @@ export class Machine {
     for (let offset = 0; offset < VGA_BYTES; offset += 4)
       memoryWindow.write(offset, 4, this.ram.read32(at + offset));
     return this.pc.screenText();
-  }
-
-  /** The processor's memory in MiB, for messages. */
-  get memoryMebibytes(): number {
-    return this.config.memoryBytes / MEBIBYTE;
   }
 
   saveScalars(): MachineScalars {

@@ -174,37 +174,27 @@ function names(site: Site, typed: string, isJump: boolean): CompletionItem[] {
   return found;
 }
 
+const SECTION_ARGUMENTS = [
+  ".text",
+  ".data",
+  ".bss",
+  ".rodata",
+  "align=",
+  "start=",
+  "vstart=",
+  "follows=",
+  "vfollows=",
+  "progbits",
+  "nobits",
+];
+
 /** Words that a directive takes. */
 const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   bits: ["16", "32", "64"],
   default: ["rel", "abs"],
   cpu: ["8086", "186", "286", "386", "486", "586", "686", "x64"],
-  section: [
-    ".text",
-    ".data",
-    ".bss",
-    ".rodata",
-    "align=",
-    "start=",
-    "vstart=",
-    "follows=",
-    "vfollows=",
-    "progbits",
-    "nobits",
-  ],
-  segment: [
-    ".text",
-    ".data",
-    ".bss",
-    ".rodata",
-    "align=",
-    "start=",
-    "vstart=",
-    "follows=",
-    "vfollows=",
-    "progbits",
-    "nobits",
-  ],
+  section: SECTION_ARGUMENTS,
+  segment: SECTION_ARGUMENTS,
   "%use": ["smartalign", "altreg", "fp", "ifunc", "masm"],
   "%stacksize": ["flat", "flat64", "large", "small"],
 };

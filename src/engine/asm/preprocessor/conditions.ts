@@ -2,6 +2,7 @@
 import { unquote } from "../stringLiterals";
 import { isOp, type FoldedWord, type MultiLineMacro, type Token, type TokenKind } from "../tokens";
 import { readNumber } from "../numbers";
+import { constantAfter } from "./directiveHost";
 import { packageNames } from "./packages";
 import type { Session } from "./session";
 import { contextOf, expandLine, expandName } from "./singleLine";
@@ -67,22 +68,8 @@ function visible(tokens: readonly Token[]): readonly Token[] {
 }
 
 function testExpression(tokens: readonly Token[], directive: Token, session: Session): Truth {
-  const expanded = visible(expandLine(tokens, session));
-  const result = session.host.evaluate(expanded, directive);
-  if (result === undefined) return undefined;
-  if (result.rest < expanded.length) {
-    session.warning(
-      expanded[result.rest]!,
-      "pp-trailing",
-      "trailing garbage after expression ignored",
-    );
-  }
-  if (!result.value.isSimple) {
-    const message = `non-constant value given to \`${directive.text}'`;
-    session.error(expanded[0] ?? directive, "not-constant", message);
-    return undefined;
-  }
-  return result.value.scalar !== 0n;
+  const value = constantAfter(directive, tokens, session);
+  return value === undefined ? undefined : value !== 0n;
 }
 
 function testContext(tokens: readonly Token[], directive: Token, session: Session): Truth {

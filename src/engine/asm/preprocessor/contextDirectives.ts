@@ -39,6 +39,15 @@ export function runPush(
   session.contexts.push({ name: found.name, number: session.unique++, macros: new Map() });
 }
 
+/** The innermost context; an error is reported if there is none. */
+function topContext(directive: Token, session: Session): Session["contexts"][number] | undefined {
+  const top = session.contexts[session.contexts.length - 1];
+  if (top === undefined) {
+    session.error(directive, "context-stack", `\`${directive.text}': context stack is empty`);
+  }
+  return top;
+}
+
 export function runPop(
   directive: Token,
   rest: readonly Token[],
@@ -47,11 +56,8 @@ export function runPop(
 ): void {
   const found = contextName(directive, rest, session);
   if (found === undefined) return;
-  const top = session.contexts[session.contexts.length - 1];
-  if (top === undefined) {
-    session.error(directive, "context-stack", `\`${directive.text}': context stack is empty`);
-    return;
-  }
+  const top = topContext(directive, session);
+  if (top === undefined) return;
   if (found.name !== undefined && found.name.toLowerCase() !== top.name?.toLowerCase()) {
     const message = `\`${directive.text}' in wrong context: ${top.name ?? "anonymous"}, expected ${found.name}`;
     session.error(found.token!, "context-stack", message);
@@ -69,10 +75,7 @@ export function runReplace(
 ): void {
   const found = contextName(directive, rest, session);
   if (found === undefined) return;
-  const top = session.contexts[session.contexts.length - 1];
-  if (top === undefined) {
-    session.error(directive, "context-stack", `\`${directive.text}': context stack is empty`);
-    return;
-  }
+  const top = topContext(directive, session);
+  if (top === undefined) return;
   top.name = found.name;
 }

@@ -22,12 +22,12 @@ export type Runner = (
   host: DirectiveHost,
 ) => void;
 
-/** The number that a directive takes; undefined (and an error reported) if there is none. */
-export function constantAfter(
+/** The number that a directive takes and the token it stands at; undefined (and an error reported) if there is none. */
+export function constantWithPlace(
   directive: Token,
   rest: readonly Token[],
   session: Session,
-): bigint | undefined {
+): { readonly value: bigint; readonly token: Token } | undefined {
   const expanded = expandLine(rest, session).filter((token) => token.kind !== "space");
   const result = session.host.evaluate(expanded, directive);
   if (result === undefined) return undefined;
@@ -43,5 +43,14 @@ export function constantAfter(
     session.error(expanded[0] ?? directive, "not-constant", message);
     return undefined;
   }
-  return result.value.scalar;
+  return { value: result.value.scalar, token: expanded[0] ?? directive };
+}
+
+/** The number alone. */
+export function constantAfter(
+  directive: Token,
+  rest: readonly Token[],
+  session: Session,
+): bigint | undefined {
+  return constantWithPlace(directive, rest, session)?.value;
 }

@@ -2,6 +2,7 @@
 import { lexText } from "../lexer";
 import { bytesText, unquote, utf8 } from "../stringLiterals";
 import { isOp, tokensText, type Token } from "../tokens";
+import { constantWithPlace } from "./directiveHost";
 import type { Session } from "./session";
 import { expandLine } from "./singleLine";
 import { numberTokens, stringToken } from "./valueTokens";
@@ -62,22 +63,8 @@ function assigned(
   rest: readonly Token[],
   session: Session,
 ): readonly Token[] | undefined {
-  const expanded = withoutSpace(expandLine(rest, session));
-  const result = session.host.evaluate(expanded, directive);
-  if (result === undefined) return undefined;
-  if (result.rest < expanded.length) {
-    session.warning(
-      expanded[result.rest]!,
-      "pp-trailing",
-      "trailing garbage after expression ignored",
-    );
-  }
-  if (!result.value.isSimple) {
-    const message = `non-constant value given to \`${directive.text}'`;
-    session.error(expanded[0] ?? directive, "not-constant", message);
-    return undefined;
-  }
-  return numberTokens(result.value.scalar, expanded[0] ?? directive, session);
+  const found = constantWithPlace(directive, rest, session);
+  return found && numberTokens(found.value, found.token, session);
 }
 
 function concatenated(
