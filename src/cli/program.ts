@@ -4,6 +4,7 @@ import { UsageError } from "./command";
 import type { Command, Streams } from "./command";
 import { asmCommand } from "./commands/asm";
 import { benchCommand } from "./commands/bench";
+import { checkCommand } from "./commands/check";
 import { compareCommand } from "./commands/compare";
 import { disasmCommand } from "./commands/disasm";
 import { runCommand } from "./commands/run";
@@ -13,6 +14,7 @@ import { EXIT } from "./exitCodes";
 const COMMANDS: readonly Command[] = [
   runCommand,
   asmCommand,
+  checkCommand,
   disasmCommand,
   compareCommand,
   benchCommand,

@@ -7,13 +7,31 @@ import {
 } from "vscode-languageserver-protocol";
 import type { Analysis } from "../analysis";
 import { RULES } from "../rules/allRules";
-import { DIAGNOSTIC_SOURCE, type DiagnosticData } from "./diagnostics";
+import { DIAGNOSTIC_SOURCE, type DiagnosticData, type DiagnosticFix } from "./diagnostics";
 
 const RULE_IDS: ReadonlySet<string> = new Set(RULES.map((rule) => rule.id));
 
 function replacementOf(diagnostic: Diagnostic): string | undefined {
   const data = diagnostic.data as DiagnosticData | null | undefined;
   return typeof data?.replacement === "string" ? data.replacement : undefined;
+}
+
+/** Fixes that a rule worked out when it found the mistake. */
+function ruleFixes(diagnostic: Diagnostic): CodeAction[] {
+  const { fixes = [] } = (diagnostic.data ?? {}) as DiagnosticData;
+  return fixes.map((each, index) => ({
+    title: each.title,
+    kind: CodeActionKind.QuickFix,
+    diagnostics: [diagnostic],
+    isPreferred: index === 0,
+    edit: { changes: changesOf(each) },
+  }));
+}
+
+function changesOf({ edits }: DiagnosticFix): Record<string, TextEdit[]> {
+  const changes: Record<string, TextEdit[]> = {};
+  for (const { uri, range, newText } of edits) (changes[uri] ??= []).push({ range, newText });
+  return changes;
 }
 
 function fix(
@@ -74,6 +92,7 @@ export function codeActions(
           true,
         ),
       );
+    actions.push(...ruleFixes(diagnostic));
     const code = String(diagnostic.code);
     if (RULE_IDS.has(code))
       actions.push(

@@ -1,12 +1,18 @@
 /** Diagnostics of a program, by file: the assembler's, and those of the domain rules. */
-import { DiagnosticSeverity, type Diagnostic } from "vscode-languageserver-protocol";
+import {
+  DiagnosticSeverity,
+  DiagnosticTag,
+  type Diagnostic,
+  type Range,
+} from "vscode-languageserver-protocol";
 import type { Diagnostic as AsmDiagnostic } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { isAllowed } from "../commandComments";
 import { uriOfFile } from "../fileNames";
 import { rangeKey, toRange } from "../positions";
 import { RULES } from "../rules/allRules";
-import type { Finding } from "../rules/rule";
+import { rulePageUri } from "../rules/pages";
+import type { Finding, Fix } from "../rules/rule";
 import type { RuleSeverity, Settings } from "../settings";
 import { unknownTechniques, type Technique } from "../techniques";
 
@@ -15,7 +21,19 @@ export const DIAGNOSTIC_SOURCE = "ringside";
 /** What a quick fix gets back from the editor with the diagnostic. */
 export interface DiagnosticData {
   readonly replacement?: string;
+  readonly fixes?: readonly DiagnosticFix[];
 }
+
+export interface DiagnosticFix {
+  readonly title: string;
+  readonly edits: readonly {
+    readonly uri: string;
+    readonly range: Range;
+    readonly newText: string;
+  }[];
+}
+
+const RULE_IDS: ReadonlySet<string> = new Set(RULES.map(({ id }) => id));
 
 const SEVERITY: Readonly<Record<Exclude<RuleSeverity, "off">, DiagnosticSeverity>> = {
   error: DiagnosticSeverity.Error,
@@ -37,13 +55,27 @@ function asFinding(diagnostic: AsmDiagnostic): Finding {
   };
 }
 
+function toFix({ title, edits }: Fix, uriOf: FileUri): DiagnosticFix {
+  const changes = edits.map(({ range, newText }) => {
+    return { uri: uriOf(range.file), range: toRange(range), newText };
+  });
+  return { title, edits: changes };
+}
+
+function dataOf({ replacement, fixes }: Finding, uriOf: FileUri): DiagnosticData | undefined {
+  if (replacement === undefined && fixes === undefined) return undefined;
+  return {
+    ...(replacement === undefined ? {} : { replacement }),
+    ...(fixes === undefined ? {} : { fixes: fixes.map((fix) => toFix(fix, uriOf)) }),
+  };
+}
+
 function toDiagnostic(
   finding: Finding,
   severity: Exclude<RuleSeverity, "off">,
   uriOf: FileUri,
 ): Diagnostic {
-  const data: DiagnosticData | undefined =
-    finding.replacement === undefined ? undefined : { replacement: finding.replacement };
+  const data = dataOf(finding, uriOf);
   const related = finding.related ?? [];
   return {
     range: toRange(finding.range),
@@ -51,6 +83,8 @@ function toDiagnostic(
     code: finding.code,
     source: DIAGNOSTIC_SOURCE,
     message: finding.message,
+    ...(RULE_IDS.has(finding.code) ? { codeDescription: { href: rulePageUri(finding.code) } } : {}),
+    ...(finding.unnecessary === true ? { tags: [DiagnosticTag.Unnecessary] } : {}),
     ...(data === undefined ? {} : { data }),
     ...(related.length === 0
       ? {}

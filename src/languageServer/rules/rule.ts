@@ -4,9 +4,24 @@ import type { Analysis } from "../analysis";
 import type { RuleSeverity } from "../settings";
 import type { Technique } from "../techniques";
 
+export type FindingSeverity = Exclude<RuleSeverity, "off">;
+
+export interface FixEdit {
+  /** Empty: `newText` is inserted. */
+  readonly range: SourceRange;
+  readonly newText: string;
+}
+
+/** A change that makes a finding go away. */
+export interface Fix {
+  /** What an editor offers: "Insert INVLPG". */
+  readonly title: string;
+  readonly edits: readonly FixEdit[];
+}
+
 export interface Finding {
   readonly code: string;
-  readonly severity: Exclude<RuleSeverity, "off">;
+  readonly severity: FindingSeverity;
   readonly message: string;
   readonly range: SourceRange;
   readonly related?: readonly { readonly message: string; readonly range: SourceRange }[];
@@ -14,6 +29,10 @@ export interface Finding {
   readonly replaces?: readonly string[];
   /** A text that is right where the one at `range` is wrong: for a quick fix. */
   readonly replacement?: string;
+  /** Other quick fixes, the best one first. */
+  readonly fixes?: readonly Fix[];
+  /** Code that does nothing: editors show it faded. */
+  readonly unnecessary?: boolean;
 }
 
 export interface RuleContext {
@@ -24,7 +43,9 @@ export interface RuleContext {
 }
 
 export interface Rule {
+  /** Family and number. The page is docs/rules/<id>.md. */
   readonly id: string;
+  /** The heading of its page. */
   readonly title: string;
   readonly run: (context: RuleContext) => readonly Finding[];
 }
