@@ -12,6 +12,7 @@ import { registerContextKeys } from "./contextKeys";
 import { registerInlineHistory } from "./inlineHistory";
 import { startLanguageClient } from "./languageClient";
 import { registerLaunchErrors } from "./launchErrors";
+import { rulePageCommands } from "./rulePages";
 import { SessionModel } from "./session";
 import { registerStatusBar } from "./statusBar";
 import { ExitBreakpoints, registerExitBreakpoints } from "./views/exitBreakpoints";
@@ -41,6 +42,7 @@ export function activate(context: vscode.ExtensionContext): RingsideApi {
   const commands = {
     ...fileCommands(context),
     ...sourceCommands(client),
+    ...rulePageCommands(context.extensionUri),
     ...runToCommands(model),
     ...lookCommands(model, exits, followed),
   };

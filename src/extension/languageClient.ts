@@ -2,7 +2,9 @@
 import { existsSync } from "node:fs";
 import * as vscode from "vscode";
 import { LanguageClient, TransportKind } from "vscode-languageclient/node";
+import { RULE_PAGE_OPTION } from "../languageServer/protocol";
 import { LANGUAGE_ID } from "./contributions/languages";
+import { RULE_PAGE_LINK } from "./rulePages";
 
 /** Undefined when the server is not part of this build. */
 export function startLanguageClient(extensionUri: vscode.Uri): LanguageClient | undefined {
@@ -14,6 +16,7 @@ export function startLanguageClient(extensionUri: vscode.Uri): LanguageClient | 
     { module, transport: TransportKind.ipc },
     {
       documentSelector: [{ language: LANGUAGE_ID }],
+      initializationOptions: { [RULE_PAGE_OPTION]: RULE_PAGE_LINK },
       synchronize: {
         fileEvents: vscode.workspace.createFileSystemWatcher("**/*.{asm,nasm,inc}"),
       },

@@ -8,6 +8,7 @@ import {
   type ProgramFindings,
 } from "./features/diagnostics";
 import { uriOfFile } from "./fileNames";
+import { rulePageUri } from "./rules/pages";
 import type { Settings } from "./settings";
 import { techniqueFor } from "./techniques";
 import type { Workspace } from "./workspace";
@@ -22,6 +23,8 @@ export class DiagnosticsPublisher {
   /** What the editor shows, by URI. */
   private readonly sent = new Map<string, string>();
   private readonly judged = new WeakMap<Analysis, Judged>();
+  /** The link to a rule's page; an editor may ask for another one when it starts. */
+  rulePage: (id: string) => string = rulePageUri;
 
   constructor(
     private readonly workspace: Workspace,
@@ -37,8 +40,9 @@ export class DiagnosticsPublisher {
     const kept = this.judged.get(analysis);
     if (kept?.settings === settings && kept.launch === launch) return kept.findings;
     const { technique } = techniqueFor(analysis, settings.vmm, launch);
-    const uriOf = (file: string): string => this.uriOf(file);
-    const findings = diagnosticsOf(analysis, technique, settings, uriOf);
+    const { rulePage } = this;
+    const links = { uriOf: (file: string): string => this.uriOf(file), rulePage };
+    const findings = diagnosticsOf(analysis, technique, settings, links);
     this.judged.set(analysis, { settings, launch, findings });
     return findings;
   }

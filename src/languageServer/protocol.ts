@@ -1,6 +1,11 @@
 /** What an editor may ask of this server besides the Language Server Protocol, and what it can set. */
 export { SETTINGS } from "./settings";
 
+/**
+ * Initialization option: what the code of a rule's diagnostic links to, with `{id}` for the rule. Without it the link is the page's file.
+ */
+export const RULE_PAGE_OPTION = "rulePage";
+
 export interface TextDocumentPosition {
   readonly textDocument: { readonly uri: string };
   readonly position: { readonly line: number; readonly character: number };

@@ -38,11 +38,13 @@ import { toPlace, type Place } from "./positions";
 import {
   EXPAND_MACRO_REQUEST,
   LISTING_REQUEST,
+  RULE_PAGE_OPTION,
   type ExpandMacroParams,
   type ExpandMacroResult,
   type ListingParams,
   type ListingResult,
 } from "./protocol";
+import { rulePages } from "./rules/pages";
 import { readSettings } from "./settings";
 import { readLaunch, techniqueFor, type Technique } from "./techniques";
 import { Workspace } from "./workspace";
@@ -119,6 +121,7 @@ class LanguageServer {
     client.canRefreshTokens = capabilities.workspace?.semanticTokens?.refreshSupport === true;
     client.folders = (workspaceFolders ?? []).map((folder) => fileOfUri(folder.uri));
     this.initialOptions = sectionOf(options);
+    this.publisher.rulePage = rulePages(rulePageOption(options));
     this.configure(undefined, undefined);
     return { capabilities: CAPABILITIES, serverInfo: { name: "Ringside" } };
   }
@@ -393,6 +396,11 @@ class LanguageServer {
 function sectionOf(options: unknown): unknown {
   const isNested = typeof options === "object" && options !== null && "ringside" in options;
   return isNested ? options.ringside : options;
+}
+
+function rulePageOption(options: unknown): unknown {
+  const isGiven = typeof options === "object" && options !== null && RULE_PAGE_OPTION in options;
+  return isGiven ? options[RULE_PAGE_OPTION] : undefined;
 }
 
 /** A refusal becomes an error whose text the editor shows. */

@@ -25,6 +25,22 @@ export function defineLanguageTests(): void {
       assert.deepEqual([...new Set(lines)], [2, 3]);
     });
 
+    it("links a rule's finding to its page, which opens as a preview", async () => {
+      const uri = guestFile("mistyped.asm");
+      await vscode.window.showTextDocument(uri);
+      const finding = await eventually("the finding", () =>
+        vscode.languages.getDiagnostics(uri).find((one) => codeOf(one) === "ASM1"),
+      );
+      const { target } = finding.code as { target: vscode.Uri };
+      assert.equal(target.scheme, "command");
+      await vscode.commands.executeCommand(target.path, "ASM1");
+      await eventually("the page", () =>
+        vscode.window.tabGroups.all
+          .flatMap((group) => group.tabs)
+          .find((tab) => tab.label.includes("ASM1")),
+      );
+    });
+
     it("explains an instruction on hover", async () => {
       const uri = guestFile("tour.asm");
       await vscode.window.showTextDocument(uri);
@@ -46,4 +62,8 @@ export function defineLanguageTests(): void {
       assert.ok(names.includes("start") && names.includes("stackTop"), names.join());
     });
   });
+}
+
+function codeOf({ code }: vscode.Diagnostic): unknown {
+  return typeof code === "object" ? code.value : code;
 }

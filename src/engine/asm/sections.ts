@@ -209,7 +209,8 @@ function sortByFollows(sections: readonly Section[], problem: SectionProblem): r
     )
       end++;
     const group = list.splice(at, end - at);
-    list.splice(list.indexOf(target) + 1, 0, ...group);
+    const behind = list.splice(list.indexOf(target) + 1);
+    for (const section of [...group, ...behind]) list.push(section);
   }
   return list;
 }
@@ -224,15 +225,30 @@ function sortByStart(sections: readonly Section[]): readonly Section[] {
     const group = sections.slice(at, end);
     const leader = group[0]!;
     const before = sorted.findIndex((other) => other.given.start && leader.start < other.start);
-    sorted.splice(before < 0 ? sorted.length : before, 0, ...group);
+    const behind = before < 0 ? [] : sorted.splice(before);
+    // Not as arguments of one call: there may be more sections than a call can take.
+    for (const section of [...group, ...behind]) sorted.push(section);
     at = end;
   }
   return sorted;
 }
 
+/** For each section the first one behind it that has bytes and whose start is written. */
+function firstStartedAfter(ordered: readonly Section[]): readonly (Section | undefined)[] {
+  const after: (Section | undefined)[] = [];
+  let next: Section | undefined;
+  for (let i = ordered.length - 1; i >= 0; i--) {
+    after[i] = next;
+    const section = ordered[i]!;
+    if (section.given.start && section.length > 0) next = section;
+  }
+  return after;
+}
+
 function placeInFile(ordered: readonly Section[], origin: number, problem: SectionProblem): void {
   let end = ordered[0]!.start;
   let last: Section | undefined;
+  const startedAfter = firstStartedAfter(ordered);
   ordered.forEach((section, i) => {
     const { given } = section;
     if (!given.start) {
@@ -252,7 +268,7 @@ function placeInFile(ordered: readonly Section[], origin: number, problem: Secti
       return;
     }
     end = section.start + section.length;
-    const next = ordered.slice(i + 1).find((other) => other.given.start && other.length > 0);
+    const next = startedAfter[i];
     if (next && next.start < origin) problem(`section ${next.name} begins before program origin`);
     last = section;
   });

@@ -44,6 +44,14 @@ const SEVERITY: Readonly<Record<Exclude<RuleSeverity, "off">, DiagnosticSeverity
 
 export type FileUri = (file: string) => string;
 
+/** Where the links in diagnostics lead. */
+export interface Links {
+  readonly uriOf: FileUri;
+  readonly rulePage: (id: string) => string;
+}
+
+const DEFAULT_LINKS: Links = { uriOf: uriOfFile, rulePage: rulePageUri };
+
 function asFinding(diagnostic: AsmDiagnostic): Finding {
   const { severity, code, message, range, related } = diagnostic;
   return {
@@ -73,7 +81,7 @@ function dataOf({ replacement, fixes }: Finding, uriOf: FileUri): DiagnosticData
 function toDiagnostic(
   finding: Finding,
   severity: Exclude<RuleSeverity, "off">,
-  uriOf: FileUri,
+  { uriOf, rulePage }: Links,
 ): Diagnostic {
   const data = dataOf(finding, uriOf);
   const related = finding.related ?? [];
@@ -83,7 +91,7 @@ function toDiagnostic(
     code: finding.code,
     source: DIAGNOSTIC_SOURCE,
     message: finding.message,
-    ...(RULE_IDS.has(finding.code) ? { codeDescription: { href: rulePageUri(finding.code) } } : {}),
+    ...(RULE_IDS.has(finding.code) ? { codeDescription: { href: rulePage(finding.code) } } : {}),
     ...(finding.unnecessary === true ? { tags: [DiagnosticTag.Unnecessary] } : {}),
     ...(data === undefined ? {} : { data }),
     ...(related.length === 0
@@ -126,7 +134,7 @@ export function diagnosticsOf(
   analysis: Analysis,
   technique: Technique,
   settings: Settings,
-  uriOf: FileUri = uriOfFile,
+  links: Links = DEFAULT_LINKS,
 ): ProgramFindings {
   const fromRules = ruleFindings(analysis, technique, settings);
   const replaced = new Set(
@@ -145,7 +153,7 @@ export function diagnosticsOf(
     const severity = severityOf(finding, isError, settings);
     if (severity === "off") continue;
     if (!isError && isAllowed(analysis, finding.code, finding.range)) continue;
-    byFile.get(finding.range.file)?.push(toDiagnostic(finding, severity, uriOf));
+    byFile.get(finding.range.file)?.push(toDiagnostic(finding, severity, links));
   }
   return { byFile };
 }

@@ -8,3 +8,9 @@ const PAGES = path.resolve(__dirname, "..", "docs", "rules");
 export function rulePageUri(id: string): string {
   return pathToFileURL(path.join(PAGES, `${id}.md`)).href;
 }
+
+/** Makes the link that the editor asked for: a template with `{id}` in it; without one, the page's own place. */
+export function rulePages(template: unknown): (id: string) => string {
+  if (typeof template !== "string" || !template.includes("{id}")) return rulePageUri;
+  return (id) => template.replaceAll("{id}", id);
+}

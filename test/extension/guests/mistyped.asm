@@ -1,0 +1,4 @@
+bits 32
+start:
+        cli
+        halt
