@@ -1,7 +1,7 @@
 /** Everything that makes time pass, in either direction. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import type { Debuggee, StepPlan } from "../../engine/index";
-import { parsePlace } from "../memoryReference";
+import { memoryReference, parsePlace } from "../memoryReference";
 import { RequestError } from "../session/requestError";
 import { THREAD_ID } from "../session/threads";
 import type { RingsideSession } from "../session/session";
@@ -65,7 +65,10 @@ function gotoTargets(
   const entry = entries.find(({ kind }) => kind === "code");
   if (!entry) return { targets: [] };
   const id = session.gotoPlaces.push(entry);
-  const instructionPointerReference = `gva:0x${entry.address.toString(16)}`;
+  const instructionPointerReference = memoryReference(
+    "gva",
+    BigInt.asUintN(64, BigInt(entry.address)),
+  );
   const label = `line ${args.line}`;
   return { targets: [{ id, label, line: args.line, instructionPointerReference }] };
 }
