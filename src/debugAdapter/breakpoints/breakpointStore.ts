@@ -213,11 +213,13 @@ function resolveFunction(
   working.push(breakpoint);
   const [first] = addresses;
   const entry = first === undefined ? undefined : target.program.entryAt(first);
+  // One label can be met at two addresses.
+  const labels = new Set(addresses.map((address) => target.program.entryAt(address) ?? address)).size; // prettier-ignore
   return {
     id: breakpoint.id,
     verified: true,
-    ...(addresses.length > 1 ? { message: `${addresses.length} labels` } : {}),
-    ...(entry && addresses.length === 1
+    ...(labels > 1 ? { message: `${labels} labels` } : {}),
+    ...(entry && labels === 1
       ? { source: { path: entry.range.file }, line: entry.range.line }
       : {}),
   };

@@ -2,6 +2,7 @@
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import type { Debuggee, StepPlan } from "../../engine/index";
 import { memoryReference, parsePlace } from "../memoryReference";
+import { isInStatement, StatementStep, StatementStepBack } from "../running/statementStep";
 import { RequestError } from "../session/requestError";
 import { THREAD_ID } from "../session/threads";
 import type { RingsideSession } from "../session/session";
@@ -25,9 +26,30 @@ function planned(session: RingsideSession, plan: (debuggee: Debuggee) => StepPla
   });
 }
 
-function stepIn(session: RingsideSession): undefined {
-  const { debuggee } = session.stopped;
-  session.run({ backward: false, single: true }, () => debuggee.step());
+type Granular = Pick<DebugProtocol.NextArguments, "granularity">;
+
+/** Whether a step is a statement: where there are some, unless the client shows instructions. */
+function isByStatement(session: RingsideSession, { granularity }: Granular): boolean {
+  const { debuggee, program } = session.stopped;
+  return granularity !== "instruction" && isInStatement(debuggee, program);
+}
+
+function next(session: RingsideSession, args: Granular): undefined {
+  const { program } = session.stopped;
+  const byStatement = isByStatement(session, args);
+  return planned(session, (debuggee) =>
+    byStatement ? new StatementStep(debuggee, program, "over") : debuggee.beginStepOver(),
+  );
+}
+
+function stepIn(session: RingsideSession, args: Granular): undefined {
+  const { debuggee, program } = session.stopped;
+  if (!isByStatement(session, args)) {
+    session.run({ backward: false, single: true }, () => debuggee.step());
+    return;
+  }
+  const plan = new StatementStep(debuggee, program, "into");
+  session.run({ backward: false, single: true }, (ticks, control) => plan.slice(ticks, control));
 }
 
 /** The machine, if it can go back. */
@@ -39,9 +61,16 @@ export function requireRecording(session: RingsideSession): Debuggee {
   return debuggee;
 }
 
-function stepBack(session: RingsideSession): undefined {
+function stepBack(session: RingsideSession, args: Granular): undefined {
   const debuggee = requireRecording(session);
-  session.run({ backward: true }, () => debuggee.stepBack());
+  if (!isByStatement(session, args)) {
+    session.run({ backward: true }, () => debuggee.stepBack());
+    return;
+  }
+  const { program } = session.target;
+  const callStack = session.target.stack().flatMap(({ address }) => address ?? []);
+  const plan = new StatementStepBack(debuggee, program, callStack);
+  session.run({ backward: true }, (_, control) => plan.slice(control));
 }
 
 function reverseContinue(session: RingsideSession): undefined {
@@ -108,7 +137,7 @@ export function addressOf(session: RingsideSession, text: string): bigint {
 
 export const runningHandlers: HandlerTable = {
   continue: goOn,
-  next: (session: RingsideSession) => planned(session, (debuggee) => debuggee.beginStepOver()),
+  next,
   stepOut: (session: RingsideSession) => planned(session, (debuggee) => debuggee.beginStepOut()),
   stepIn,
   stepBack,

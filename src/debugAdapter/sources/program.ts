@@ -47,6 +47,7 @@ export class Program {
   private readonly sections: readonly PlacedSection[];
   private readonly byName = new Map<string, DebugSymbol>();
   private readonly known: DebugInformation | undefined;
+  private starts: ReadonlySet<bigint> | undefined;
 
   constructor(readonly image: GuestImage) {
     this.known = image.debugInformation;
@@ -70,6 +71,16 @@ export class Program {
   /** Whether one line of the source is several instructions, so that a step is a statement. */
   get hasStatements(): boolean {
     return this.known?.lineUnit === "statement";
+  }
+
+  /** Addresses at which statements begin; empty where a line is an instruction. */
+  get statementStarts(): ReadonlySet<bigint> {
+    this.starts ??= new Set(
+      this.placed
+        .filter(({ entry }, index) => this.hasStatements && entry.isStatement !== false && !continues(this.placed[index - 1]?.entry, entry)) // prettier-ignore
+        .map(({ address }) => address),
+    );
+    return this.starts;
   }
 
   /** Where an entry can be met: where it was made for, and where the loader put it. */

@@ -21,6 +21,8 @@ export interface ElfSection {
   readonly isLoaded: boolean;
   readonly isExecutable: boolean;
   readonly isNobits: boolean;
+  /** Facts for tools, such as the build id: nothing that the program needs. */
+  readonly isNote: boolean;
   readonly isCompressed: boolean;
 }
 
@@ -54,6 +56,7 @@ export type ElfResult =
 
 const PROGRAM_LOAD = 1;
 const SECTION_SYMBOLS = 2;
+const SECTION_NOTE = 7;
 const SECTION_NOBITS = 8;
 const FLAG_ALLOC = 2;
 const FLAG_EXECUTABLE = 4;
@@ -243,6 +246,7 @@ function sectionOf(header: SectionHeader, content: Uint8Array, name: string): El
     isLoaded: has(FLAG_ALLOC),
     isExecutable: has(FLAG_EXECUTABLE),
     isNobits: header.type === SECTION_NOBITS,
+    isNote: header.type === SECTION_NOTE,
     isCompressed: has(FLAG_COMPRESSED) || name.startsWith(".zdebug_"),
   };
 }

@@ -3,8 +3,8 @@ import { UserError } from "../base/errors";
 import { hex } from "../base/hex";
 import { readElf } from "../elf/elfFile";
 import type { ElfFile, ElfRefusal, ElfSegment } from "../elf/elfFile";
-import { DEVICE_HOLE } from "./deviceHole";
 import { elfDebugInformation } from "./elfDebugInformation";
+import { checkMemory, DEVICE_HOLE } from "./imagePlace";
 import type { LoadRequest } from "./loadRequest";
 import type { EntryKind, GuestImage } from "./types";
 
@@ -34,17 +34,20 @@ export function loadElf(
   if (!hasMultibootHeader && request.entry === undefined) refuseMultiboot2(request, bytes);
   const segments = file.segments
     .filter(({ fileSize }) => fileSize > 0)
-    .flatMap((segment) => withoutHeaders(segment, file));
+    .flatMap((segment) => loadablePart(segment, file, request.memoryBytes));
   if (segments.length === 0) throw elfError(request, { problem: "it has no loadable segment" });
   const from = Math.min(...segments.map(({ physical }) => physical));
   const to = Math.max(...segments.map(({ physical, fileSize }) => physical + fileSize));
+  const shift = request.loadAddress === undefined ? 0 : request.loadAddress - from;
   checkSpan(request, from, to);
+  // Also what is zero at the start (.bss) needs memory.
+  const end = Math.max(...segments.map(({ physical, memorySize }) => physical + memorySize));
+  checkMemory(request.name, from + shift, end + shift, request.memoryBytes);
   const image = new Uint8Array(to - from);
   for (const { fileOffset, fileSize, physical } of segments) {
     image.set(bytes.subarray(fileOffset, fileOffset + fileSize), physical - from);
   }
   const native: EntryKind = file.bits === 64 && !hasMultibootHeader ? "long64" : "protected32";
-  const shift = request.loadAddress === undefined ? 0 : request.loadAddress - from;
   return {
     name: request.name,
     bytes: image,
@@ -63,28 +66,33 @@ export function loadElf(
 }
 
 /**
- * With `-Ttext 0x100000` the ELF headers are a segment, or the first page of one, just below 1 MiB, where a PC has its ROM: other loaders write them
- * there in vain. Nothing is lost without them, because no section lies in them.
+ * A segment without what a linker adds and no PC could hold. With `-Ttext 0x100000` and no script the ELF headers lie just below 1 MiB, where the ROM
+ * is, and the build id at 128 MiB. Other loaders write them there in vain; the program does not need them.
  */
-function withoutHeaders(segment: ElfSegment, { sections }: ElfFile): readonly ElfSegment[] {
-  const { from, to } = DEVICE_HOLE;
-  const isInHole = segment.physical >= from && segment.physical < to;
-  if (!isInHole || sections.length === 0) return [segment];
+function loadablePart(
+  segment: ElfSegment,
+  { sections }: ElfFile,
+  memoryBytes = Infinity,
+): readonly ElfSegment[] {
   const end = segment.virtual + segment.memorySize;
-  const starts = sections
-    .filter(({ address, isLoaded }) => isLoaded && address >= segment.virtual && address < end)
-    .map(({ address }) => address);
+  const inside = sections.filter(({ address, isLoaded }) => isLoaded && address >= segment.virtual && address < end); // prettier-ignore
+  const isBeyondMemory = segment.physical + segment.fileSize > memoryBytes;
+  if (isBeyondMemory && inside.length > 0 && inside.every(({ isNote }) => isNote)) return [];
+  const isInHole = segment.physical >= DEVICE_HOLE.from && segment.physical < DEVICE_HOLE.to;
+  if (!isInHole || sections.length === 0) return [segment];
+  const starts = inside.map(({ address }) => address);
   const skipped = Math.min(...starts, segment.virtual + segment.fileSize) - segment.virtual;
-  if (skipped === segment.fileSize) return [];
-  return [
-    {
-      fileOffset: segment.fileOffset + skipped,
-      virtual: segment.virtual + skipped,
-      physical: segment.physical + skipped,
-      fileSize: segment.fileSize - skipped,
-      memorySize: segment.memorySize - skipped,
-    },
-  ];
+  return skipped === segment.fileSize ? [] : [withoutStart(segment, skipped)];
+}
+
+function withoutStart(segment: ElfSegment, skipped: number): ElfSegment {
+  return {
+    fileOffset: segment.fileOffset + skipped,
+    virtual: segment.virtual + skipped,
+    physical: segment.physical + skipped,
+    fileSize: segment.fileSize - skipped,
+    memorySize: segment.memorySize - skipped,
+  };
 }
 
 /** The segment that holds a virtual address. */
@@ -131,10 +139,14 @@ function checkSpan(request: LoadRequest, from: number, to: number): void {
   }
 }
 
-/** A higher-half kernel is linked at a virtual address but starts before paging maps it: enter at the physical one, as boot loaders do. */
+/** A higher-half kernel starts before paging maps it: at the physical address, as boot loaders do. Some name that one as their entry. */
 function entryOf(request: LoadRequest, { entry, segments }: ElfFile): number {
   const home = homeOf(segments, entry);
   if (home) return entry - home.virtual + home.physical;
+  const isPhysical = segments.some(
+    ({ physical, fileSize }) => entry >= physical && entry < physical + fileSize,
+  );
+  if (isPhysical) return entry;
   throw elfError(request, {
     problem: `its entry point ${hex(BigInt(entry))} lies in no loadable segment`,
     wayOut: "Define _start, or name the entry with ld -e.",

@@ -6,7 +6,7 @@ import type { Assembly } from "../asm/types";
 import { UserError } from "../base/errors";
 import { hex } from "../base/hex";
 import { isElf } from "../elf/elfFile";
-import { DEVICE_HOLE } from "./deviceHole";
+import { checkPlace } from "./imagePlace";
 import { loadElf, placedByFile } from "./loadElf";
 import type { LoadRequest } from "./loadRequest";
 import type { EntryKind, GuestImage } from "./types";
@@ -23,7 +23,7 @@ export function loadImage(request: LoadRequest): GuestImage {
   const image = request.assembly
     ? loadAssembly(request, request.assembly)
     : loadFile(request, request.bytes ?? new Uint8Array(0));
-  checkFits(image, request.memoryBytes);
+  checkPlace(image.name, image.loadAddress, image.bytes.length, request.memoryBytes);
   return image;
 }
 
@@ -68,35 +68,6 @@ function loadFile(request: LoadRequest, bytes: Uint8Array): GuestImage {
   const entry = request.entry ?? "real16";
   const loadAddress = request.loadAddress ?? DEFAULT_LOAD_ADDRESS[entry];
   return { name: request.name, bytes, loadAddress, entry, entryPoint: loadAddress };
-}
-
-function checkFits(image: GuestImage, memoryBytes: number | undefined): void {
-  const from = image.loadAddress;
-  const to = from + image.bytes.length;
-  if (image.bytes.length === 0) {
-    throw new UserError(
-      "image-empty",
-      `${image.name} has no bytes to load.`,
-      "Write at least one instruction.",
-    );
-  }
-  if (!Number.isSafeInteger(from) || from < 0) {
-    throw new UserError("bad-load-address", `The load address ${from} is not an address.`);
-  }
-  if (memoryBytes !== undefined && to > memoryBytes) {
-    throw new UserError(
-      "image-too-large",
-      `${image.name} takes ${hex(from)} to ${hex(to)}, but the guest has ${hex(memoryBytes)} bytes of memory.`,
-      "Give it more memory (--memory, or memory in launch.json) or a lower load address.",
-    );
-  }
-  if (from < DEVICE_HOLE.to && to > DEVICE_HOLE.from) {
-    throw new UserError(
-      "image-over-devices",
-      `${image.name} takes ${hex(from)} to ${hex(to)}, which overlaps video memory and ROM (${hex(DEVICE_HOLE.from)} to ${hex(DEVICE_HOLE.to)}).`,
-      "Load it below or above that area (org, --load, or loadAddress in launch.json).",
-    );
-  }
 }
 
 // ------------------------------------------------------------------------------------------------------------ multiboot
