@@ -99,12 +99,11 @@ export class ByteCursor {
     this.take(count);
   }
 
-  /** A cursor over the next `count` bytes, which this one skips. */
+  /** A cursor over the next `count` bytes, which this one skips; over what is left, if that is less. */
   part(count: number): ByteCursor {
     const from = this.offset;
-    return this.take(count)
-      ? new ByteCursor(this.bytes, from, from + count)
-      : new ByteCursor(this.bytes, this.end, this.end);
+    this.take(count);
+    return new ByteCursor(this.bytes, from, this.overrun ? this.end : from + count);
   }
 
   private take(count: number): boolean {

@@ -41,7 +41,8 @@ export function readCompilationUnits(sections: DwarfSections): CompilationUnits 
     const offset = all.offset;
     const result = readUnit(all, sections);
     if (!result) continue;
-    const problem = "unit" in result ? reader.read(result.unit) : result.problem;
+    const found = "unit" in result ? reader.read(result.unit) : result.problem;
+    const problem = all.overrun ? "is cut off" : found;
     if (problem !== undefined) problems.push(`The unit at offset ${offset} of .debug_info ${problem}.`); // prettier-ignore
   }
   return { directories: reader.directories, functions: reader.functions(), problems };

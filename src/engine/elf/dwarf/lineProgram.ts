@@ -50,7 +50,7 @@ export function readLineTables(
     // Padding between units.
     if (length === 0) continue;
     const unit = all.part(length);
-    const { files, rows, problem } = readUnit(unit, offsetBytes, directoryOf(offset), sections);
+    const { files, rows, problem = all.overrun ? "is cut off" : undefined } = readUnit(unit, offsetBytes, directoryOf(offset), sections); // prettier-ignore
     units.push({ offset, files, rows });
     if (problem !== undefined) problems.push(`The line table at offset ${offset} of .debug_line ${problem}.`); // prettier-ignore
   }
