@@ -44,6 +44,7 @@ export class Program {
   private readonly byLine = new Map<string, DebugLine[]>();
   private readonly codeLinesOf = new Map<string, readonly number[]>();
   private readonly labels: readonly Label[];
+  private readonly functionLabels: readonly Label[];
   private readonly sections: readonly PlacedSection[];
   private readonly byName = new Map<string, DebugSymbol>();
   private readonly known: DebugInformation | undefined;
@@ -61,6 +62,7 @@ export class Program {
     for (const symbol of this.symbols) this.byName.set(symbol.name, symbol);
     this.indexCodeLines();
     this.labels = this.placeLabels();
+    this.functionLabels = this.labels.filter(({ symbol }) => symbol.functionBytes !== undefined);
     this.sections = this.placeSections();
   }
 
@@ -77,7 +79,12 @@ export class Program {
   get statementStarts(): ReadonlySet<bigint> {
     this.starts ??= new Set(
       this.placed
-        .filter(({ entry }, index) => this.hasStatements && entry.isStatement !== false && !continues(this.placed[index - 1]?.entry, entry)) // prettier-ignore
+        .filter(
+          ({ entry }, index) =>
+            this.hasStatements &&
+            entry.isStatement !== false &&
+            !continues(this.placed[index - 1]?.entry, entry),
+        ) // prettier-ignore
         .map(({ address }) => address),
     );
     return this.starts;
@@ -181,8 +188,13 @@ export class Program {
     return this.nearest(address, (label) => !label.symbol.name.startsWith("..@"));
   }
 
-  /** As `symbolAt`, but only labels that are not local to another (`kmain`, not `kmain.loop`). */
+  /** As `symbolAt`, but only labels that are not local to another (`kmain`, not `kmain.loop`) nor in the middle of a function. */
   functionAt(address: bigint): SymbolAt | undefined {
+    const known = this.functionLabels[lastAtOrBefore(this.functionLabels, address)];
+    const offset = known && address - known.address;
+    if (known && offset !== undefined && offset < BigInt(known.symbol.functionBytes ?? 0)) {
+      return { name: known.symbol.name, offset };
+    }
     return this.nearest(address, (label) => !isLocal(label.symbol.name));
   }
 

@@ -86,7 +86,7 @@ function codeFrame(program: Program, frame: WalkedFrame, mode: string): Frame {
   const place = frame.left === "call" ? frame.address - 1n : frame.address;
   const entry = program.entryAt(place);
   return {
-    name: frameName(program, frame.address, mode),
+    name: frameName(program, frame.address, mode, place),
     kind: "code",
     address: frame.address,
     ...(frame.left === "top" ? {} : { registers: { rip: frame.rip, rsp: frame.rsp } }),

@@ -31,6 +31,8 @@ export interface DebugSymbol {
   readonly kind: "label" | "equ" | "struc-field" | "extern" | "common";
   readonly value: bigint;
   readonly section?: string;
+  /** Bytes of the function that begins here; absent where that is not known. */
+  readonly functionBytes?: number;
 }
 
 export interface DebugSection {

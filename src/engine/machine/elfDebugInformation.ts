@@ -68,22 +68,19 @@ function symbolsOf({ symbols }: ElfFile, { functions }: DwarfLines): readonly De
   // A stripped symbol table may leave the functions' names in the DWARF.
   const unnamed = functions.filter(({ from, isInlined }) => !isInlined && !named.has(from));
   return [
-    ...unnamed.map(({ name, from }) => label(name, from, undefined)),
+    ...unnamed.map(({ name, from, to }) => ({ ...label(name, from), functionBytes: to - from })),
     ...[...symbols].sort((a, b) => rank(a) - rank(b)).map(symbolOf),
   ];
 }
 
-function symbolOf({ name, value, section }: ElfSymbol): DebugSymbol {
-  return section ? label(name, value, section.name) : { name, kind: "equ", value: BigInt(value) };
+function symbolOf({ name, value, section, kind, sizeBytes }: ElfSymbol): DebugSymbol {
+  if (!section) return { name, kind: "equ", value: BigInt(value) };
+  const functionBytes = kind === "function" && sizeBytes > 0 ? { functionBytes: sizeBytes } : {};
+  return { ...label(name, value), section: section.name, ...functionBytes };
 }
 
-function label(name: string, value: number, section: string | undefined): DebugSymbol {
-  return {
-    name,
-    kind: "label",
-    value: BigInt(value),
-    ...(section === undefined ? {} : { section }),
-  };
+function label(name: string, value: number): DebugSymbol {
+  return { name, kind: "label", value: BigInt(value) };
 }
 
 function notesOf(file: ElfFile, { spans, problems }: DwarfLines, name: string): string[] {
