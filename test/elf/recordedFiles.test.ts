@@ -60,6 +60,15 @@ describe("DWARF of real tools", () => {
     assert.ok(functions.some(({ name, isInlined }) => name === "kmain" && !isInlined));
   });
 
+  it("resolves the indices of LLVM's names, addresses and ranges", () => {
+    const { functions, spans, problems } = dwarfOf("c64-clang.elf");
+    assert.deepEqual(problems, []);
+    assert.ok(functions.some(({ name, isInlined }) => name === "kmain" && !isInlined));
+    const copies = functions.filter(({ name, isInlined }) => name === "print" && isInlined);
+    assert.equal(new Set(copies.map(({ id }) => id)).size, 2);
+    assert.deepEqual([...new Set(spans.map(({ file }) => file))], ["/build/kernel/boot64.S", "/build/kernel/kernel.c"]); // prettier-ignore
+  });
+
   it("keeps the virtual addresses of a higher-half kernel", () => {
     const lines = dwarfOf("higher-half.elf");
     assert.deepEqual(statements(lines, "higherHalf.S", "physical"), [0xc010000c]);

@@ -37,7 +37,7 @@ function isByStatement(session: RingsideSession, { granularity }: Granular): boo
 function next(session: RingsideSession, args: Granular): undefined {
   const { program } = session.stopped;
   const byStatement = isByStatement(session, args);
-  return planned(session, (debuggee) =>
+  planned(session, (debuggee) =>
     byStatement ? new StatementStep(debuggee, program, "over") : debuggee.beginStepOver(),
   );
 }

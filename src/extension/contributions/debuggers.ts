@@ -46,7 +46,7 @@ const launchProperties = (
   program: {
     type: "string",
     description:
-      "The guest: an .asm file (assembled in memory), a flat binary, or an ELF or multiboot image. Default: the open file.",
+      "The guest: an .asm file (assembled in memory), a flat binary, or an ELF or multiboot image. An ELF image that was built with -g is debugged at its own source lines. Default: the open file.",
     default: "${file}",
   },
   vmm: {

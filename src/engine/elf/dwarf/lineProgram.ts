@@ -254,9 +254,11 @@ class LineMachine {
   private knownStandard(opcode: number, cursor: ByteCursor): void {
     switch (opcode) {
       case 1: // copy
-        return this.emit();
+        this.emit();
+        return;
       case 2: // advance_pc
-        return this.advance(cursor.uleb());
+        this.advance(cursor.uleb());
+        return;
       case 3: // advance_line
         this.line += cursor.sleb();
         return;
@@ -270,7 +272,8 @@ class LineMachine {
         this.isStatement = !this.isStatement;
         return;
       case 8: // const_add_pc
-        return this.advance(Math.floor((255 - this.header.opcodeBase) / this.header.lineRange));
+        this.advance(Math.floor((255 - this.header.opcodeBase) / this.header.lineRange));
+        return;
       case 9: // fixed_advance_pc
         this.address += cursor.u16();
         return;
