@@ -103,6 +103,26 @@ describe("a kernel that was built elsewhere", () => {
     assert.deepEqual([stop.reason, stop.hitBreakpointIds], ["breakpoint", [inner?.id]]);
   });
 
+  it("runs through a statement of many instructions", async () => {
+    await start("long-loop.elf");
+    await breakAt("longLoop.c", "loop");
+    await session.go("continue");
+    await session.go("next");
+    assert.deepEqual((await places())[0], `kmain ${at("longLoop.c", "after")}`);
+    assert.equal(await session.evaluate("[counter],d"), "200000");
+    await session.go("stepIn");
+    assert.deepEqual((await places())[0], `kmain ${at("longLoop.c", "calls")}`);
+    await session.go("next");
+    assert.deepEqual((await places())[0], `kmain ${at("longLoop.c", "end")}`);
+    assert.equal(await session.evaluate("[counter],d"), "50000");
+    await session.go("stepBack");
+    await session.go("stepBack");
+    await session.go("stepBack");
+    assert.deepEqual((await places())[0], `kmain ${at("longLoop.c", "loop")}`);
+    await session.go("stepIn");
+    assert.deepEqual((await places())[0], `kmain ${at("longLoop.c", "after")}`);
+  });
+
   it("stops once at the head of a loop that the compiler took apart", async () => {
     await start("c32-dwarf5.elf");
     const [head] = await breakAt("kernel.c", "loop");
@@ -139,6 +159,32 @@ describe("a kernel that was built elsewhere", () => {
     await breakAt("kernel.c", "sum");
     await session.go("continue");
     assert.deepEqual((await places()).length, 4);
+  });
+
+  it("debugs a kernel in the upper half of 64-bit addresses", async () => {
+    await start("higher-half64.elf");
+    await breakAt("higherHalf64.S", "jump", "leap", "upper");
+    await breakAt("kernel.c", "sum");
+    const stops: string[] = [];
+    for (let stop = 0; stop < 4; stop++) {
+      await session.go("continue");
+      stops.push(
+        `${(await places())[0]} ${(await session.evaluate("rip,x")).replace(/[0-9a-f]{4}$/, "")}`,
+      );
+    }
+    assert.deepEqual(stops, [
+      `_start ${at("higherHalf64.S", "jump")} 0x000000000010`,
+      `start64 ${at("higherHalf64.S", "leap")} 0x000000000010`,
+      `upper ${at("higherHalf64.S", "upper")} 0xffffffff8010`,
+      `add ${at("kernel.c", "sum")} 0xffffffff8010`,
+    ]);
+    assert.equal((await places()).length, 4);
+    await session.go("stepOut");
+    await session.go("next");
+    assert.match((await places())[0] ?? "", /^total kernel\.c:/);
+    assert.match(await session.evaluate("counter"), /^0xffffffff8010.* <counter>$/);
+    const { targets } = await session.client.ask("gotoTargets", { source: { path: fixture("kernel.c") }, line: markedLine("kernel.c", "result") }); // prettier-ignore
+    assert.match(targets[0].instructionPointerReference, /^gva:0xffffffff8010/);
   });
 
   it("follows a 64-bit multiboot kernel from 32-bit code into C", async () => {

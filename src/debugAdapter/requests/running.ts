@@ -34,12 +34,19 @@ function isByStatement(session: RingsideSession, { granularity }: Granular): boo
   return granularity !== "instruction" && isInStatement(debuggee, program);
 }
 
+/** Linear addresses of the frames, innermost first. */
+function callStack(session: RingsideSession): readonly bigint[] {
+  return session.stopped.stack().flatMap(({ address }) => address ?? []);
+}
+
 function next(session: RingsideSession, args: Granular): undefined {
   const { program } = session.stopped;
-  const byStatement = isByStatement(session, args);
-  planned(session, (debuggee) =>
-    byStatement ? new StatementStep(debuggee, program, "over") : debuggee.beginStepOver(),
-  );
+  if (!isByStatement(session, args)) {
+    planned(session, (debuggee) => debuggee.beginStepOver());
+    return;
+  }
+  const frames = callStack(session);
+  planned(session, (debuggee) => new StatementStep(debuggee, program, "over", frames));
 }
 
 function stepIn(session: RingsideSession, args: Granular): undefined {
@@ -48,7 +55,7 @@ function stepIn(session: RingsideSession, args: Granular): undefined {
     session.run({ backward: false, single: true }, () => debuggee.step());
     return;
   }
-  const plan = new StatementStep(debuggee, program, "into");
+  const plan = new StatementStep(debuggee, program, "into", callStack(session));
   session.run({ backward: false, single: true }, (ticks, control) => plan.slice(ticks, control));
 }
 
@@ -68,8 +75,7 @@ function stepBack(session: RingsideSession, args: Granular): undefined {
     return;
   }
   const { program } = session.target;
-  const callStack = session.target.stack().flatMap(({ address }) => address ?? []);
-  const plan = new StatementStepBack(debuggee, program, callStack);
+  const plan = new StatementStepBack(debuggee, program, callStack(session));
   session.run({ backward: true }, (_, control) => plan.slice(control));
 }
 

@@ -41,15 +41,21 @@ export function isInStatement(debuggee: Debuggee, program: Program): boolean {
   return program.entryAt(linearPlace(debuggee)) !== undefined;
 }
 
+/** After so many instructions a statement is a loop: from then on it runs, up to any place where a step can end. */
+const PATIENCE = 2000;
+
 /** Into or over one statement. */
 export class StatementStep implements StepPlan {
   private readonly start: Standing;
   private current: StepPlan | undefined;
+  private steps = 0;
 
+  /** `callStack`: linear addresses of the frames, innermost first. */
   constructor(
     private readonly debuggee: Debuggee,
     private readonly program: Program,
     private readonly direction: "into" | "over",
+    private readonly callStack: readonly bigint[],
   ) {
     this.start = standing(debuggee, program);
   }
@@ -72,11 +78,47 @@ export class StatementStep implements StepPlan {
 
   private nextPlan(): StepPlan {
     const { debuggee, direction } = this;
-    if (direction === "over") return debuggee.beginStepOver();
     const now = standing(debuggee, this.program);
     // A function without lines was called: nobody wants to step through it.
     const isInUnknown = now.statement === undefined && now.stack < this.start.stack;
-    return isInUnknown ? debuggee.beginStepOut() : { slice: () => debuggee.step() };
+    if (direction === "into" && isInUnknown) return debuggee.beginStepOut();
+    if (this.steps++ >= PATIENCE) return this.runToGoal();
+    return direction === "over" ? debuggee.beginStepOver() : { slice: () => debuggee.step() };
+  }
+
+  private runToGoal(): StepPlan {
+    const { debuggee } = this;
+    const goals = this.goals();
+    const isGoal = (address: bigint): boolean => goals.has(address) && this.canEndHere();
+    return {
+      slice: (ticks, control) =>
+        ownStop(
+          debuggee.run(ticks, {
+            ...control,
+            breakpoints: new Set([...control.breakpoints, ...goals]),
+            onBreakpoint: (address) => isGoal(address) || stopsAt(control, address),
+          }),
+          control,
+        ),
+    };
+  }
+
+  /** Where a step of many instructions can end: at another statement (of this function or a caller, if calls are stepped over), or back in a caller. */
+  private goals(): ReadonlySet<bigint> {
+    const { start, program, callStack, direction } = this;
+    const starts = direction === "over" ? startsInFunctions(program, callStack) : program.statementStarts; // prettier-ignore
+    const isOther = (address: bigint): boolean => {
+      const there = program.placedAt(address);
+      return !there || !start.statement || !isSameLine(there, start.statement);
+    };
+    return new Set([start.address, ...[...starts].filter(isOther), ...callStack.slice(1)]);
+  }
+
+  private canEndHere(): boolean {
+    const { start, direction } = this;
+    const now = standing(this.debuggee, this.program);
+    const isDeeper = direction === "over" && now.stack < start.stack;
+    return now.cpl === start.cpl && !isDeeper && this.isDone(now);
   }
 
   private isDone(now: Standing): boolean {
@@ -90,6 +132,18 @@ export class StatementStep implements StepPlan {
     // A caller goes on in the middle of its statement; code that was moved around does not count as another one before its start.
     return isAtStart(now) || hasReturned;
   }
+}
+
+/** Beginnings of statements in the functions that the addresses are in. */
+function startsInFunctions(program: Program, addresses: readonly bigint[]): ReadonlySet<bigint> {
+  const functionOf = (address: bigint): bigint => address - (program.functionAt(address)?.offset ?? 0n); // prettier-ignore
+  const functions = new Set(addresses.map(functionOf));
+  return new Set([...program.statementStarts].filter((one) => functions.has(functionOf(one))));
+}
+
+/** A stop at a breakpoint that is not the user's is the end of a step. */
+function ownStop(stop: Stop | undefined, control: RunControl): Stop | undefined {
+  return stop?.reason === "breakpoint" && !stopsAt(control, stop.address) ? STEP : stop;
 }
 
 /** Instructions that a step back looks at first, and by how much more each time that is not enough. */
@@ -114,9 +168,7 @@ export class StatementStepBack {
   ) {
     this.start = standing(debuggee, program);
     this.end = debuggee.position;
-    const functionOf = (address: bigint): bigint => address - (program.functionAt(address)?.offset ?? 0n); // prettier-ignore
-    const functions = new Set(callStack.map(functionOf));
-    this.goals = new Set([...program.statementStarts].filter((one) => functions.has(functionOf(one)))); // prettier-ignore
+    this.goals = startsInFunctions(program, callStack);
   }
 
   slice(control: RunControl): Stop | undefined {
@@ -146,8 +198,7 @@ export class StatementStepBack {
       const stop = debuggee.run(end - debuggee.position, asked);
       const { position } = debuggee;
       if (!stop || position >= end || isFinal(stop)) break;
-      const isUsers = stop.reason !== "breakpoint" || stopsAt(control, stop.address);
-      found = { position, stop: isUsers ? stop : STEP };
+      found = { position, stop: ownStop(stop, control) ?? stop };
     }
     debuggee.travelTo(end);
     return found;
