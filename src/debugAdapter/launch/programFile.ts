@@ -86,7 +86,7 @@ const PARENTS_SEARCHED = 3;
  * computer) has its sources next to it or in a folder above.
  */
 export function locateSource(path: string, imagePath: string): string {
-  if (existsSync(path)) return path;
+  if (isAbsolute(path) && existsSync(path)) return path;
   const parts = path.split(/[/\\]/).filter((part) => part !== "" && !/^[A-Za-z]:$/.test(part));
   let folder = dirname(resolve(imagePath));
   for (let level = 0; level < PARENTS_SEARCHED; level++) {
@@ -96,7 +96,7 @@ export function locateSource(path: string, imagePath: string): string {
     if (found !== undefined) return found;
     folder = dirname(folder);
   }
-  return path;
+  return isAbsolute(path) ? path : resolve(dirname(imagePath), path);
 }
 
 /** An assembly with errors comes back as it is, for its diagnostics; otherwise the image is ready to run. */

@@ -34,7 +34,7 @@ export function readDwarfLines(file: ElfFile): DwarfLines {
   for (const { files, rows } of tables.units) {
     for (const sequence of sequencesOf(rows)) {
       // The linker removes functions without their line tables.
-      if (isLive(sequence[0]?.address ?? 0)) spans.push(...spansOf(sequence, files));
+      if (isLive(sequence[0]?.address ?? 0)) addSpans(spans, sequence, files);
     }
   }
   return {
@@ -68,15 +68,19 @@ function sequencesOf(rows: readonly LineRow[]): LineRow[][] {
   return current.length > 0 ? [...sequences, current] : sequences;
 }
 
-function spansOf(sequence: readonly LineRow[], files: readonly (string | undefined)[]): LineSpan[] {
-  const spans: LineSpan[] = [];
+function addSpans(
+  spans: LineSpan[],
+  sequence: readonly LineRow[],
+  files: readonly (string | undefined)[],
+): void {
   sequence.forEach(({ address, file, line, column, isStatement, endsSequence }, index) => {
     const path = files[file];
     const next = sequence[index + 1];
     if (endsSequence || line === 0 || path === undefined || !next) return;
     const length = next.address - address;
+    const isRepeated = next.line === line && next.file === file;
+    if (length === 0 && (isRepeated || !isStatement)) return;
     // Within a sequence addresses only grow: anything else is damage.
     if (length >= 0) spans.push({ address, length, file: path, line, column, isStatement });
   });
-  return spans;
 }
