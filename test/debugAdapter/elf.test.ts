@@ -1,10 +1,10 @@
 /** Debug sessions of kernels that gcc, GAS and NASM built: test/fixtures/elf, whose sources lie beside them. */
 import assert from "node:assert/strict";
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { fixture, markedLine } from "../elf/fixtures";
+import { fixture, FIXTURES, markedLine } from "../elf/fixtures";
 import { Guest, TestSession } from "../support/session";
 import type { Launch } from "../support/session";
 
@@ -256,6 +256,19 @@ describe("a kernel that was built elsewhere", () => {
     assert.deepEqual(breakpoints.map(({ verified, message }: DebugProtocol.Breakpoint) => [verified, message]), [[true, undefined], [true, undefined], [false, breakpoints[2].message]]); // prettier-ignore
     await session.go("continue");
     assert.match((await session.stack())[0] ?? "", /^kmain /);
+  });
+
+  it("knows a source by another path to it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "ringside-link-"));
+    try {
+      symlinkSync(FIXTURES, join(folder, "link"));
+      await start("c32-dwarf5.elf");
+      const path = join(folder, "link", "kernel.c");
+      const { breakpoints } = await session.client.ask("setBreakpoints", { source: { path }, breakpoints: [{ line: markedLine("kernel.c", "sum") }] }); // prettier-ignore
+      assert.equal(breakpoints[0].verified, true);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("says why a file without usable lines has none", async () => {

@@ -1,4 +1,6 @@
 /** What is known of a loaded program besides its bytes: lines, labels, and how both map to addresses. */
+import { realpathSync } from "node:fs";
+import { basename } from "node:path";
 import type {
   DebugFunction,
   DebugInformation,
@@ -173,10 +175,13 @@ export class Program {
     return this.codeLinesOf.get(normalizePath(file)) ?? [];
   }
 
-  /** The program's own spelling of a file that the client named. */
+  /** The program's own spelling of a file that the client named; a compiler may have come to it by another way (a symbolic link). */
   fileNamed(path: string): string | undefined {
     const wanted = normalizePath(path);
-    return this.files.find((file) => normalizePath(file) === wanted);
+    const exact = this.files.find((file) => normalizePath(file) === wanted);
+    if (exact !== undefined || path === "") return exact;
+    const real = realPath(path);
+    return this.files.find((file) => basename(file) === basename(path) && realPath(file) === real);
   }
 
   symbol(name: string): DebugSymbol | undefined {
@@ -324,6 +329,15 @@ export function isLocal(name: string): boolean {
 export function symbolText(at: SymbolAt | undefined): string | undefined {
   if (!at) return undefined;
   return at.offset === 0n ? at.name : `${at.name}+0x${at.offset.toString(16)}`;
+}
+
+/** The path without symbolic links; as it is where there is no such file. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 /** Paths compare without regard to separators and to the case of a drive letter. */

@@ -154,6 +154,9 @@ export const debuggers = (exits: readonly KnownExit[]): readonly object[] => [
       snippet("Bare metal", "No hypervisor: the reference, or a hypervisor of your own", {
         vmm: "none",
       }),
+      snippet("Kernel built elsewhere", "An ELF image of gcc, clang, GAS or NASM, built with -g", {
+        program: '^"\\${workspaceFolder}/kernel.elf"',
+      }),
       snippet("Break on VM exits", "Stop in the VMM on the exits named", {
         vmm: "hardware-assisted",
         stopOnEntry: false,
