@@ -103,6 +103,22 @@ describe("a kernel that was built elsewhere", () => {
     assert.deepEqual([stop.reason, stop.hitBreakpointIds], ["breakpoint", [inner?.id]]);
   });
 
+  it("stops a step over a statement after the instruction that writes what is watched", async () => {
+    await start("c32-dwarf5.elf");
+    await breakAt("kernel.c", "total");
+    await session.go("continue");
+    const info = await session.client.ask("dataBreakpointInfo", { name: "[counter]" });
+    const { breakpoints } = await session.client.ask("setDataBreakpoints", { breakpoints: [{ dataId: info.dataId }] }); // prettier-ignore
+    const stop = await session.go("next");
+    assert.deepEqual(
+      [stop.reason, stop.hitBreakpointIds],
+      ["data breakpoint", [breakpoints[0].id]],
+    );
+    // After the write, as the debug registers do it.
+    assert.deepEqual((await places())[0], `kmain ${at("kernel.c", "exit")}`);
+    assert.equal(await session.evaluate("[counter],d"), "10");
+  });
+
   it("runs through a statement of many instructions", async () => {
     await start("long-loop.elf");
     await breakAt("longLoop.c", "loop");

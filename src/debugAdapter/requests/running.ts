@@ -52,7 +52,7 @@ function next(session: RingsideSession, args: Granular): undefined {
 function stepIn(session: RingsideSession, args: Granular): undefined {
   const { debuggee, program } = session.stopped;
   if (!isByStatement(session, args)) {
-    session.run({ backward: false, single: true }, () => debuggee.step());
+    session.run({ backward: false, single: true }, (_, control) => debuggee.step(control));
     return;
   }
   const plan = new StatementStep(debuggee, program, "into", callStack(session));

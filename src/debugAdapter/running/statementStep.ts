@@ -83,7 +83,9 @@ export class StatementStep implements StepPlan {
     const isInUnknown = now.statement === undefined && now.stack < this.start.stack;
     if (direction === "into" && isInUnknown) return debuggee.beginStepOut();
     if (this.steps++ >= PATIENCE) return this.runToGoal();
-    return direction === "over" ? debuggee.beginStepOver() : { slice: () => debuggee.step() };
+    return direction === "over"
+      ? debuggee.beginStepOver()
+      : { slice: (_, control) => debuggee.step(control) };
   }
 
   private runToGoal(): StepPlan {
