@@ -254,6 +254,27 @@ describe("a kernel that was built elsewhere", () => {
     assert.match(text?.instruction ?? "", /^db 0x/);
   });
 
+  it("disassembles physical memory, with the lines that were loaded there", async () => {
+    await start("higher-half.elf", { vmm: "hardware-assisted" });
+    const first = async (memoryReference: string) => {
+      const body = await session.client.ask("disassemble", { memoryReference, instructionCount: 1, resolveSymbols: true }); // prettier-ignore
+      return body.instructions[0] as DebugProtocol.DisassembledInstruction;
+    };
+    const physical = await first("gpa:0x10000c");
+    assert.deepEqual([physical.symbol, physical.line], ["_start", markedLine("higherHalf.S", "physical")]); // prettier-ignore
+    assert.match(physical.instruction, /^mov dword \[.*\], 0x83$/);
+    const { hpa } = await session.client.ask("ringside/translate", { space: "gpa", address: "0x10000c" }); // prettier-ignore
+    const host = await first(`hpa:${hpa}`);
+    assert.equal(host.instructionBytes, physical.instructionBytes);
+    assert.equal(host.location, undefined);
+    // No memory is there as long as paging is off.
+    assert.equal((await first("gpa:0xc010000c")).instruction, "(unreadable)");
+    assert.match(
+      await session.evaluate("x/1i gpa:0x10000c", "repl"),
+      /^ {3}0x0010000c <_start>: mov/,
+    );
+  });
+
   it("lists the sources and the lines with code", async () => {
     await start("c32-dwarf5.elf");
     const { sources } = await session.client.ask("loadedSources");

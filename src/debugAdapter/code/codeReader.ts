@@ -1,5 +1,5 @@
 /** Machine code as the debugger shows it: decoded in the right mode, with labels in the text. */
-import type { Debuggee } from "../../engine/index";
+import type { AddressSpace, Debuggee } from "../../engine/index";
 import { decode, format } from "../../engine/language";
 import type { Bits, DecodedOperand, Instruction } from "../../engine/language";
 import { symbolText } from "../sources/program";
@@ -24,20 +24,26 @@ export class CodeReader {
   constructor(
     private readonly debuggee: Debuggee,
     private readonly program: Program,
+    private readonly space: AddressSpace = "gva",
   ) {}
+
+  /** The readable bytes at an address. */
+  bytesAt(address: bigint, length: number): Uint8Array {
+    return this.debuggee.readMemory(this.space, address, length);
+  }
 
   /** Code size at an address: what it was assembled for; what the processor does at its own instruction and where nothing is known. */
   bitsAt(address: bigint): Bits {
     const view = this.debuggee.vcpu();
     const current = BigInt.asUintN(64, view.segments.cs.base + (view.registers.rip ?? 0n));
-    if (address === current) return view.bits;
+    if (address === current && this.space === "gva") return view.bits;
     const entry = this.program.entryAt(address);
     return (entry?.kind === "code" ? entry.bits : undefined) ?? view.bits;
   }
 
   /** The instruction at an address, or undefined. */
   instructionAt(address: bigint, bits = this.bitsAt(address)): Instruction | undefined {
-    const bytes = this.debuggee.readMemory("gva", address, MAX_LENGTH);
+    const bytes = this.bytesAt(address, MAX_LENGTH);
     const result = decode(bytes, 0, bits);
     return "failure" in result ? undefined : result;
   }
@@ -52,7 +58,7 @@ export class CodeReader {
   row(address: bigint): CodeRow {
     const data = this.program.dataLeft(address);
     if (data !== undefined) return this.dataRow(address, Math.min(DATA_ROW_BYTES, Number(data)));
-    const bytes = this.debuggee.readMemory("gva", address, MAX_LENGTH);
+    const bytes = this.bytesAt(address, MAX_LENGTH);
     if (bytes.length === 0) return unreadable(address);
     const result = decode(bytes, 0, this.bitsAt(address));
     if ("failure" in result) return { ...this.dataRow(address, 1), valid: false };
@@ -94,7 +100,7 @@ export class CodeReader {
   }
 
   private dataRow(address: bigint, length: number): CodeRow {
-    const bytes = this.debuggee.readMemory("gva", address, Math.max(1, length));
+    const bytes = this.bytesAt(address, Math.max(1, length));
     if (bytes.length === 0) return unreadable(address);
     const values = Array.from(bytes, (byte) => `0x${byte.toString(16).padStart(2, "0")}`);
     return { address, bytes, text: `db ${values.join(", ")}`, valid: true };

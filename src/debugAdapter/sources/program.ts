@@ -229,6 +229,38 @@ export class Program {
     return home?.section.isExecutable === false ? home.to - address : undefined;
   }
 
+  /** The same at its places in guest-physical memory only. */
+  asLoaded(): Program {
+    const { image, known } = this;
+    if (!known) return this;
+    const moved = <T extends { readonly address: number; readonly fileOffset: number }>(
+      all: readonly T[],
+    ): T[] =>
+      all
+        .filter(({ fileOffset }) => fileOffset >= 0)
+        .map((one) => ({ ...one, address: image.loadAddress + one.fileOffset }));
+    const symbols = this.labels
+      .filter(({ address }) => this.isLoadedAt(address))
+      .map(({ symbol, address }) => ({ ...symbol, value: address }));
+    const debugInformation = {
+      ...known,
+      lines: moved(known.lines),
+      sections: moved(known.sections),
+      symbols,
+      functions: [],
+    };
+    return new Program({ ...image, debugInformation });
+  }
+
+  private isLoadedAt(address: bigint): boolean {
+    const home = this.sectionAt(address);
+    return (
+      home !== undefined &&
+      home.section.fileOffset >= 0 &&
+      home.from === BigInt(this.image.loadAddress + home.section.fileOffset)
+    );
+  }
+
   private sectionAt(address: bigint): PlacedSection | undefined {
     return this.sections.find(({ from, to }) => address >= from && address < to);
   }
