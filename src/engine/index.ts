@@ -5,8 +5,9 @@ export { UserError, InvariantError } from "./base/errors";
 export { hex } from "./base/hex";
 
 export { loadImage } from "./machine/loadImage";
-export type { LoadRequest } from "./machine/loadImage";
-export type { Assembly, AsmSymbol, Diagnostic, LineEntry, SourceRange } from "./asm/types";
+export type { LoadRequest } from "./machine/loadRequest";
+export type * from "./machine/debugInformation";
+export type { Assembly, Diagnostic, SourceRange } from "./asm/types";
 export { decodeBits, fieldMask, fieldValue, summarizeBits } from "./isa/bitFields";
 export type { BitField, BitLayout, DecodedField } from "./isa/bitFields";
 export * from "./isa/controlRegisters";

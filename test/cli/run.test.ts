@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { elfBytes, fixture } from "../elf/fixtures";
 import { Folder, ringside } from "./support";
 
 const HELLO = `
@@ -67,6 +68,29 @@ describe("ringside run", () => {
     }
     assert.equal(typeof vcpu.registers.gdtr.limit, "number");
     assert.match(vcpu.registers.idtr.base, /^0x/);
+  });
+
+  it("runs kernels that other tools built, with or without a hypervisor", async () => {
+    for (const name of [
+      "c32-dwarf5.elf",
+      "c64-dwarf5.elf",
+      "c32-stripped.elf",
+      "higher-half.elf",
+    ]) {
+      for (const vmm of ["none", "hardware-assisted"]) {
+        const { status, out } = await ringside(["run", fixture(name), "--json", "--vmm", vmm]);
+        const { stop, serial } = JSON.parse(out) as Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
+        assert.deepEqual([status, stop.code, serial], [21, 10, "multiboot memory\n"], `${name} ${vmm}`); // prettier-ignore
+      }
+    }
+  });
+
+  it("tells an object file's owner to link it", async () => {
+    const bytes = elfBytes("c32-dwarf5.elf");
+    bytes[16] = 1;
+    const { status, err } = await ringside(["run", folder.write("kernel.o", bytes)]);
+    assert.equal(status, 65);
+    assert.match(err, /kernel\.o cannot be loaded: .*relocatable.*ld -m elf_i386.*\[bad-elf\]/);
   });
 
   it("gives the same serial output on the bare machine", async () => {

@@ -119,6 +119,57 @@ describe("loading a file", () => {
     assert.equal(loadImage({ name: "kernel.elf", bytes }).entry, "long64");
   });
 
+  it("enters at a physical entry point as it is", () => {
+    const load = { virtual: 0xc0100000, physical: 0x100000, content: [1, 2] };
+    const image = loadImage({ name: "kernel.elf", bytes: elf(32, 0x100001, [load]) });
+    assert.equal(image.entryPoint, 0x100001);
+  });
+
+  it("says what to do about files that are not linked executables", () => {
+    const typed = (type: number): Uint8Array => {
+      const bytes = elf(32, 0x100000, [{ virtual: 0x100000, physical: 0x100000, content: [1] }]);
+      bytes[16] = type;
+      return bytes;
+    };
+    const message = (type: number) => () => loadImage({ name: "kernel.o", bytes: typed(type) });
+    assert.throws(message(1), /kernel\.o cannot be loaded: .*relocatable.*ld -m elf_i386/);
+    assert.throws(message(3), /position-independent.*-no-pie/);
+    assert.throws(message(4), /core dump/);
+  });
+
+  it("says that a higher-half kernel needs physical addresses", () => {
+    const high = 0xffffffff80100000n;
+    const bytes = elf(64, 0, [{ virtual: 0, physical: 0, content: [1] }]);
+    const view = new DataView(bytes.buffer);
+    for (const at of [24, 64 + 16, 64 + 24]) view.setBigUint64(at, high, true);
+    assert.throws(() => loadImage({ name: "k", bytes }), /0xffffffff80100000.*AT\(ADDR/);
+  });
+
+  it("says that an entry point lies nowhere", () => {
+    const bytes = elf(32, 0x5000, [{ virtual: 0x100000, physical: 0x100000, content: [1] }]);
+    assert.throws(() => loadImage({ name: "k", bytes }), /entry point 0x5000.*_start/);
+  });
+
+  it("refuses a multiboot2 kernel, unless it is told how to start", () => {
+    const header = [0xe85250d6, 0, 16, -(0xe85250d6 + 16)];
+    const content = [...new Uint8Array(Uint32Array.from(header).buffer)];
+    const bytes = elf(64, 0x100010, [{ virtual: 0x100000, physical: 0x100000, content: [0, 0, 0, 0, 0, 0, 0, 0, ...content] }]); // prettier-ignore
+    assert.equal(
+      refusal(() => loadImage({ name: "k", bytes })),
+      "multiboot2",
+    );
+    assert.equal(loadImage({ name: "k", bytes, entry: "protected32" }).entry, "protected32");
+  });
+
+  it("counts what is zero at the start as memory", () => {
+    const bytes = elf(32, 0x100000, [{ virtual: 0x100000, physical: 0x100000, content: [1] }]);
+    new DataView(bytes.buffer).setUint32(52 + 20, 0x200000, true);
+    assert.equal(
+      refusal(() => loadImage({ name: "k", bytes, memoryBytes: 0x200000 })),
+      "image-too-large",
+    );
+  });
+
   it("refuses broken ELF files", () => {
     const good = elf(32, 0, [{ virtual: 0, physical: 0x100000, content: [1] }]);
     const broken: readonly ((bytes: Uint8Array) => Uint8Array)[] = [

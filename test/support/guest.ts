@@ -60,7 +60,9 @@ function hash(bytes: Uint8Array): number {
 
 /** Address of a label of the program. */
 export function symbol(machine: Debuggee, name: string): bigint {
-  const found = machine.config.image.assembly?.symbols.find((candidate) => candidate.name === name);
+  const found = machine.config.image.debugInformation?.symbols.find(
+    (candidate) => candidate.name === name,
+  );
   if (!found) throw new Error(`no symbol ${name}`);
   return found.value;
 }

@@ -1,7 +1,7 @@
 /** All breakpoints of a session except events: the client's requests in, working breakpoints and DAP answers out. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { hex } from "../../engine/index";
-import type { LineEntry, WatchPoint } from "../../engine/index";
+import type { WatchPoint } from "../../engine/index";
 import { ExpressionError } from "../expressions/expression";
 import { parsePlace } from "../memoryReference";
 import type { Program } from "../sources/program";
@@ -184,10 +184,8 @@ function resolveLine(
   }
   const guards = parseGuards(request);
   if (typeof guards === "string") return refused(id, guards, { line });
-  // A macro call is many instructions: stop at the first. A line that is assembled in several places stops in each.
-  const entries = program.entriesOfLine(file, line).filter(({ kind }) => kind === "code");
-  const firsts = entries.filter((entry, index) => !continues(entries[index - 1], entry));
-  const addresses = firsts.flatMap((entry) => program.addressesOf(entry));
+  // A macro call is many instructions: it stops at the first. A line that is made into code in several places stops in each.
+  const addresses = program.stopsOfLine(file, line);
   const breakpoint = makeBreakpoint(id, "source", addresses, `${file}:${line}`, guards);
   working.push(breakpoint);
   const [first] = addresses;
@@ -198,15 +196,6 @@ function resolveLine(
     ...(first === undefined ? {} : { instructionReference: `gva:${hex(first)}` }),
     ...(line === request.line ? {} : { message: "Moved to the next line with an instruction." }),
   };
-}
-
-/** Whether an entry goes on where the one before it ended, in the same expansion. */
-function continues(before: LineEntry | undefined, entry: LineEntry): boolean {
-  return (
-    before !== undefined &&
-    before.address + before.length === entry.address &&
-    before.range.line === entry.range.line
-  );
 }
 
 /** A label, an expression, or `/regular expression/` over labels. */
@@ -224,11 +213,13 @@ function resolveFunction(
   working.push(breakpoint);
   const [first] = addresses;
   const entry = first === undefined ? undefined : target.program.entryAt(first);
+  // One label can be met at two addresses.
+  const labels = new Set(addresses.map((address) => target.program.entryAt(address) ?? address)).size; // prettier-ignore
   return {
     id: breakpoint.id,
     verified: true,
-    ...(addresses.length > 1 ? { message: `${addresses.length} labels` } : {}),
-    ...(entry && addresses.length === 1
+    ...(labels > 1 ? { message: `${labels} labels` } : {}),
+    ...(entry && labels === 1
       ? { source: { path: entry.range.file }, line: entry.range.line }
       : {}),
   };
@@ -238,9 +229,7 @@ function functionAddresses(name: string, target: BreakpointTarget): readonly big
   const pattern = /^\/(.*)\/(i?)$/.exec(name);
   if (pattern) return matchingLabels(pattern[1] ?? "", pattern[2] ?? "", target);
   try {
-    const address = target.address(name);
-    const entry = target.program.entryAt(address);
-    return entry && BigInt(entry.address) === address ? target.program.addressesOf(entry) : [address]; // prettier-ignore
+    return target.program.twinsOf(target.address(name));
   } catch (error) {
     if (error instanceof ExpressionError) return error.message;
     throw error;

@@ -249,7 +249,10 @@ function symbolsText({ program }: Target, rest: string): string {
   if (found.length === 0) return "No symbol.";
   return found
     .slice(0, 500)
-    .map(({ name, value, kind }) => `${hexOf(value, 32)}  ${kind.padEnd(11)} ${name}`)
+    .map(
+      ({ name, value, kind }) =>
+        `${hexOf(value, value >> 32n === 0n ? 32 : 64)}  ${kind.padEnd(11)} ${name}`,
+    )
     .join("\n");
 }
 

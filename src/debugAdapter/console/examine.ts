@@ -4,11 +4,11 @@ import { littleEndian } from "../expressions/evaluator";
 import { hexOf, printable } from "../expressions/formatValue";
 import { parsePlace } from "../memoryReference";
 import { RequestError } from "../session/requestError";
-import type { Target } from "../session/target";
+import type { CodeView, Target } from "../session/target";
 import { symbolText } from "../sources/program";
 import type { CodeRow } from "../code/codeReader";
 
-type RowsFrom = (target: Target, base: bigint, skip: number, count: number) => readonly CodeRow[];
+type RowsFrom = (view: CodeView, base: bigint, skip: number, count: number) => readonly CodeRow[];
 
 const SIZES: Readonly<Record<string, number>> = { b: 1, h: 2, w: 4, g: 8 };
 const MAX_COUNT = 1000;
@@ -26,19 +26,27 @@ export function examine(
   const [, countText, format = "", sizeLetter = "", place] = match;
   const count = Math.min(MAX_COUNT, countText ? Number(countText) : 1);
   const { space, address } = parsePlace(place, (text) => target.address(text, frameId));
-  if (format === "i") return instructions(target, rowsFrom(target, address, 0, count));
+  if (format === "i") {
+    const view = target.codeIn(space);
+    const current = space === "gva" ? target.currentAddress() : undefined;
+    return instructions(view, rowsFrom(view, address, 0, count), current);
+  }
   const read = (at: bigint, length: number): Uint8Array => target.debuggee.readMemory(space, at, length); // prettier-ignore
   if (format === "s") return strings(read, address, count);
   const size = SIZES[sizeLetter] ?? (format === "c" ? 1 : target.scope(frameId).defaultSize);
   return values(read, address, count, size, format);
 }
 
-function instructions(target: Target, rows: readonly CodeRow[]): string {
-  const current = target.currentAddress();
+/** `current`: address of the instruction that is next, which gets an arrow. */
+function instructions(
+  { program }: CodeView,
+  rows: readonly CodeRow[],
+  current: bigint | undefined,
+): string {
   return rows
     .map((row) => {
       const arrow = row.address === current ? "=>" : "  ";
-      const symbol = target.program.covers(row.address) ? symbolText(target.program.symbolAt(row.address)) : undefined; // prettier-ignore
+      const symbol = program.covers(row.address) ? symbolText(program.symbolAt(row.address)) : undefined; // prettier-ignore
       const place = `${hex(row.address, 8)}${symbol === undefined ? "" : ` <${symbol}>`}`;
       return `${arrow} ${place}: ${row.text}`;
     })

@@ -144,7 +144,8 @@ function linesWithCode(session: RingsideSession, source: DebugProtocol.Source): 
   if (virtual) {
     return Array.from({ length: virtual.stepCount }, (_, step) => virtual.firstLine + step);
   }
-  return session.target.program.codeLines(source.path ?? "");
+  const { program } = session.target;
+  return program.codeLines(program.fileNamed(source.path ?? "") ?? "");
 }
 
 export const breakpointHandlers: HandlerTable = {

@@ -3,9 +3,8 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import type { CodeReader, CodeRow } from "../code/codeReader";
 import { parsePlace } from "../memoryReference";
 import type { RingsideSession } from "../session/session";
-import { RequestError } from "../session/requestError";
 import { symbolText } from "../sources/program";
-import type { Target } from "../session/target";
+import type { CodeView } from "../session/target";
 import type { HandlerTable } from "./handler";
 import { fileSource } from "./inspection";
 
@@ -21,22 +20,22 @@ function disassemble(
 ): { readonly instructions: readonly Row[] } {
   const { target } = session;
   const place = parsePlace(args.memoryReference, (text) => target.address(text));
-  if (place.space !== "gva") throw new RequestError("Code is disassembled at linear addresses (gva:)."); // prettier-ignore
+  const view = target.codeIn(place.space);
   const base = BigInt.asUintN(64, place.address + BigInt(args.offset ?? 0));
   const count = Math.min(args.instructionCount, MAX_ROWS);
   const skip = args.instructionOffset ?? 0;
-  const rows = rowsFrom(target, base, skip, count);
-  return { instructions: withLocations(session, rows, args.resolveSymbols ?? true) };
+  const rows = rowsFrom(view, base, skip, count);
+  return { instructions: withLocations(session, view, rows, args.resolveSymbols ?? true) };
 }
 
 /** `count` rows, the first one `skip` instructions away from `base`. */
-export function rowsFrom(target: Target, base: bigint, skip: number, count: number): CodeRow[] {
-  const before = skip < 0 ? rowsBefore(target, base, -skip) : [];
+export function rowsFrom(view: CodeView, base: bigint, skip: number, count: number): CodeRow[] {
+  const before = skip < 0 ? rowsBefore(view, base, -skip) : [];
   const wanted = count + Math.max(skip, 0);
   const after: CodeRow[] = [];
   let address = base;
   while (before.length + after.length < wanted || after.length < skip) {
-    const row = nextRow(target, address);
+    const row = nextRow(view, address);
     after.push(row);
     address += BigInt(Math.max(1, row.bytes.length));
     if (address > 0xffff_ffff_ffff_ffffn) break;
@@ -46,16 +45,16 @@ export function rowsFrom(target: Target, base: bigint, skip: number, count: numb
 }
 
 /** A row that does not run into the start of known code: there the listing is right and the row is not. */
-function nextRow(target: Target, address: bigint): CodeRow {
-  const row = target.code.row(address);
-  const start = target.program.startAtOrAfter(address + 1n);
+function nextRow(view: CodeView, address: bigint): CodeRow {
+  const row = view.code.row(address);
+  const start = view.program.startAtOrAfter(address + 1n);
   if (start === undefined || address + BigInt(row.bytes.length) <= start) return row;
-  if (target.program.placedAt(address) !== undefined) return row;
-  return byteRow(target, address);
+  if (view.program.placedAt(address) !== undefined) return row;
+  return byteRow(view, address);
 }
 
-function byteRow(target: Target, address: bigint): CodeRow {
-  const bytes = target.debuggee.readMemory("gva", address, 1);
+function byteRow(view: CodeView, address: bigint): CodeRow {
+  const bytes = view.code.bytesAt(address, 1);
   const text = bytes.length > 0 ? `db 0x${(bytes[0] ?? 0).toString(16).padStart(2, "0")}` : "(unreadable)"; // prettier-ignore
   return { address, bytes, text, valid: false };
 }
@@ -71,11 +70,11 @@ function padded(rows: CodeRow[], count: number): CodeRow[] {
 }
 
 /** Rows that end at `base`, nearest last. Addresses below 0 do not exist: there rows are left out. */
-function rowsBefore(target: Target, base: bigint, count: number): CodeRow[] {
+function rowsBefore(view: CodeView, base: bigint, count: number): CodeRow[] {
   let rows: CodeRow[] = [];
   let end = base;
   while (rows.length < count && end > 0n) {
-    const found = stretchBefore(target, end);
+    const found = stretchBefore(view, end);
     rows = [...found, ...rows];
     end = found[0]?.address ?? 0n;
   }
@@ -90,20 +89,20 @@ function rowsBefore(target: Target, base: bigint, count: number): CodeRow[] {
 }
 
 /** One or more rows that end exactly at `end`: from the line map, else from the start that decodes into step, else one byte. */
-function stretchBefore(target: Target, end: bigint): CodeRow[] {
-  for (const { address, entry } of target.program.startsBefore(end)) {
+function stretchBefore(view: CodeView, end: bigint): CodeRow[] {
+  for (const { address, entry } of view.program.startsBefore(end)) {
     if (address + BigInt(entry.length) < end) break;
-    const rows = rowsBetween(target.code, address, end);
+    const rows = rowsBetween(view.code, address, end);
     if (rows) return rows;
     break;
   }
   for (let back = MAX_LENGTH; back > 0n; back--) {
     const start = end - back;
-    if (start < 0n || target.program.placedAt(start) !== undefined) continue;
-    const row = target.code.row(start);
+    if (start < 0n || view.program.placedAt(start) !== undefined) continue;
+    const row = view.code.row(start);
     if (row.valid && start + BigInt(row.bytes.length) === end) return [row];
   }
-  return [byteRow(target, end - 1n)];
+  return [byteRow(view, end - 1n)];
 }
 
 function rowsBetween(code: CodeReader, start: bigint, end: bigint): CodeRow[] | undefined {
@@ -121,10 +120,10 @@ function rowsBetween(code: CodeReader, start: bigint, end: bigint): CodeRow[] | 
 /** Location only where it changes: the client fills forward. */
 function withLocations(
   session: RingsideSession,
+  { program }: CodeView,
   rows: readonly CodeRow[],
   symbols: boolean,
 ): readonly Row[] {
-  const { program } = session.target;
   let shown = "";
   return rows.map((row): Row => {
     const range = program.entryAt(row.address)?.range;

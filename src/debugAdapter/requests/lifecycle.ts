@@ -89,6 +89,7 @@ function load(session: RingsideSession, args: Launch): Target {
     });
     if (!program.ok) throw new RequestError(reportDiagnostics(session, program.assembly), true);
     if (program.assembly) reportDiagnostics(session, program.assembly);
+    for (const text of program.image.debugInformation?.notes ?? []) session.output.line({ text });
     const debuggee = session.engine.createDebuggee({
       image: program.image,
       vmm: settings.vmm,

@@ -1,7 +1,8 @@
 /** Everything that makes time pass, in either direction. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import type { Debuggee, StepPlan } from "../../engine/index";
-import { parsePlace } from "../memoryReference";
+import { memoryReference, parsePlace } from "../memoryReference";
+import { isInStatement, StatementStep, StatementStepBack } from "../running/statementStep";
 import { RequestError } from "../session/requestError";
 import { THREAD_ID } from "../session/threads";
 import type { RingsideSession } from "../session/session";
@@ -25,9 +26,37 @@ function planned(session: RingsideSession, plan: (debuggee: Debuggee) => StepPla
   });
 }
 
-function stepIn(session: RingsideSession): undefined {
-  const { debuggee } = session.stopped;
-  session.run({ backward: false, single: true }, () => debuggee.step());
+type Granular = Pick<DebugProtocol.NextArguments, "granularity">;
+
+/** Whether a step is a statement: where there are some, unless the client shows instructions. */
+function isByStatement(session: RingsideSession, { granularity }: Granular): boolean {
+  const { debuggee, program } = session.stopped;
+  return granularity !== "instruction" && isInStatement(debuggee, program);
+}
+
+/** Linear addresses of the frames, innermost first. */
+function callStack(session: RingsideSession): readonly bigint[] {
+  return session.stopped.stack().flatMap(({ address }) => address ?? []);
+}
+
+function next(session: RingsideSession, args: Granular): undefined {
+  const { program } = session.stopped;
+  if (!isByStatement(session, args)) {
+    planned(session, (debuggee) => debuggee.beginStepOver());
+    return;
+  }
+  const frames = callStack(session);
+  planned(session, (debuggee) => new StatementStep(debuggee, program, "over", frames));
+}
+
+function stepIn(session: RingsideSession, args: Granular): undefined {
+  const { debuggee, program } = session.stopped;
+  if (!isByStatement(session, args)) {
+    session.run({ backward: false, single: true }, (_, control) => debuggee.step(control));
+    return;
+  }
+  const plan = new StatementStep(debuggee, program, "into", callStack(session));
+  session.run({ backward: false, single: true }, (ticks, control) => plan.slice(ticks, control));
 }
 
 /** The machine, if it can go back. */
@@ -39,9 +68,15 @@ export function requireRecording(session: RingsideSession): Debuggee {
   return debuggee;
 }
 
-function stepBack(session: RingsideSession): undefined {
+function stepBack(session: RingsideSession, args: Granular): undefined {
   const debuggee = requireRecording(session);
-  session.run({ backward: true }, () => debuggee.stepBack());
+  if (!isByStatement(session, args)) {
+    session.run({ backward: true }, () => debuggee.stepBack());
+    return;
+  }
+  const { program } = session.target;
+  const plan = new StatementStepBack(debuggee, program, callStack(session));
+  session.run({ backward: true }, (_, control) => plan.slice(control));
 }
 
 function reverseContinue(session: RingsideSession): undefined {
@@ -65,7 +100,10 @@ function gotoTargets(
   const entry = entries.find(({ kind }) => kind === "code");
   if (!entry) return { targets: [] };
   const id = session.gotoPlaces.push(entry);
-  const instructionPointerReference = `gva:0x${entry.address.toString(16)}`;
+  const instructionPointerReference = memoryReference(
+    "gva",
+    BigInt.asUintN(64, BigInt(entry.address)),
+  );
   const label = `line ${args.line}`;
   return { targets: [{ id, label, line: args.line, instructionPointerReference }] };
 }
@@ -105,7 +143,7 @@ export function addressOf(session: RingsideSession, text: string): bigint {
 
 export const runningHandlers: HandlerTable = {
   continue: goOn,
-  next: (session: RingsideSession) => planned(session, (debuggee) => debuggee.beginStepOver()),
+  next,
   stepOut: (session: RingsideSession) => planned(session, (debuggee) => debuggee.beginStepOut()),
   stepIn,
   stepBack,

@@ -8,7 +8,7 @@ import {
 } from "@vscode/debugadapter";
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { hex, UserError } from "../../engine/index";
-import type { Debuggee, LineEntry, MachineConfig, RunControl, Stop } from "../../engine/index";
+import type { Debuggee, DebugLine, MachineConfig, RunControl, Stop } from "../../engine/index";
 import { ClientBreakpoints } from "../breakpoints/clientBreakpoints";
 import { EventBreakpoints } from "../breakpoints/eventBreakpoints";
 import { debugExitStatus } from "../launch/debugExit";
@@ -50,7 +50,7 @@ export class RingsideSession extends DebugSession {
   readonly loop = new RunLoop(() => this.output.flush());
   launchArguments: (LaunchArguments & { readonly noDebug?: boolean }) | undefined;
   /** Places given out by gotoTargets; ids count from 1. */
-  readonly gotoPlaces: LineEntry[] = [];
+  readonly gotoPlaces: DebugLine[] = [];
   generation = 0;
   ended = false;
   /** The program is being stopped for good: its last stop is not told. */

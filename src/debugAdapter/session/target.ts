@@ -1,5 +1,5 @@
 /** A launched program: the machine, what is known of its sources, and what depends on where it stands. */
-import type { Debuggee } from "../../engine/index";
+import type { AddressSpace, Debuggee } from "../../engine/index";
 import { CodeReader } from "../code/codeReader";
 import { evaluateText } from "../expressions/expression";
 import { MachineScope } from "../expressions/names";
@@ -19,6 +19,27 @@ import { basename } from "node:path";
 /** More frames than a stack walk can find. */
 const MAX_FRAMES = 1000;
 
+/** Code as it can be read in one address space. */
+export interface CodeView {
+  readonly code: CodeReader;
+  readonly program: Program;
+}
+
+/** A program of which nothing is known. */
+const UNKNOWN = new Program({
+  name: "",
+  bytes: new Uint8Array(0),
+  loadAddress: 0,
+  entry: "real16",
+  entryPoint: 0,
+});
+
+/** Guest-physical memory holds the program where the loader put it; of host-physical memory nothing is known. */
+function programIn(space: AddressSpace, program: Program): Program {
+  if (space === "gva") return program;
+  return space === "gpa" ? program.asLoaded() : UNKNOWN;
+}
+
 export class Target {
   readonly program: Program;
   readonly code: CodeReader;
@@ -31,6 +52,7 @@ export class Target {
   /** Left of launch.json's maxInstructions; undefined once it was reached. */
   maxInstructions: number | undefined;
   private frames: readonly Frame[] | undefined;
+  private readonly codeViews = new Map<AddressSpace, CodeView>();
   private firstFrameId = 1;
 
   constructor(
@@ -40,6 +62,16 @@ export class Target {
     this.program = new Program(debuggee.config.image);
     this.code = new CodeReader(debuggee, this.program);
     this.vmmSources = new VmmSources(debuggee.vmmHandlers(), debuggee.config.vmm);
+  }
+
+  /** Code in an address space, with what is known of it there. */
+  codeIn(space: AddressSpace): CodeView {
+    const known = this.codeViews.get(space);
+    if (known) return known;
+    const program = programIn(space, this.program);
+    const view = { code: new CodeReader(this.debuggee, program, space), program };
+    this.codeViews.set(space, view);
+    return view;
   }
 
   /** Handles and frames that were given out are stale from now on. */

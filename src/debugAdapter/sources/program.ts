@@ -1,5 +1,14 @@
 /** What is known of a loaded program besides its bytes: lines, labels, and how both map to addresses. */
-import type { AsmSymbol, GuestImage, LineEntry } from "../../engine/index";
+import { realpathSync } from "node:fs";
+import { basename } from "node:path";
+import type {
+  DebugFunction,
+  DebugInformation,
+  DebugLine,
+  DebugSection,
+  DebugSymbol,
+  GuestImage,
+} from "../../engine/index";
 
 export interface SymbolAt {
   readonly name: string;
@@ -8,8 +17,22 @@ export interface SymbolAt {
 
 /** A label and the linear addresses at which it can be met. */
 interface Label {
-  readonly symbol: AsmSymbol;
+  readonly symbol: DebugSymbol;
   readonly address: bigint;
+}
+
+/** A line's bytes, at one of the addresses at which they can be met. */
+export interface PlacedLine {
+  readonly address: bigint;
+  readonly entry: DebugLine;
+}
+
+/** A section, at one of its places. */
+interface PlacedSection {
+  readonly from: bigint;
+  /** The first address after it. */
+  readonly to: bigint;
+  readonly section: DebugSection;
 }
 
 /** Addresses beyond a label by more than this are not called "label+offset". */
@@ -19,45 +42,80 @@ const MAX_SYMBOL_DISTANCE = 0x10000n;
 export class Program {
   readonly files: readonly string[];
   /** Line entries by linear address: at the assembled address and, where it differs, at the loaded one. */
-  private readonly placed: readonly { readonly address: bigint; readonly entry: LineEntry }[];
-  private readonly byLine = new Map<string, LineEntry[]>();
+  private readonly placed: readonly PlacedLine[];
+  private readonly byLine = new Map<string, DebugLine[]>();
   private readonly codeLinesOf = new Map<string, readonly number[]>();
   private readonly labels: readonly Label[];
-  private readonly byName = new Map<string, AsmSymbol>();
+  private readonly functionLabels: readonly Label[];
+  private readonly sections: readonly PlacedSection[];
+  private readonly byName = new Map<string, DebugSymbol>();
+  private readonly known: DebugInformation | undefined;
+  private starts: ReadonlySet<bigint> | undefined;
 
   constructor(readonly image: GuestImage) {
-    const assembly = image.assembly;
-    this.files = assembly?.files ?? [];
-    const placed: { address: bigint; entry: LineEntry }[] = [];
-    for (const entry of assembly?.lines ?? []) {
+    this.known = image.debugInformation;
+    this.files = this.known?.files ?? [];
+    const placed: PlacedLine[] = [];
+    for (const entry of this.known?.lines ?? []) {
       for (const address of this.addressesOf(entry)) placed.push({ address, entry });
       this.indexByLine(entry);
     }
     this.placed = placed.sort((a, b) => compare(a.address, b.address));
-    for (const symbol of assembly?.symbols ?? []) this.byName.set(symbol.name, symbol);
+    for (const symbol of this.symbols) this.byName.set(symbol.name, symbol);
     this.indexCodeLines();
     this.labels = this.placeLabels();
+    this.functionLabels = this.labels.filter(({ symbol }) => symbol.functionBytes !== undefined);
+    this.sections = this.placeSections();
   }
 
-  get symbols(): readonly AsmSymbol[] {
-    return this.image.assembly?.symbols ?? [];
+  get symbols(): readonly DebugSymbol[] {
+    return this.known?.symbols ?? [];
   }
 
-  /** Where an entry can be met: where it was assembled for, and where the loader put it. */
-  addressesOf(entry: LineEntry): readonly bigint[] {
-    const assembled = BigInt.asUintN(64, BigInt(entry.address));
-    if (entry.fileOffset < 0) return [assembled];
+  /** Whether one line of the source is several instructions, so that a step is a statement. */
+  get hasStatements(): boolean {
+    return this.known?.lineUnit === "statement";
+  }
+
+  /** Addresses at which statements begin; empty where a line is an instruction. */
+  get statementStarts(): ReadonlySet<bigint> {
+    this.starts ??= new Set(
+      this.placed
+        .filter(
+          ({ entry }, index) =>
+            this.hasStatements &&
+            entry.isStatement !== false &&
+            !continues(this.placed[index - 1]?.entry, entry),
+        ) // prettier-ignore
+        .map(({ address }) => address),
+    );
+    return this.starts;
+  }
+
+  /** Where an entry can be met: where it was made for, and where the loader put it. */
+  addressesOf(entry: Pick<DebugLine, "address" | "fileOffset">): readonly bigint[] {
+    const made = BigInt.asUintN(64, BigInt(entry.address));
+    if (entry.fileOffset < 0) return [made];
     const loaded = BigInt(this.image.loadAddress + entry.fileOffset);
-    return loaded === assembled ? [assembled] : [assembled, loaded];
+    return loaded === made ? [made] : [made, loaded];
+  }
+
+  /** Where else the byte at an address can be met, itself first: a higher-half kernel runs at its physical addresses before it maps itself. */
+  twinsOf(address: bigint): readonly bigint[] {
+    const home = this.sectionAt(address);
+    if (!home) return [address];
+    const offset = address - home.from;
+    const all = this.addressesOf(home.section).map((start) => start + offset);
+    return [address, ...all.filter((one) => one !== address)];
   }
 
   /** The entry that covers a linear address. */
-  entryAt(address: bigint): LineEntry | undefined {
+  entryAt(address: bigint): DebugLine | undefined {
     return this.placedAt(address)?.entry;
   }
 
   /** The entry that covers `address`, with where it starts. */
-  placedAt(address: bigint): { readonly address: bigint; readonly entry: LineEntry } | undefined {
+  placedAt(address: bigint): PlacedLine | undefined {
     const index = this.indexAtOrBefore(address);
     const found = this.placed[index];
     if (!found || address >= found.address + BigInt(Math.max(found.entry.length, 1))) {
@@ -67,9 +125,7 @@ export class Program {
   }
 
   /** Starts of instructions and data items at or below an address, nearest first. */
-  *startsBefore(
-    address: bigint,
-  ): Generator<{ readonly address: bigint; readonly entry: LineEntry }, undefined> {
+  *startsBefore(address: bigint): Generator<PlacedLine, undefined> {
     let index = this.indexAtOrBefore(address - 1n);
     for (; index >= 0; index--) {
       const item = this.placed[index];
@@ -84,8 +140,34 @@ export class Program {
   }
 
   /** Entries of one line, in address order. */
-  entriesOfLine(file: string, line: number): readonly LineEntry[] {
+  entriesOfLine(file: string, line: number): readonly DebugLine[] {
     return this.byLine.get(lineKey(file, line)) ?? [];
+  }
+
+  /** Where a breakpoint on a line stops: at the first instruction of each of its places. */
+  stopsOfLine(file: string, line: number): readonly bigint[] {
+    const code = this.entriesOfLine(file, line).filter(({ kind }) => kind === "code");
+    const statements = code.filter(({ isStatement }) => isStatement !== false);
+    const entries = statements.length > 0 ? statements : code;
+    const firsts = entries.filter((entry, index) => !continues(entries[index - 1], entry));
+    return this.firstOfFunctions(firsts).flatMap((entry) => this.addressesOf(entry));
+  }
+
+  /**
+   * A statement has several places in one function when the compiler took it apart (the head of a loop): it begins at the first. Inlined copies are
+   * functions of their own.
+   */
+  private firstOfFunctions(entries: readonly DebugLine[]): readonly DebugLine[] {
+    const functions = this.known?.functions ?? [];
+    if (functions.length === 0) return entries;
+    const seen = new Set<number>();
+    return entries.filter(({ address }) => {
+      const home = innermost(functions, address);
+      if (!home) return true;
+      const isFirst = !seen.has(home.id);
+      seen.add(home.id);
+      return isFirst;
+    });
   }
 
   /** Lines of a file that have code, ascending. */
@@ -93,13 +175,16 @@ export class Program {
     return this.codeLinesOf.get(normalizePath(file)) ?? [];
   }
 
-  /** The program's own spelling of a file that the client named. */
+  /** The program's own spelling of a file that the client named; a compiler may have come to it by another way (a symbolic link). */
   fileNamed(path: string): string | undefined {
     const wanted = normalizePath(path);
-    return this.files.find((file) => normalizePath(file) === wanted);
+    const exact = this.files.find((file) => normalizePath(file) === wanted);
+    if (exact !== undefined || path === "") return exact;
+    const real = realPath(path);
+    return this.files.find((file) => basename(file) === basename(path) && realPath(file) === real);
   }
 
-  symbol(name: string): AsmSymbol | undefined {
+  symbol(name: string): DebugSymbol | undefined {
     return this.byName.get(name);
   }
 
@@ -108,20 +193,90 @@ export class Program {
     return this.nearest(address, (label) => !label.symbol.name.startsWith("..@"));
   }
 
-  /** As `symbolAt`, but only labels that are not local to another (`kmain`, not `kmain.loop`). */
+  /** As `symbolAt`, but only labels that are not local to another (`kmain`, not `kmain.loop`) nor in the middle of a function. */
   functionAt(address: bigint): SymbolAt | undefined {
+    const known = this.functionLabels[lastAtOrBefore(this.functionLabels, address)];
+    const offset = known && address - known.address;
+    if (known && offset !== undefined && offset < BigInt(known.symbol.functionBytes ?? 0)) {
+      return { name: known.symbol.name, offset };
+    }
     return this.nearest(address, (label) => !isLocal(label.symbol.name));
   }
 
-  /** Whether an address lies in the loaded image (at either of its places). */
+  /** Whether an address lies in the program, at either of its places. */
   covers(address: bigint): boolean {
     const start = BigInt(this.image.loadAddress);
     const loaded = address >= start && address < start + BigInt(this.image.bytes.length);
-    return loaded || this.placedAt(address) !== undefined;
+    return loaded || this.placedAt(address) !== undefined || this.sectionAt(address) !== undefined;
+  }
+
+  /** Whether an address of the program can hold code. */
+  holdsCode(address: bigint): boolean {
+    const entry = this.entryAt(address);
+    if (entry) return entry.kind === "code";
+    // Where no line says it: the section, or nothing, as in a stripped image.
+    return this.sectionAt(address)?.section.isExecutable ?? (!this.known || this.hasStatements);
+  }
+
+  /** Bytes from `address` to the end of the data there; undefined where there may be code. */
+  dataLeft(address: bigint): bigint | undefined {
+    const placed = this.placedAt(address);
+    if (placed) {
+      const end = placed.address + BigInt(placed.entry.length);
+      return placed.entry.kind === "code" ? undefined : end - address;
+    }
+    const home = this.sectionAt(address);
+    return home?.section.isExecutable === false ? home.to - address : undefined;
+  }
+
+  /** The same at its places in guest-physical memory only. */
+  asLoaded(): Program {
+    const { image, known } = this;
+    if (!known) return this;
+    const moved = <T extends { readonly address: number; readonly fileOffset: number }>(
+      all: readonly T[],
+    ): T[] =>
+      all
+        .filter(({ fileOffset }) => fileOffset >= 0)
+        .map((one) => ({ ...one, address: image.loadAddress + one.fileOffset }));
+    const symbols = this.labels
+      .filter(({ address }) => this.isLoadedAt(address))
+      .map(({ symbol, address }) => ({ ...symbol, value: address }));
+    const debugInformation = {
+      ...known,
+      lines: moved(known.lines),
+      sections: moved(known.sections),
+      symbols,
+      functions: [],
+    };
+    return new Program({ ...image, debugInformation });
+  }
+
+  private isLoadedAt(address: bigint): boolean {
+    const home = this.sectionAt(address);
+    return (
+      home !== undefined &&
+      home.section.fileOffset >= 0 &&
+      home.from === BigInt(this.image.loadAddress + home.section.fileOffset)
+    );
+  }
+
+  private sectionAt(address: bigint): PlacedSection | undefined {
+    return this.sections.find(({ from, to }) => address >= from && address < to);
+  }
+
+  private placeSections(): readonly PlacedSection[] {
+    return (this.known?.sections ?? []).flatMap((section) =>
+      this.addressesOf(section).map((from) => ({
+        from,
+        to: from + BigInt(section.length),
+        section,
+      })),
+    );
   }
 
   /** Under the line as written in the file and, for macros, under each line of a body that it came through. */
-  private indexByLine(entry: LineEntry): void {
+  private indexByLine(entry: DebugLine): void {
     const ranges = [entry.range, ...entry.macroTrail.map(({ range }) => range)];
     const keys = new Set(ranges.map(({ file, line }) => lineKey(file, line)));
     for (const key of keys) {
@@ -158,19 +313,15 @@ export class Program {
   }
 
   private placeLabels(): readonly Label[] {
-    const assembly = this.image.assembly;
-    if (!assembly) return [];
-    const sections = new Map(assembly.sections.map((section) => [section.name, section]));
+    const sections = new Map(this.known?.sections.map((section) => [section.name, section]));
     const labels: Label[] = [];
-    for (const symbol of assembly.symbols) {
+    for (const symbol of this.symbols) {
       if (symbol.kind !== "label") continue;
-      const address = BigInt.asUintN(64, symbol.value);
-      labels.push({ symbol, address });
       const section = symbol.section === undefined ? undefined : sections.get(symbol.section);
-      if (!section || section.fileOffset < 0) continue;
-      const offset = Number(symbol.value) - section.address + section.fileOffset;
-      const loaded = BigInt(this.image.loadAddress + offset);
-      if (loaded !== address) labels.push({ symbol, address: loaded });
+      const shift =
+        section && section.fileOffset >= 0 ? section.fileOffset - section.address : -Infinity;
+      const place = { address: Number(symbol.value), fileOffset: Number(symbol.value) + shift };
+      for (const address of this.addressesOf(place)) labels.push({ symbol, address });
     }
     return labels.sort((a, b) => compare(a.address, b.address));
   }
@@ -178,6 +329,28 @@ export class Program {
   private indexAtOrBefore(address: bigint): number {
     return lastAtOrBefore(this.placed, address);
   }
+}
+
+/** Whether an entry goes on where the one before it ended, in the same expansion. */
+function continues(before: DebugLine | undefined, entry: DebugLine): boolean {
+  return (
+    before !== undefined &&
+    before.address + before.length === entry.address &&
+    before.range.line === entry.range.line
+  );
+}
+
+/** The smallest run of code around an address: an inlined copy rather than the function that it is in. */
+function innermost(
+  functions: readonly DebugFunction[],
+  address: number,
+): DebugFunction | undefined {
+  let found: DebugFunction | undefined;
+  for (const one of functions) {
+    if (address < one.from || address >= one.to) continue;
+    if (!found || one.to - one.from < found.to - found.from) found = one;
+  }
+  return found;
 }
 
 export function isLocal(name: string): boolean {
@@ -188,6 +361,15 @@ export function isLocal(name: string): boolean {
 export function symbolText(at: SymbolAt | undefined): string | undefined {
   if (!at) return undefined;
   return at.offset === 0n ? at.name : `${at.name}+0x${at.offset.toString(16)}`;
+}
+
+/** The path without symbolic links; as it is where there is no such file. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 /** Paths compare without regard to separators and to the case of a drive letter. */

@@ -19,13 +19,19 @@ export function modeText(mode: CpuMode, cpl: number, world: World): string {
   return `${MODE_NAMES[mode]}${ring}${world === "root" ? ", root" : ""}`;
 }
 
-/** "kmain+0x12 [32-bit, ring 0]". */
-export function frameName(program: Program, address: bigint, mode: string): string {
-  return `${placeText(program, address)} [${mode}]`;
+/** "kmain+0x12 [32-bit, ring 0]". `place` is an address in the frame's function: a caller's own may be the next function's first. */
+export function frameName(
+  program: Program,
+  address: bigint,
+  mode: string,
+  place = address,
+): string {
+  return `${placeText(program, address, place)} [${mode}]`;
 }
 
 /** "kmain+0x12", or the bare address. */
-export function placeText(program: Program, address: bigint): string {
-  const inside = program.covers(address) ? symbolText(program.symbolAt(address)) : undefined;
+export function placeText(program: Program, address: bigint, place = address): string {
+  const symbol = program.covers(place) ? program.symbolAt(place) : undefined;
+  const inside = symbol && symbolText({ ...symbol, offset: symbol.offset + (address - place) });
   return inside ?? hex(address, 8);
 }

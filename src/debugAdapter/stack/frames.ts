@@ -75,11 +75,8 @@ function guestFrames({ debuggee, program, code }: FrameInputs, view: ProcessorVi
 
 /** Known code; or, for code that no source describes, the neighbourhood of the current instruction. */
 function isCode(program: Program, address: bigint, current: bigint): boolean {
-  if (program.image.assembly && program.covers(address)) {
-    // After a CALL that never returns there may be data.
-    return [address, address - 1n].some((place) => program.entryAt(place)?.kind === "code");
-  }
-  if (program.covers(address)) return true;
+  // After a CALL that never returns there may be data.
+  if (program.covers(address)) return [address, address - 1n].some((one) => program.holdsCode(one));
   const distance = address > current ? address - current : current - address;
   return !program.covers(current) && distance < 0x10000n;
 }
@@ -89,7 +86,7 @@ function codeFrame(program: Program, frame: WalkedFrame, mode: string): Frame {
   const place = frame.left === "call" ? frame.address - 1n : frame.address;
   const entry = program.entryAt(place);
   return {
-    name: frameName(program, frame.address, mode),
+    name: frameName(program, frame.address, mode, place),
     kind: "code",
     address: frame.address,
     ...(frame.left === "top" ? {} : { registers: { rip: frame.rip, rsp: frame.rsp } }),

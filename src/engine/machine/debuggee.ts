@@ -33,8 +33,8 @@ export interface Debuggee {
   // ------------------------------------------------------------------ running
   /** Runs at most `maxTicks`; undefined means the slice ended and nothing asked to stop. */
   run(maxTicks: number, control: RunControl): Stop | undefined;
-  /** Exactly one instruction or one VMM step, following calls, interrupts, VM exits and entries. Breakpoints are ignored; watchpoints and `onEvent` are not asked. */
-  step(): Stop;
+  /** Exactly one instruction or one VMM step, following calls, interrupts, VM exits and entries. Breakpoints are ignored, `onEvent` is not asked; of `control` only the watchpoints count. */
+  step(control?: RunControl): Stop;
   /** One slice of a step over (stays in this world and ring; CALL, INT, REP and a VM exit are one step). Call until it returns a Stop. */
   beginStepOver(): StepPlan;
   /** To the caller, past IRET/SYSRET, or to the VM entry. */

@@ -1,6 +1,6 @@
 /** Plain data that crosses the engine's door: configuration, stops, events, and what the views show. */
-import type { Assembly } from "../asm/types";
 import type { Bits } from "../isa/types";
+import type { DebugInformation } from "./debugInformation";
 
 export const VMM_KINDS = [
   "none",
@@ -27,8 +27,8 @@ export interface GuestImage {
   readonly entry: EntryKind;
   /** GVA of the first instruction. */
   readonly entryPoint: number;
-  /** Present when it was assembled here: symbols, lines. */
-  readonly assembly?: Assembly;
+  /** Lines and symbols: from the assembler, or from an ELF file. */
+  readonly debugInformation?: DebugInformation;
 }
 
 export interface MachineConfig {

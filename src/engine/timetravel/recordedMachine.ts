@@ -34,6 +34,14 @@ import { InputLog, type Input } from "./inputLog";
 import { StepOut, StepOver } from "./stepPlans";
 
 const NOTHING: RunControl = { breakpoints: new Set() };
+
+function onlyWatched({ watchPoints, onWatch }: RunControl): RunControl {
+  return {
+    ...NOTHING,
+    ...(watchPoints ? { watchPoints } : {}),
+    ...(onWatch ? { onWatch } : {}),
+  };
+}
 /** Positions between checkpoints; grows when there are many. */
 const FIRST_INTERVAL = 1_000_000;
 const MAX_CHECKPOINTS = 64;
@@ -178,13 +186,15 @@ export class RecordedMachine implements Debuggee {
     return stop;
   }
 
-  step(): Stop {
+  step(control: RunControl = NOTHING): Stop {
     this.search = undefined;
     this.standing = true;
     const { machine } = this;
     if (machine.finalStop) return machine.finalStop;
     const stop =
-      machine.idleSince === undefined ? this.runPieces(1, NOTHING, true) : this.stepOutOfIdle();
+      machine.idleSince === undefined
+        ? this.runPieces(1, onlyWatched(control), true)
+        : this.stepOutOfIdle();
     return stop ?? { reason: "step" };
   }
 

@@ -98,7 +98,7 @@ export class StepOver implements StepPlan {
     const { machine } = this;
     if (!this.begun) {
       this.begun = true;
-      const first = machine.step();
+      const first = machine.step(control);
       if (first.reason !== "step" || this.start.world === "vmm") return first;
       if (this.isDone()) return STEP;
     }

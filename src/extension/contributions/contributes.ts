@@ -13,7 +13,7 @@ import { VARIABLE_MENU_CONTEXTS } from "../../debugAdapter/protocol";
 import { CONFIGURATION } from "./configuration";
 import { debuggers } from "./debuggers";
 import type { KnownExit } from "./exits";
-import { GRAMMARS, LANGUAGES, LANGUAGE_ID, VMM_LANGUAGE_ID } from "./languages";
+import { BREAKPOINT_LANGUAGES, GRAMMARS, LANGUAGES, LANGUAGE_ID } from "./languages";
 import { COLORS, VIEW, VIEWS, VIEWS_WHEN } from "./views";
 import { WALKTHROUGHS } from "./walkthrough";
 
@@ -143,7 +143,7 @@ export function contributes(exits: readonly KnownExit[]): object {
   return {
     languages: LANGUAGES,
     grammars: GRAMMARS,
-    breakpoints: [{ language: LANGUAGE_ID }, { language: VMM_LANGUAGE_ID }],
+    breakpoints: BREAKPOINT_LANGUAGES.map((language) => ({ language })),
     debuggers: debuggers(exits),
     commands: COMMANDS.map(command),
     menus: menus(),

@@ -46,7 +46,7 @@ const launchProperties = (
   program: {
     type: "string",
     description:
-      "The guest: an .asm file (assembled in memory), a flat binary, or an ELF or multiboot image. Default: the open file.",
+      "The guest: an .asm file (assembled in memory), a flat binary, or an ELF or multiboot image. An ELF image that was built with -g is debugged at its own source lines. Default: the open file.",
     default: "${file}",
   },
   vmm: {
@@ -153,6 +153,9 @@ export const debuggers = (exits: readonly KnownExit[]): readonly object[] => [
       snippet("Guest kernel, paravirtual", "A guest that makes hypercalls", { vmm: "paravirtual" }),
       snippet("Bare metal", "No hypervisor: the reference, or a hypervisor of your own", {
         vmm: "none",
+      }),
+      snippet("Kernel built elsewhere", "An ELF image of gcc, clang, GAS or NASM, built with -g", {
+        program: '^"\\${workspaceFolder}/kernel.elf"',
       }),
       snippet("Break on VM exits", "Stop in the VMM on the exits named", {
         vmm: "hardware-assisted",

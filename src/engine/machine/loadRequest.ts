@@ -1,0 +1,17 @@
+/** What loading a program asks for. */
+import type { Assembly } from "../asm/types";
+import type { EntryKind } from "./types";
+
+export interface LoadRequest {
+  /** Name for messages. */
+  readonly name: string;
+  /** The file's bytes; or `assembly`. */
+  readonly bytes?: Uint8Array;
+  readonly assembly?: Assembly;
+  readonly entry?: EntryKind;
+  readonly loadAddress?: number;
+  /** Checked against the image when given. */
+  readonly memoryBytes?: number;
+  /** Where a source file is on this computer, by the path that a compiler wrote into the file. */
+  readonly locateSource?: (path: string) => string;
+}
