@@ -10,6 +10,8 @@ import {
   type InitializeParams,
   type InitializeResult,
   type Position,
+  type Range,
+  type TextEdit,
 } from "vscode-languageserver/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { Analysis } from "./analysis";
@@ -23,6 +25,7 @@ import { definitionsAt } from "./features/definition";
 import { documentLinks } from "./features/documentLinks";
 import { documentSymbols } from "./features/documentSymbols";
 import { foldingRanges } from "./features/folding";
+import { formatEdits } from "./features/formatting";
 import { hoverAt } from "./features/hover";
 import { includableFiles } from "./features/includableFiles";
 import { inlayHints } from "./features/inlayHints";
@@ -103,6 +106,7 @@ class LanguageServer {
     this.listenToDocuments();
     this.answerAboutPlaces();
     this.answerAboutFiles();
+    this.answerFormatting();
     this.answerOwnRequests();
   }
 
@@ -369,6 +373,20 @@ class LanguageServer {
         semanticTokens(analysis, file, range),
       ),
     }));
+  }
+
+  private answerFormatting(): void {
+    const { connection } = this;
+    const format = (uri: string, within?: Range): TextEdit[] =>
+      this.about("formatting", uri, [], (analysis, file) =>
+        formatEdits(analysis, file, this.workspace.settings.format, within),
+      );
+    connection.onDocumentFormatting(({ textDocument: { uri } }) => format(uri));
+    connection.onDocumentRangeFormatting(({ textDocument: { uri }, range }) => format(uri, range));
+    connection.onDocumentOnTypeFormatting(({ textDocument: { uri }, position: { line } }) => {
+      const above = { start: { line: line - 1, character: 0 }, end: { line, character: 0 } };
+      return line === 0 ? [] : format(uri, above);
+    });
   }
 
   private answerOwnRequests(): void {
