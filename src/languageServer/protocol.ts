@@ -24,4 +24,36 @@ export interface ListingParams {
 }
 export interface ListingResult {
   readonly text: string;
+  /** For each line of the listing the line of the document (0-based) that it shows, or null. */
+  readonly lines: readonly (number | null)[];
+}
+
+/** What the lines of a selection take and cost. */
+export const MEASURE_REQUEST = "ringside/measure";
+export interface MeasureParams {
+  readonly textDocument: { readonly uri: string };
+  readonly range: {
+    readonly start: { readonly line: number; readonly character: number };
+    readonly end: { readonly line: number; readonly character: number };
+  };
+}
+export interface MeasureResult {
+  readonly bytes: number;
+  readonly instructions: number;
+  /** What the technique in force makes of them: "2 sure VM exits". */
+  readonly costs: readonly string[];
+}
+
+/** The same for editors that can only run commands (`workspace/executeCommand`): the parameters are those of the request. */
+export const SERVER_COMMANDS = {
+  expandMacro: "ringside.server.expandMacro",
+  listing: "ringside.server.listing",
+} as const;
+
+/** The editor's own command behind a code lens: uri, position and locations of the protocol. */
+export const SHOW_REFERENCES_COMMAND = "ringside.showReferences";
+
+/** `initializationOptions` of an editor that has it. */
+export interface InitializationOptions {
+  readonly canShowReferences?: boolean;
 }

@@ -7,6 +7,7 @@ import {
   ResponseError,
   TextDocuments,
   type Connection,
+  type DocumentDiagnosticReport,
   type InitializeParams,
   type InitializeResult,
   type Position,
@@ -15,25 +16,34 @@ import {
 } from "vscode-languageserver/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { Analysis } from "./analysis";
-import { CAPABILITIES } from "./capabilities";
+import { capabilitiesFor } from "./capabilities";
 import { DiagnosticsPublisher } from "./diagnosticsPublisher";
 import { REAL_DISK } from "./disk";
+import {
+  incomingCalls,
+  isCallItemData,
+  outgoingCalls,
+  prepareCallHierarchy,
+} from "./features/callHierarchy";
 import { codeActions } from "./features/codeActions";
-import { codeLenses } from "./features/codeLens";
+import { codeLenses, isLensData, measure, resolveLens } from "./features/codeLens";
 import { completionsAt, isCompletionData, resolveCompletion } from "./features/completion";
-import { definitionsAt } from "./features/definition";
+import { declarationsAt, definitionsAt } from "./features/definition";
 import { documentLinks } from "./features/documentLinks";
 import { documentSymbols } from "./features/documentSymbols";
 import { foldingRanges } from "./features/folding";
 import { formatEdits } from "./features/formatting";
 import { hoverAt } from "./features/hover";
 import { includableFiles } from "./features/includableFiles";
-import { inlayHints } from "./features/inlayHints";
+import { inlayHints, isHintData, resolveHint } from "./features/inlayHints";
+import { inlineValues } from "./features/inlineValues";
+import { listingOf } from "./features/listing";
 import { expandMacroAt } from "./features/macroExpansion";
 import { highlightsAt, referencesAt } from "./features/references";
+import { refactorings } from "./features/refactorings";
 import { prepareRename, renameAt, RenameRefusal } from "./features/rename";
 import { selectionRangeAt } from "./features/selectionRanges";
-import { semanticTokens } from "./features/semanticTokens";
+import { semanticTokens, TokenHistory } from "./features/semanticTokens";
 import { signatureHelpAt } from "./features/signatureHelp";
 import { workspaceSymbols } from "./features/workspaceSymbols";
 import { fileOfUri } from "./fileNames";
@@ -41,10 +51,15 @@ import { toPlace, type Place } from "./positions";
 import {
   EXPAND_MACRO_REQUEST,
   LISTING_REQUEST,
+  MEASURE_REQUEST,
+  SERVER_COMMANDS,
   type ExpandMacroParams,
   type ExpandMacroResult,
+  type InitializationOptions,
   type ListingParams,
   type ListingResult,
+  type MeasureParams,
+  type MeasureResult,
 } from "./protocol";
 import { readSettings } from "./settings";
 import { readLaunch, techniqueFor, type Technique } from "./techniques";
@@ -62,6 +77,11 @@ interface Client {
   canRefreshHints: boolean;
   canRefreshLenses: boolean;
   canRefreshTokens: boolean;
+  canRefreshDiagnostics: boolean;
+  /** Asks for diagnostics itself. */
+  pulls: boolean;
+  canShowReferences: boolean;
+  tellsOfFolders: boolean;
   folders: readonly string[];
 }
 
@@ -80,8 +100,13 @@ class LanguageServer {
     canRefreshHints: false,
     canRefreshLenses: false,
     canRefreshTokens: false,
+    canRefreshDiagnostics: false,
+    pulls: false,
+    canShowReferences: false,
+    tellsOfFolders: false,
     folders: [],
   };
+  private readonly tokens = new TokenHistory();
   private timer: NodeJS.Timeout | undefined;
   /** Settings from the start, for editors that have no others. */
   private initialOptions: unknown;
@@ -106,6 +131,8 @@ class LanguageServer {
     this.listenToDocuments();
     this.answerAboutPlaces();
     this.answerAboutFiles();
+    this.answerAboutCalls();
+    this.answerAboutTokens();
     this.answerFormatting();
     this.answerOwnRequests();
   }
@@ -121,10 +148,15 @@ class LanguageServer {
     client.canRefreshHints = capabilities.workspace?.inlayHint?.refreshSupport === true;
     client.canRefreshLenses = capabilities.workspace?.codeLens?.refreshSupport === true;
     client.canRefreshTokens = capabilities.workspace?.semanticTokens?.refreshSupport === true;
+    client.canRefreshDiagnostics = capabilities.workspace?.diagnostics?.refreshSupport === true;
+    client.pulls = capabilities.textDocument?.diagnostic !== undefined;
+    client.tellsOfFolders = capabilities.workspace?.workspaceFolders === true;
+    client.canShowReferences =
+      (options as InitializationOptions | undefined)?.canShowReferences === true;
     client.folders = (workspaceFolders ?? []).map((folder) => fileOfUri(folder.uri));
     this.initialOptions = sectionOf(options);
     this.configure(undefined, undefined);
-    return { capabilities: CAPABILITIES, serverInfo: { name: "Ringside" } };
+    return { capabilities: capabilitiesFor(capabilities), serverInfo: { name: "Ringside" } };
   }
 
   private async initialized(): Promise<void> {
@@ -138,11 +170,27 @@ class LanguageServer {
       const watchers = [{ globPattern: "**/*.{asm,nasm,inc,mac}" }];
       await connection.client.register(DidChangeWatchedFilesNotification.type, { watchers });
     }
-    for (const file of await sourceFilesIn(client.folders)) this.workspace.graph.update(file);
+    if (client.tellsOfFolders)
+      connection.workspace.onDidChangeWorkspaceFolders(({ added, removed }) => {
+        const gone = new Set(removed.map(({ uri }) => fileOfUri(uri)));
+        const found = added.map(({ uri }) => fileOfUri(uri));
+        client.folders = [...client.folders.filter((folder) => !gone.has(folder)), ...found];
+        void this.guardAsync("folders", async () => {
+          await this.scan(found);
+          await this.fetchConfiguration();
+        });
+      });
+    await this.scan(client.folders);
+  }
+
+  /** Learns who includes whom in folders. */
+  private async scan(folders: readonly string[]): Promise<void> {
+    for (const file of await sourceFilesIn(folders)) this.workspace.graph.update(file);
     this.publishSoon();
   }
 
   private async fetchConfiguration(): Promise<void> {
+    if (!this.client.canConfigure) return;
     const [own, launch] = (await this.connection.workspace.getConfiguration([
       { section: "ringside" },
       { section: "launch" },
@@ -154,9 +202,12 @@ class LanguageServer {
 
   private configure(own: unknown, launch: unknown): void {
     const settings = readSettings(own ?? this.initialOptions);
-    const [folder = ""] = this.client.folders;
-    const includePaths = settings.includePaths.map((each) =>
-      path.resolve(folder, each.replace("${workspaceFolder}", folder)),
+    const { folders } = this.client;
+    // A path that is not absolute is looked for in each folder of the workspace.
+    const includePaths = settings.includePaths.flatMap((each) =>
+      (folders.length === 0 ? [""] : folders).map((folder) =>
+        path.resolve(folder, each.replace("${workspaceFolder}", folder)),
+      ),
     );
     this.workspace.configure({ ...settings, includePaths }, readLaunch(launch));
   }
@@ -168,6 +219,7 @@ class LanguageServer {
     if (client.canRefreshHints) connection.languages.inlayHint.refresh().catch(ignore);
     if (client.canRefreshLenses) connection.sendRequest("workspace/codeLens/refresh").catch(ignore);
     if (client.canRefreshTokens) connection.languages.semanticTokens.refresh().catch(ignore);
+    if (client.canRefreshDiagnostics) connection.languages.diagnostics.refresh().catch(ignore);
   }
 
   private listenToDocuments(): void {
@@ -180,6 +232,7 @@ class LanguageServer {
     });
     texts.onDidClose(({ document }) => {
       this.guard("close", undefined, () => workspace.close(fileOfUri(document.uri)));
+      this.tokens.forget(document.uri);
       this.publishSoon();
     });
     texts.listen(connection);
@@ -208,8 +261,18 @@ class LanguageServer {
   private publishSoon(): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      this.guard("diagnostics", undefined, () => this.publisher.publish());
+      this.guard("diagnostics", undefined, () => {
+        if (!this.client.pulls) this.publisher.publish();
+        else if (this.workspace.documents.openFiles.length > 1) this.refreshDiagnostics();
+      });
     }, DEBOUNCE_MS);
+  }
+
+  /** A change in one file may be an error in another that is open. */
+  private refreshDiagnostics(): void {
+    const { client, connection } = this;
+    if (client.canRefreshDiagnostics)
+      connection.languages.diagnostics.refresh().catch(() => undefined);
   }
 
   /** A bug ends one request, never the server: the editor would lose everything else with it. */
@@ -276,6 +339,11 @@ class LanguageServer {
     connection.onDefinition((params) =>
       this.about("definition", params.textDocument.uri, null, (analysis) =>
         definitionsAt(analysis, at(params)),
+      ),
+    );
+    connection.onDeclaration((params) =>
+      this.about("declaration", params.textDocument.uri, null, (analysis) =>
+        declarationsAt(analysis, at(params)),
       ),
     );
     connection.onReferences((params) =>
@@ -352,22 +420,76 @@ class LanguageServer {
     );
     connection.onCodeLens(({ textDocument: { uri } }) =>
       this.about("code lens", uri, null, (analysis, file) =>
-        workspace.settings.codeLens ? codeLenses(analysis, file, this.techniqueOf(analysis)) : [],
+        workspace.settings.codeLens ? codeLenses(analysis, file) : [],
       ),
     );
-    connection.onCodeAction(({ textDocument: { uri }, context }) =>
-      this.about("code action", uri, null, (analysis, file) =>
-        codeActions(analysis, file, uri, context.diagnostics),
-      ),
+    connection.onCodeLensResolve((lens) => {
+      const data: unknown = lens.data;
+      if (!isLensData(data)) return lens;
+      return this.about("code lens", data.file, lens, (analysis) =>
+        resolveLens(analysis, lens, this.techniqueOf(analysis), this.client.canShowReferences),
+      );
+    });
+    connection.onCodeAction(({ textDocument: { uri }, range, context: { diagnostics, only } }) =>
+      this.about("code action", uri, null, (analysis, file) => [
+        ...codeActions(analysis, file, uri, diagnostics),
+        ...refactorings(analysis, file, uri, range, only),
+      ]),
     );
     connection.languages.inlayHint.on(({ textDocument: { uri }, range }) =>
       this.about("inlay hints", uri, null, (analysis, file) =>
         inlayHints(analysis, file, range, workspace.settings.inlayHints),
       ),
     );
-    connection.languages.semanticTokens.on(({ textDocument: { uri } }) => ({
-      data: this.about("tokens", uri, [], (analysis, file) => semanticTokens(analysis, file)),
-    }));
+    connection.languages.inlayHint.resolve((hint) => {
+      const data: unknown = hint.data;
+      if (!isHintData(data)) return hint;
+      return this.about("inlay hints", data.file, hint, (analysis) => resolveHint(analysis, hint));
+    });
+    connection.languages.inlineValue.on(({ textDocument: { uri }, range, context }) =>
+      this.about("inline values", uri, [], (analysis, file) =>
+        workspace.settings.inlineValues
+          ? inlineValues(analysis, file, range, context.stoppedLocation)
+          : [],
+      ),
+    );
+    connection.languages.diagnostics.on(({ textDocument: { uri }, previousResultId }) =>
+      this.guard<DocumentDiagnosticReport>("diagnostics", { kind: "full", items: [] }, () =>
+        this.publisher.pull(fileOfUri(uri), previousResultId),
+      ),
+    );
+  }
+
+  private answerAboutCalls(): void {
+    const { connection } = this;
+    const calls = connection.languages.callHierarchy;
+    calls.onPrepare(({ textDocument: { uri }, position }) =>
+      this.about("call hierarchy", uri, null, (analysis, file) =>
+        prepareCallHierarchy(analysis, toPlace(file, position)),
+      ),
+    );
+    calls.onIncomingCalls(({ item: { uri, data } }) =>
+      this.guard("call hierarchy", null, () =>
+        isCallItemData(data) ? incomingCalls(this.programsAt(uri), data) : null,
+      ),
+    );
+    calls.onOutgoingCalls(({ item: { uri, data } }) =>
+      this.guard("call hierarchy", null, () =>
+        isCallItemData(data) ? outgoingCalls(this.programsAt(uri), data) : null,
+      ),
+    );
+  }
+
+  private answerAboutTokens(): void {
+    const { connection } = this;
+    const all = (uri: string): number[] =>
+      this.about("tokens", uri, [], (analysis, file) => semanticTokens(analysis, file));
+    connection.languages.semanticTokens.on(({ textDocument: { uri } }) =>
+      this.tokens.full(uri, all(uri)),
+    );
+    connection.languages.semanticTokens.onDelta(({ textDocument: { uri }, previousResultId }) =>
+      this.tokens.delta(uri, previousResultId, all(uri)),
+    );
     connection.languages.semanticTokens.onRange(({ textDocument: { uri }, range }) => ({
       data: this.about("tokens", uri, [], (analysis, file) =>
         semanticTokens(analysis, file, range),
@@ -391,19 +513,27 @@ class LanguageServer {
 
   private answerOwnRequests(): void {
     const { connection } = this;
-    connection.onRequest(EXPAND_MACRO_REQUEST, (params: ExpandMacroParams): ExpandMacroResult =>
+    const expand = ({ textDocument: { uri }, position }: ExpandMacroParams): ExpandMacroResult =>
       this.about(
         "expand macro",
-        params.textDocument.uri,
+        uri,
         null,
-        (analysis, file) => expandMacroAt(analysis, toPlace(file, params.position)) ?? null,
+        (analysis, file) => expandMacroAt(analysis, toPlace(file, position)) ?? null,
+      );
+    const list = ({ textDocument: { uri } }: ListingParams): ListingResult =>
+      this.about("listing", uri, { text: "", lines: [] }, listingOf);
+    const nothing: MeasureResult = { bytes: 0, instructions: 0, costs: [] };
+    connection.onRequest(EXPAND_MACRO_REQUEST, expand);
+    connection.onRequest(LISTING_REQUEST, list);
+    connection.onRequest(MEASURE_REQUEST, ({ textDocument: { uri }, range }: MeasureParams) =>
+      this.about("measure", uri, nothing, (analysis, file) =>
+        measure(analysis, file, range, this.techniqueOf(analysis)),
       ),
     );
-    connection.onRequest(LISTING_REQUEST, (params: ListingParams): ListingResult => ({
-      text: this.about("listing", params.textDocument.uri, "", (analysis) =>
-        analysis.model.assembly.listing(),
-      ),
-    }));
+    connection.onExecuteCommand(({ command, arguments: [params] = [] }) => {
+      if (command === SERVER_COMMANDS.expandMacro) return expand(params as ExpandMacroParams);
+      return command === SERVER_COMMANDS.listing ? list(params as ListingParams) : null;
+    });
   }
 }
 

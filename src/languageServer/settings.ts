@@ -29,6 +29,7 @@ export interface Settings {
     readonly sizes: boolean;
     readonly values: boolean;
   };
+  readonly inlineValues: boolean;
   readonly codeLens: boolean;
   readonly format: {
     readonly mnemonicColumn: number;
@@ -87,6 +88,10 @@ export const SETTINGS: Readonly<Record<string, SettingRow>> = {
   },
   "ringside.inlayHints.values": {
     type: "boolean", default: false, description: "Show the value of each EQU whose text is no plain number.",
+  },
+  "ringside.inlineValues": {
+    type: "boolean", default: true,
+    description: "While stopped, show the registers, flags and memory that the lines up to the stop use.",
   },
   "ringside.codeLens": {
     type: "boolean", default: true,
@@ -162,6 +167,7 @@ export function readSettings(section: unknown): Settings {
       sizes: flag("inlayHints.sizes"),
       values: flag("inlayHints.values"),
     },
+    inlineValues: flag("inlineValues"),
     codeLens: flag("codeLens"),
     format: {
       mnemonicColumn: column("format.mnemonicColumn"),

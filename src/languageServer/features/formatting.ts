@@ -6,7 +6,13 @@ import type { Range, TextEdit } from "vscode-languageserver-protocol";
 import { keywordOf } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import type { Settings } from "../settings";
-import { cutLines, visualColumn, type CutLine, type StatementLine, type Trailing } from "./sourceLines";
+import {
+  cutLines,
+  visualColumn,
+  type CutLine,
+  type StatementLine,
+  type Trailing,
+} from "./sourceLines";
 
 type Format = Settings["format"];
 
