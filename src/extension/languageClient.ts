@@ -2,7 +2,11 @@
 import { existsSync } from "node:fs";
 import * as vscode from "vscode";
 import { LanguageClient, TransportKind } from "vscode-languageclient/node";
+import type { InitializationOptions } from "../languageServer/protocol";
 import { LANGUAGE_ID } from "./contributions/languages";
+
+/** Files, and what is no file yet or no longer; not the listings and expansions that the server itself makes. */
+const SOURCES = ["file", "untitled", "git", "vscode-vfs"];
 
 /** Undefined when the server is not part of this build. */
 export function startLanguageClient(extensionUri: vscode.Uri): LanguageClient | undefined {
@@ -13,9 +17,10 @@ export function startLanguageClient(extensionUri: vscode.Uri): LanguageClient | 
     "Ringside Language Server",
     { module, transport: TransportKind.ipc },
     {
-      documentSelector: [{ language: LANGUAGE_ID }],
+      documentSelector: SOURCES.map((scheme) => ({ language: LANGUAGE_ID, scheme })),
+      initializationOptions: { canShowReferences: true } satisfies InitializationOptions,
       synchronize: {
-        fileEvents: vscode.workspace.createFileSystemWatcher("**/*.{asm,nasm,inc}"),
+        fileEvents: vscode.workspace.createFileSystemWatcher("**/*.{asm,nasm,inc,mac}"),
       },
     },
   );

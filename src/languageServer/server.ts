@@ -27,7 +27,12 @@ import {
 } from "./features/callHierarchy";
 import { codeActions } from "./features/codeActions";
 import { codeLenses, isLensData, measure, resolveLens } from "./features/codeLens";
-import { completionsAt, isCompletionData, resolveCompletion } from "./features/completion";
+import {
+  completionsAt,
+  isCompletionData,
+  resolveCompletion,
+  type CompletionAbilities,
+} from "./features/completion";
 import { declarationsAt, definitionsAt } from "./features/definition";
 import { documentLinks } from "./features/documentLinks";
 import { documentSymbols } from "./features/documentSymbols";
@@ -82,6 +87,7 @@ interface Client {
   pulls: boolean;
   canShowReferences: boolean;
   tellsOfFolders: boolean;
+  completion: CompletionAbilities;
   folders: readonly string[];
 }
 
@@ -104,6 +110,7 @@ class LanguageServer {
     pulls: false,
     canShowReferences: false,
     tellsOfFolders: false,
+    completion: { snippets: false, labelDetails: false },
     folders: [],
   };
   private readonly tokens = new TokenHistory();
@@ -150,6 +157,11 @@ class LanguageServer {
     client.canRefreshTokens = capabilities.workspace?.semanticTokens?.refreshSupport === true;
     client.canRefreshDiagnostics = capabilities.workspace?.diagnostics?.refreshSupport === true;
     client.pulls = capabilities.textDocument?.diagnostic !== undefined;
+    const item = capabilities.textDocument?.completion?.completionItem;
+    client.completion = {
+      snippets: item?.snippetSupport === true,
+      labelDetails: item?.labelDetailsSupport === true,
+    };
     client.tellsOfFolders = capabilities.workspace?.workspaceFolders === true;
     client.canShowReferences =
       (options as InitializationOptions | undefined)?.canShowReferences === true;
@@ -376,8 +388,12 @@ class LanguageServer {
     );
     connection.onCompletion((params) =>
       this.about("completion", params.textDocument.uri, null, (analysis, file) =>
-        completionsAt(analysis, file, params.position, (typed) =>
-          includableFiles(file, analysis.root, typed),
+        completionsAt(
+          analysis,
+          file,
+          params.position,
+          (typed) => includableFiles(file, analysis.root, typed),
+          this.client.completion,
         ),
       ),
     );

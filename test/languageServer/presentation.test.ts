@@ -146,7 +146,7 @@ describe("inlay hints", () => {
     const texts = inlayHints(analysis, MAIN, range, every).map((hint) => {
       assert.equal(hint.tooltip, undefined);
       const resolved = resolveHint(analysis, hint).tooltip as MarkupContent;
-      return `${String(hint.label)}: ${resolved.value.replaceAll("\n", " ")}`;
+      return `${JSON.stringify(hint.label).slice(1, -1)}: ${resolved.value.replaceAll("\n", " ")}`;
     });
     assert.deepEqual(texts, [
       "0000: section `.text`, 2 bytes",

@@ -179,7 +179,7 @@ function recase(lines: readonly CutLine[], analysis: Analysis, format: Format): 
     });
   return lines.map((line) => {
     // A parameter or an environment variable may be spelled like a register.
-    if (line.kind !== "statement" || line.role !== "code" || /%/.test(line.head + line.rest))
+    if (line.kind !== "statement" || line.role !== "code" || (line.head + line.rest).includes("%"))
       return line;
     // A name in the operands may be spelled like a mnemonic.
     return {

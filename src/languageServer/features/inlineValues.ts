@@ -65,7 +65,7 @@ class Collector {
     if (!isStop) this.noteWrites(statement);
     operands.forEach((operand, i) => {
       this.registersOf(operand);
-      const bits = /^(?:rm|m)(\d+)$/.exec(form?.operands[i]?.kind ?? "")?.[1];
+      const bits = /^(?:rm|m|moffs)(\d+)$/.exec(form?.operands[i]?.kind ?? "")?.[1];
       if (form?.mnemonic !== "lea") this.memory(operand, bits === undefined ? 0 : Number(bits));
     });
     if (mnemonic === undefined || !/^(j|set|cmov|adc|sbb|rcl|rcr|loop)/.test(form?.mnemonic ?? ""))

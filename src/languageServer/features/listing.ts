@@ -3,7 +3,7 @@ import type { Analysis } from "../analysis";
 import type { ListingResult } from "../protocol";
 
 /** Number, offset and bytes, mark of macros and includes, text. NASM manual, "-l: Generating a Listing File". */
-const LINE = /^ *(\d+) .{29}(?:.{4})? ?(.*)$/;
+const LINE = /^ *(\d+) .{28}(?:.{4} ?(.*))?$/;
 
 const kept = new WeakMap<Analysis, string>();
 
@@ -22,9 +22,9 @@ export function listingOf(analysis: Analysis, file: string): ListingResult {
     const match = LINE.exec(shown);
     if (match === null) return null;
     const line = Number(match[1]) - 1;
-    const source = match[2] ?? "";
+    const source = match[2];
     // Bytes that do not fit go on in lines without text.
-    if (source === "" && line === last) return last;
+    if (source === undefined) return last;
     last = sources[line]?.trimEnd() === source.trimEnd() ? line : null;
     return last;
   });

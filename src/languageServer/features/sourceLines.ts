@@ -169,7 +169,8 @@ class Cutter {
 
   private isPlain(text: string, tokens: readonly PlainToken[]): boolean {
     const isOdd = ({ kind, text: word }: PlainToken): boolean =>
-      kind === "other" || (kind === "string" && (word.length < 2 || word[0] !== word.at(-1)));
+      kind === "other" ||
+      (kind === "string" && (word.length < 2 || !word.startsWith(word.slice(-1))));
     // Control characters other than the tab mean different things to different programs.
     return !/[^\t\x20-\x7e\u00a0-\ufefe\uff00-\uffff]/.test(text) && !tokens.some(isOdd);
   }

@@ -38,7 +38,7 @@ function fit(kind: OperandKind, operand: AsmOperand, size: number): Fit {
       );
     case "imm": {
       if (kind === "one") return operand.value === 1n ? "yes" : "no";
-      if (/^rel/.test(kind)) return "yes";
+      if (kind.startsWith("rel")) return "yes";
       if (!/^(imm|sx)/.test(kind) || !operand.known) return "no";
       const bits = Number(digits);
       const value = BigInt.asIntN(Math.max(size, bits), operand.value);
@@ -106,7 +106,7 @@ export function alternatives(statement: Statement): string[] {
   const values = operands.map(({ value }) => value);
   if (values.length === 0 || values.some((value) => value === undefined)) return [];
   const size =
-    chosen.encoding.operandSize || (/8$/.test(chosen.operands[0]?.kind ?? "") ? 8 : bits);
+    chosen.encoding.operandSize || ((chosen.operands[0]?.kind ?? "").endsWith("8") ? 8 : bits);
   return formsIn(mnemonic.text.toLowerCase(), bits).flatMap((form) => {
     const differs = form.encoding.operandSize !== chosen.encoding.operandSize;
     if (form === chosen || form.operands.length !== values.length || differs) return [];

@@ -103,7 +103,7 @@ function namedTarget(analysis: Analysis, statement: Statement): string | undefin
   const { file, line } = operand.range;
   const names = analysis
     .namesAt({ file, line, column: operand.range.column })
-    .filter((each) => /label$/.test(each.kind) && contains(operand.range, startOf(each.range)));
+    .filter((each) => each.kind.endsWith("label") && contains(operand.range, startOf(each.range)));
   return names.length === 1 ? names[0]!.name : undefined;
 }
 

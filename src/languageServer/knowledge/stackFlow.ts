@@ -50,7 +50,9 @@ export function registerHoldsFlags(
   const goesToFlags = useOf(analysis, statement, register, (next) => {
     const isPush =
       next.form?.mnemonic === "push" && wholeRegister(next.operands[0]?.value) === register;
-    return isPush && /^popf/.test(statements[analysis.indexOf(next) + 1]?.form?.mnemonic ?? "");
+    return (
+      isPush && (statements[analysis.indexOf(next) + 1]?.form?.mnemonic ?? "").startsWith("popf")
+    );
   });
   if (goesToFlags !== undefined) return true;
   for (let at = analysis.indexOf(statement), steps = 0; at > 0 && steps < FARTHEST; steps++) {
@@ -59,7 +61,7 @@ export function registerHoldsFlags(
     const before = statements[at]!;
     const isPop =
       before.form?.mnemonic === "pop" && wholeRegister(before.operands[0]?.value) === register;
-    if (isPop) return /^pushf/.test(statements[at - 1]?.form?.mnemonic ?? "");
+    if (isPop) return (statements[at - 1]?.form?.mnemonic ?? "").startsWith("pushf");
     const combines = /^(and|or|xor|bts|btr)$/.test(before.form?.mnemonic ?? "");
     if (writesRegister(before, register) !== false && !combines) return false;
   }
