@@ -68,6 +68,30 @@ describe("diagnostics from the assembler", () => {
     const settings = { includePaths: ["/lib"], defines: { DEBUG: "1" } };
     assert.deepEqual(diagnose(text, settings, { "/lib/far.inc": "" }), []);
   });
+
+  it("tell the whole way through macros: the call, and the line in each body", () => {
+    const text = [
+      "%macro inner 1",
+      "  mov ax, %1",
+      "%endmacro",
+      "%macro outer 1",
+      "  inner %1",
+      "%endmacro",
+      "outer missing",
+      "%macro wrong 0",
+      "  mov bx, missing",
+      "%endmacro",
+      "wrong",
+    ].join("\n");
+    const ways = diagnose(text).map(({ range, relatedInformation = [] }) => [
+      range.start.line + 1,
+      ...relatedInformation.map((each) => each.location.range.start.line + 1).sort(),
+    ]);
+    assert.deepEqual(ways, [
+      [7, 2, 5],
+      [11, 9],
+    ]);
+  });
 });
 
 describe("comments that speak to the server", () => {

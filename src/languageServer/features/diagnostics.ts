@@ -9,6 +9,7 @@ import { RULES } from "../rules/allRules";
 import type { Finding } from "../rules/rule";
 import type { RuleSeverity, Settings } from "../settings";
 import { unknownTechniques, type Technique } from "../techniques";
+import { macroChain } from "./macroChain";
 
 export const DIAGNOSTIC_SOURCE = "ringside";
 
@@ -26,8 +27,9 @@ const SEVERITY: Readonly<Record<Exclude<RuleSeverity, "off">, DiagnosticSeverity
 
 export type FileUri = (file: string) => string;
 
-function asFinding(diagnostic: AsmDiagnostic): Finding {
-  const { severity, code, message, range, related } = diagnostic;
+function asFinding(analysis: Analysis, diagnostic: AsmDiagnostic): Finding {
+  const { severity, code, message, range } = diagnostic;
+  const related = macroChain(analysis, diagnostic);
   return {
     code,
     severity: severity === "info" ? "information" : severity,
@@ -102,7 +104,7 @@ export function diagnosticsOf(
   );
   const fromAssembler = analysis.model.assembly.diagnostics
     .filter((each) => !replaced.has(`${each.code}\n${rangeKey(each.range)}`))
-    .map((each) => ({ finding: asFinding(each), isError: each.severity === "error" }));
+    .map((each) => ({ finding: asFinding(analysis, each), isError: each.severity === "error" }));
   const byFile = new Map<string, Diagnostic[]>(
     analysis.model.assembly.files.map((file) => [file, []]),
   );

@@ -92,8 +92,8 @@ function argumentAt(
   analysis: Analysis,
   place: Place,
 ): { readonly statement: Statement; readonly index: number } | undefined {
-  for (const statement of analysis.model.statements) {
-    if (statement.macroTrail.length === 0 || !contains(statement.callRange, place)) continue;
+  for (const statement of analysis.statementsCalledOn(place.file, place.line)) {
+    if (statement.macroTrail.length === 0) continue;
     const index = statement.operands.findIndex((operand) => contains(operand.range, place));
     if (index >= 0) return { statement, index };
   }
