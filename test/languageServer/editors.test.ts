@@ -18,7 +18,7 @@ import {
 } from "vscode-languageserver-protocol/node";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
-const GUARD = path.join(import.meta.dirname, "guard.cjs");
+const GUARD = pathToFileURL(path.join(import.meta.dirname, "guard.mjs")).href;
 
 const SOURCE = [
   "bits 32",
@@ -135,7 +135,7 @@ interface Session {
 }
 
 function start(bundle: string): Session {
-  const server = spawn(process.execPath, ["--require", GUARD, bundle, "--stdio"], {
+  const server = spawn(process.execPath, ["--import", GUARD, bundle, "--stdio"], {
     stdio: ["pipe", "pipe", "pipe"],
   });
   let errors = "";
@@ -303,7 +303,7 @@ describe("other editors", function () {
       `require("node:fs").writeFileSync(${JSON.stringify(path.join(scratch, "x"))}, "")`,
       `require("node:child_process").spawn("true")`,
     ]) {
-      const run = spawnSync(process.execPath, ["--require", GUARD, "--eval", code]);
+      const run = spawnSync(process.execPath, ["--import", GUARD, "--eval", code]);
       assert.equal(run.status, 99, run.stderr.toString());
     }
   });

@@ -1,8 +1,7 @@
 // Loaded into the language server before it starts: ends it at the first attempt to write a file or to start a process.
-"use strict";
-const fs = require("node:fs");
-const childProcess = require("node:child_process");
-const { syncBuiltinESMExports } = require("node:module");
+import childProcess from "node:child_process";
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 
 const WRITES =
   /^(write|append|mkdir|mkdtemp|rm|rmdir|unlink|rename|copyFile|cp|truncate|ftruncate|link|symlink|chmod|chown|utimes|createWriteStream)/;
