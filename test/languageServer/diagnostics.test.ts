@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mergeDiagnostics } from "../../src/languageServer/features/diagnostics";
+import { DiagnosticsPublisher } from "../../src/languageServer/diagnosticsPublisher";
 import { brief, diagnose, diagnosticsIn, workspaceWith } from "./support";
 
 describe("diagnostics from the assembler", () => {
@@ -113,5 +114,43 @@ describe("comments that speak to the server", () => {
 
   it("name a technique that does not exist", () => {
     assert.deepEqual(brief(diagnose("; ringside: vmm=magic\n")), ["1:1-22 unknown-technique"]);
+  });
+});
+
+describe("diagnostics for editors that ask", () => {
+  const FILES = {
+    "main.asm": '%include "part.inc"\nmov ax, missing\n',
+    "part.inc": "mov bx, gone\n",
+  };
+  const at = (name: string): string => `/project/${name}`;
+
+  function publisher(open: readonly string[]): DiagnosticsPublisher {
+    const workspace = workspaceWith(FILES);
+    for (const name of open)
+      workspace.open(at(name), `file://${at(name)}`, 1, FILES[name as keyof typeof FILES]);
+    return new DiagnosticsPublisher(workspace, () => assert.fail("nothing is sent"));
+  }
+
+  it("hold the document's own, and those of its files that are not open", () => {
+    const report = publisher(["main.asm"]).pull(at("main.asm"), undefined);
+    assert.ok(report.kind === "full");
+    assert.deepEqual(brief(report.items), ["2:9-16 undefined-symbol"]);
+    const related = report.relatedDocuments?.["file:///project/part.inc"];
+    assert.ok(related?.kind === "full");
+    assert.deepEqual(brief(related.items), ["1:9-13 undefined-symbol"]);
+    const both = publisher(["main.asm", "part.inc"]).pull(at("main.asm"), undefined);
+    assert.deepEqual(both.kind === "full" && both.relatedDocuments, {});
+  });
+
+  it("check a fragment in the program that includes it", () => {
+    const report = publisher(["part.inc"]).pull(at("part.inc"), undefined);
+    assert.deepEqual(report.kind === "full" && brief(report.items), ["1:9-13 undefined-symbol"]);
+  });
+
+  it("are not repeated while they stay the same", () => {
+    const asked = publisher(["main.asm"]);
+    const { resultId } = asked.pull(at("main.asm"), undefined);
+    assert.deepEqual(asked.pull(at("main.asm"), resultId), { kind: "unchanged", resultId });
+    assert.equal(asked.pull(at("main.asm"), "another").kind, "full");
   });
 });

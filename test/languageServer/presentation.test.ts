@@ -3,6 +3,7 @@ import { codeActions } from "../../src/languageServer/features/codeActions";
 import type { MarkupContent } from "vscode-languageserver-protocol";
 import { codeLenses, measure, resolveLens } from "../../src/languageServer/features/codeLens";
 import { inlayHints, resolveHint } from "../../src/languageServer/features/inlayHints";
+import { listingOf } from "../../src/languageServer/features/listing";
 import { expandMacroAt } from "../../src/languageServer/features/macroExpansion";
 import {
   legendFor,
@@ -254,5 +255,21 @@ describe("macro expansion", () => {
     const expansion = expandMacroAt(analysis, place);
     assert.equal(expansion?.name, "two");
     assert.match(expansion.text, /mov ax, ?5\n *nop/);
+  });
+});
+
+describe("listing", () => {
+  it("tells which line of the document each of its lines shows", () => {
+    const { analysis, workspace } = scene(
+      '%include "part.inc"\n%macro m 0\n  nop\n%endmacro\n  m\ndb 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11\nhlt',
+      { "part.inc": "X equ 1\nnop\n" },
+    );
+    const { text, lines } = listingOf(analysis, MAIN);
+    const shown = text.trimEnd().split("\n");
+    const ofMain = shown.map((_, i) => lines[i]);
+    assert.deepEqual(ofMain, [0, null, null, 1, 2, 3, 4, null, 5, 5, 6]);
+    const part = workspace.analysisFor("/project/part.inc")!;
+    const inPart = listingOf(part, "/project/part.inc").lines.slice(0, shown.length);
+    assert.deepEqual(inPart.slice(0, 4), [null, 0, 1, null]);
   });
 });
