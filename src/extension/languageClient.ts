@@ -8,6 +8,9 @@ import { LANGUAGE_ID } from "./contributions/languages";
 /** Files, and what is no file yet or no longer; not the listings and expansions that the server itself makes. */
 const SOURCES = ["file", "untitled", "git", "vscode-vfs"];
 
+/** VS Code's client drops what an answer says of other files: asked for, errors in included files would be lost. */
+const OPTIONS: InitializationOptions = { canShowReferences: true, sendDiagnostics: true };
+
 /** Undefined when the server is not part of this build. */
 export function startLanguageClient(extensionUri: vscode.Uri): LanguageClient | undefined {
   const module = vscode.Uri.joinPath(extensionUri, "dist", "languageServer.js").fsPath;
@@ -18,7 +21,7 @@ export function startLanguageClient(extensionUri: vscode.Uri): LanguageClient | 
     { module, transport: TransportKind.ipc },
     {
       documentSelector: SOURCES.map((scheme) => ({ language: LANGUAGE_ID, scheme })),
-      initializationOptions: { canShowReferences: true } satisfies InitializationOptions,
+      initializationOptions: OPTIONS,
       synchronize: {
         fileEvents: vscode.workspace.createFileSystemWatcher("**/*.{asm,nasm,inc,mac}"),
       },

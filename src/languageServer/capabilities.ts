@@ -7,9 +7,12 @@ import {
 } from "vscode-languageserver-protocol";
 import { REFACTORING_KINDS } from "./features/refactorings";
 import { legendFor } from "./features/semanticTokens";
-import { SERVER_COMMANDS } from "./protocol";
+import { SERVER_COMMANDS, type InitializationOptions } from "./protocol";
 
-export function capabilitiesFor(client: ClientCapabilities): ServerCapabilities {
+export function capabilitiesFor(
+  client: ClientCapabilities,
+  wishes: InitializationOptions | undefined,
+): ServerCapabilities {
   const legend = legendFor(client.textDocument?.semanticTokens?.tokenTypes);
   return {
     textDocumentSync: TextDocumentSyncKind.Incremental,
@@ -42,7 +45,7 @@ export function capabilitiesFor(client: ClientCapabilities): ServerCapabilities 
     executeCommandProvider: { commands: Object.values(SERVER_COMMANDS) },
     workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
     // Editors that do not ask are sent them.
-    ...(client.textDocument?.diagnostic === undefined
+    ...(client.textDocument?.diagnostic === undefined || wishes?.sendDiagnostics === true
       ? {}
       : {
           diagnosticProvider: {

@@ -66,12 +66,19 @@ export class DiagnosticsPublisher {
     return new Map([...lists].map(([file, each]) => [file, mergeDiagnostics(each)]));
   }
 
-  /** For an editor that asks: a document's own, and those of files of its programs that are not open. */
-  pull(file: string, previousResultId: string | undefined): DocumentDiagnosticReport {
+  /**
+   * For an editor that asks: a document's own, and if it takes them those of files of its programs that are not open. Other editors
+   * are sent these.
+   */
+  pull(
+    file: string,
+    previousResultId: string | undefined,
+    withRelated: boolean,
+  ): DocumentDiagnosticReport {
     const current = this.current([file]);
-    const related = [...current].filter(
-      ([other]) => other !== file && !this.workspace.documents.isOpen(other),
-    );
+    const related = withRelated
+      ? [...current].filter(([other]) => other !== file && !this.workspace.documents.isOpen(other))
+      : [];
     const items = current.get(file) ?? [];
     const key = JSON.stringify([items, related]);
     const before = this.pulled.get(file);
@@ -83,14 +90,21 @@ export class DiagnosticsPublisher {
       kind: "full",
       resultId,
       items,
-      relatedDocuments: Object.fromEntries(
-        related.map(([other, list]) => [this.uriOf(other), { kind: "full", items: list }]),
-      ),
+      ...(withRelated
+        ? {
+            relatedDocuments: Object.fromEntries(
+              related.map(([other, list]) => [this.uriOf(other), { kind: "full", items: list }]),
+            ),
+          }
+        : {}),
     };
   }
 
-  publish(): void {
-    const current = this.current(this.workspace.documents.openFiles);
+  /** Sends what has changed: of all files, or of those that no editor asks about because they are not open. */
+  publish(which: "all" | "not open" = "all"): void {
+    const { documents } = this.workspace;
+    const current = this.current(documents.openFiles);
+    if (which === "not open") for (const file of documents.openFiles) current.delete(file);
     const seen = new Set<string>();
     for (const [file, diagnostics] of current) {
       const uri = this.uriOf(file);

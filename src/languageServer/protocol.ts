@@ -53,7 +53,10 @@ export const SERVER_COMMANDS = {
 /** The editor's own command behind a code lens: uri, position and locations of the protocol. */
 export const SHOW_REFERENCES_COMMAND = "ringside.showReferences";
 
-/** `initializationOptions` of an editor that has it. */
+/** What an editor can say in its `initializationOptions`, besides settings. */
 export interface InitializationOptions {
+  /** It has SHOW_REFERENCES_COMMAND. */
   readonly canShowReferences?: boolean;
+  /** It wants to be sent diagnostics although it could ask for them. */
+  readonly sendDiagnostics?: boolean;
 }

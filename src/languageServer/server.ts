@@ -46,6 +46,7 @@ class LanguageServer implements Answering {
     canRefreshTokens: false,
     canRefreshDiagnostics: false,
     pulls: false,
+    takesRelated: false,
     canShowReferences: false,
     tellsOfFolders: false,
     completion: { snippets: false, labelDetails: false },
@@ -85,6 +86,8 @@ class LanguageServer implements Answering {
   private initialize(params: InitializeParams): InitializeResult {
     const { capabilities, workspaceFolders } = params;
     const options: unknown = params.initializationOptions;
+    const wishes = options as InitializationOptions | undefined;
+    const own = capabilitiesFor(capabilities, wishes);
     const { client } = this;
     client.canConfigure = capabilities.workspace?.configuration === true;
     client.mustSubscribe =
@@ -94,19 +97,20 @@ class LanguageServer implements Answering {
     client.canRefreshLenses = capabilities.workspace?.codeLens?.refreshSupport === true;
     client.canRefreshTokens = capabilities.workspace?.semanticTokens?.refreshSupport === true;
     client.canRefreshDiagnostics = capabilities.workspace?.diagnostics?.refreshSupport === true;
-    client.pulls = capabilities.textDocument?.diagnostic !== undefined;
+    const { diagnosticProvider } = own;
+    client.pulls = diagnosticProvider !== undefined;
+    client.takesRelated = capabilities.textDocument?.diagnostic?.relatedDocumentSupport === true;
     const item = capabilities.textDocument?.completion?.completionItem;
     client.completion = {
       snippets: item?.snippetSupport === true,
       labelDetails: item?.labelDetailsSupport === true,
     };
     client.tellsOfFolders = capabilities.workspace?.workspaceFolders === true;
-    client.canShowReferences =
-      (options as InitializationOptions | undefined)?.canShowReferences === true;
+    client.canShowReferences = wishes?.canShowReferences === true;
     client.folders = (workspaceFolders ?? []).map((folder) => fileOfUri(folder.uri));
     this.initialOptions = sectionOf(options);
     this.configure(undefined, undefined);
-    return { capabilities: capabilitiesFor(capabilities), serverInfo: { name: "Ringside" } };
+    return { capabilities: own, serverInfo: { name: "Ringside" } };
   }
 
   private async initialized(): Promise<void> {
@@ -212,8 +216,12 @@ class LanguageServer implements Answering {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.guard("diagnostics", undefined, () => {
-        if (!this.client.pulls) this.publisher.publish();
-        else if (this.workspace.documents.openFiles.length > 1) this.refreshDiagnostics();
+        if (!this.client.pulls) {
+          this.publisher.publish();
+          return;
+        }
+        if (!this.client.takesRelated) this.publisher.publish("not open");
+        if (this.workspace.documents.openFiles.length > 1) this.refreshDiagnostics();
       });
     }, DEBOUNCE_MS);
   }

@@ -132,25 +132,47 @@ describe("diagnostics for editors that ask", () => {
   }
 
   it("hold the document's own, and those of its files that are not open", () => {
-    const report = publisher(["main.asm"]).pull(at("main.asm"), undefined);
+    const report = publisher(["main.asm"]).pull(at("main.asm"), undefined, true);
     assert.ok(report.kind === "full");
     assert.deepEqual(brief(report.items), ["2:9-16 undefined-symbol"]);
     const related = report.relatedDocuments?.["file:///project/part.inc"];
     assert.ok(related?.kind === "full");
     assert.deepEqual(brief(related.items), ["1:9-13 undefined-symbol"]);
-    const both = publisher(["main.asm", "part.inc"]).pull(at("main.asm"), undefined);
+    const both = publisher(["main.asm", "part.inc"]).pull(at("main.asm"), undefined, true);
     assert.deepEqual(both.kind === "full" && both.relatedDocuments, {});
   });
 
+  it("are sent for files that are not open to editors that do not take them with an answer", () => {
+    const sent: string[] = [];
+    const workspace = workspaceWith(FILES);
+    workspace.open(at("main.asm"), `file://${at("main.asm")}`, 1, FILES["main.asm"]);
+    const own = new DiagnosticsPublisher(workspace, (uri) => sent.push(uri));
+    own.publish("not open");
+    assert.deepEqual(sent, ["file:///project/part.inc"]);
+    const report = own.pull(at("main.asm"), undefined, false);
+    assert.ok(report.kind === "full" && report.relatedDocuments === undefined);
+  });
+
   it("check a fragment in the program that includes it", () => {
-    const report = publisher(["part.inc"]).pull(at("part.inc"), undefined);
+    const report = publisher(["part.inc"]).pull(at("part.inc"), undefined, true);
     assert.deepEqual(report.kind === "full" && brief(report.items), ["1:9-13 undefined-symbol"]);
+  });
+
+  it("are sent for files that are not open to editors that do not take them with an answer", () => {
+    const sent: string[] = [];
+    const workspace = workspaceWith(FILES);
+    workspace.open(at("main.asm"), `file://${at("main.asm")}`, 1, FILES["main.asm"]);
+    const own = new DiagnosticsPublisher(workspace, (uri) => sent.push(uri));
+    own.publish("not open");
+    assert.deepEqual(sent, ["file:///project/part.inc"]);
+    const report = own.pull(at("main.asm"), undefined, false);
+    assert.ok(report.kind === "full" && report.relatedDocuments === undefined);
   });
 
   it("are not repeated while they stay the same", () => {
     const asked = publisher(["main.asm"]);
-    const { resultId } = asked.pull(at("main.asm"), undefined);
-    assert.deepEqual(asked.pull(at("main.asm"), resultId), { kind: "unchanged", resultId });
-    assert.equal(asked.pull(at("main.asm"), "another").kind, "full");
+    const { resultId } = asked.pull(at("main.asm"), undefined, true);
+    assert.deepEqual(asked.pull(at("main.asm"), resultId, true), { kind: "unchanged", resultId });
+    assert.equal(asked.pull(at("main.asm"), "another", true).kind, "full");
   });
 });

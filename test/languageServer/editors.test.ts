@@ -298,6 +298,41 @@ describe("other editors", function () {
     });
   }
 
+  it("a workspace of two folders: include paths lead into both, until one is closed", async () => {
+    const [one, two] = [project("one"), project("two")];
+    const uri = pathToFileURL(path.join(one, "second.asm")).href;
+    writeFileSync(path.join(two, "lib", "far.inc"), "FAR_AWAY equ 1\n");
+    const session = start(bundle);
+    const { connection } = session;
+    const folders = [one, two].map((folder) => ({
+      uri: pathToFileURL(folder).href,
+      name: path.basename(folder),
+    }));
+    await connection.sendRequest("initialize", {
+      processId: process.pid,
+      rootUri: null,
+      workspaceFolders: folders,
+      initializationOptions: { includePaths: ["lib"] },
+      capabilities: { workspace: { workspaceFolders: true, configuration: true } },
+    });
+    await connection.sendNotification("initialized", {});
+    const text = '%include "far.inc"\n';
+    await connection.sendNotification("textDocument/didOpen", {
+      textDocument: { uri, languageId: "nasm", version: 1, text },
+    });
+    assert.deepEqual(await session.published(uri), []);
+    const next = new Promise<PublishDiagnosticsParams>((resolve) => {
+      connection.onNotification("textDocument/publishDiagnostics", resolve);
+    });
+    await connection.sendNotification("workspace/didChangeWorkspaceFolders", {
+      event: { added: [], removed: [folders[1]] },
+    });
+    const [problem] = (await next).diagnostics;
+    assert.equal(problem?.code, "file-not-found");
+    connection.dispose();
+    session.process.kill();
+  });
+
   it("the guard of these tests notices a write and a process", () => {
     for (const code of [
       `require("node:fs").writeFileSync(${JSON.stringify(path.join(scratch, "x"))}, "")`,

@@ -19,6 +19,8 @@ export interface Client {
   canRefreshDiagnostics: boolean;
   /** Asks for diagnostics itself. */
   pulls: boolean;
+  /** Takes diagnostics of other files with those that it asks for. */
+  takesRelated: boolean;
   canShowReferences: boolean;
   tellsOfFolders: boolean;
   completion: CompletionAbilities;

@@ -69,7 +69,7 @@ export function answerAboutFiles(server: Answering): void {
   );
   connection.languages.diagnostics.on(({ textDocument: { uri }, previousResultId }) =>
     server.guard<DocumentDiagnosticReport>("diagnostics", { kind: "full", items: [] }, () =>
-      server.publisher.pull(fileOfUri(uri), previousResultId),
+      server.publisher.pull(fileOfUri(uri), previousResultId, server.client.takesRelated),
     ),
   );
 }

@@ -68,15 +68,20 @@ export function keepsImage(analysis: Analysis, file: string, edits: readonly Tex
   );
 }
 
+/** Programs with more statements are not assembled again for every move of the cursor. */
+const MOST_STATEMENTS = 20_000;
+
 function holds(
   analysis: Analysis,
   file: string,
   edits: readonly TextEdit[],
   keeps: Rewrite["keeps"],
 ): boolean {
-  if (keeps === "image") return keepsImage(analysis, file, edits);
+  if (keeps === "nothing") return true;
   const { model } = analysis;
-  return keeps === "nothing" || errorCount(withEdits(model, file, edits)) <= errorCount(model);
+  if (model.statements.length > MOST_STATEMENTS) return false;
+  if (keeps === "image") return keepsImage(analysis, file, edits);
+  return errorCount(withEdits(model, file, edits)) <= errorCount(model);
 }
 
 /** Whether a program has fewer errors with the edits. */
