@@ -158,17 +158,6 @@ describe("diagnostics for editors that ask", () => {
     assert.deepEqual(report.kind === "full" && brief(report.items), ["1:9-13 undefined-symbol"]);
   });
 
-  it("are sent for files that are not open to editors that do not take them with an answer", () => {
-    const sent: string[] = [];
-    const workspace = workspaceWith(FILES);
-    workspace.open(at("main.asm"), `file://${at("main.asm")}`, 1, FILES["main.asm"]);
-    const own = new DiagnosticsPublisher(workspace, (uri) => sent.push(uri));
-    own.publish("not open");
-    assert.deepEqual(sent, ["file:///project/part.inc"]);
-    const report = own.pull(at("main.asm"), undefined, false);
-    assert.ok(report.kind === "full" && report.relatedDocuments === undefined);
-  });
-
   it("are not repeated while they stay the same", () => {
     const asked = publisher(["main.asm"]);
     const { resultId } = asked.pull(at("main.asm"), undefined, true);

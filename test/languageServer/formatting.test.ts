@@ -47,6 +47,8 @@ describe("formatting", () => {
     );
     const aligned = ["first     db 1", "second    db 2,  3,   4", "          db 5"];
     becomes(aligned, aligned);
+    const spread = ["guestRax: dq    0", "guestR8:  dq    0"];
+    becomes(spread, spread);
   });
 
   it("indents preprocessor words by their blocks and keeps their text", () => {
@@ -200,6 +202,6 @@ describe("formatting changes nothing but white space", function () {
       }
       isUnchanged(format(files, file, text, { mnemonicColumn }));
     });
-    fc.assert(property, { numRuns: 100, seed: 20250101 });
+    fc.assert(property, { numRuns: 60, seed: 20250101 });
   });
 });

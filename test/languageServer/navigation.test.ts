@@ -83,6 +83,7 @@ describe("go to declaration", () => {
 
   it("leads from a declaration to the definition", () => {
     leadsTo("global sta‸rt\n«start»: nop");
+    leadsTo("extern «other»\ncall oth‸er");
   });
 });
 

@@ -1,5 +1,6 @@
 /** Requests about a whole file or a range of it. */
 import {
+  CodeActionKind,
   type DocumentDiagnosticReport,
   type Range,
   type TextEdit,
@@ -17,6 +18,11 @@ import { semanticTokens } from "../features/semanticTokens";
 import { workspaceSymbols } from "../features/workspaceSymbols";
 import { fileOfUri } from "../fileNames";
 import type { Answering } from "./answering";
+
+/** An editor that asks for refactorings only is not given quick fixes. */
+function wantsFixes(only: readonly string[] | undefined): boolean {
+  return only === undefined || only.length === 0 || only.includes(CodeActionKind.QuickFix);
+}
 
 export function answerAboutFiles(server: Answering): void {
   const { connection, workspace } = server;
@@ -46,7 +52,7 @@ export function answerAboutFiles(server: Answering): void {
   });
   connection.onCodeAction(({ textDocument: { uri }, range, context: { diagnostics, only } }) =>
     server.about("code action", uri, null, (analysis, file) => [
-      ...codeActions(analysis, file, uri, diagnostics),
+      ...(wantsFixes(only) ? codeActions(analysis, file, uri, diagnostics) : []),
       ...refactorings(analysis, file, uri, range, only),
     ]),
   );

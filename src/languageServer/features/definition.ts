@@ -42,13 +42,17 @@ function isSymbol(kind: NameKind): boolean {
 
 /** `global`, `extern` or `common` lines of a symbol; where there are none, its definition declares it. */
 export function declarationsAt(analysis: Analysis, place: Place): LocationLink[] {
+  const found = declaringLines(analysis, place);
+  return found.length > 0 ? found : definitionsAt(analysis, place);
+}
+
+function declaringLines(analysis: Analysis, place: Place): LocationLink[] {
   const names = analysis.namesAt(place).filter(({ kind }) => isSymbol(kind));
-  const found = names.flatMap((name) =>
+  return names.flatMap((name) =>
     declarations(analysis)
       .filter((each) => each.name === name.name)
       .map((each) => link(name.range, each.range)),
   );
-  return found.length > 0 ? found : definitionsAt(analysis, place);
 }
 
 export function definitionsAt(analysis: Analysis, place: Place): LocationLink[] {
@@ -72,5 +76,6 @@ export function definitionsAt(analysis: Analysis, place: Place): LocationLink[] 
       found.set(rangeKey(range), link(name.range, range, macro?.range));
     }
   }
-  return [...found.values()];
+  // What another image defines is declared here at least.
+  return found.size > 0 ? [...found.values()] : declaringLines(analysis, place);
 }

@@ -37,28 +37,49 @@ function labelText(line: StatementLine): string {
   return " ".repeat(indent) + (line.label ?? "");
 }
 
-/** Column of the mnemonics of a table: the one that it has, if it has one, else behind its longest name. */
-function tableColumn(table: readonly StatementLine[], format: Format): number {
+interface Columns {
+  readonly mnemonic: number;
+  readonly operand: number;
+}
+
+/** Columns of a table: those that it has, if it has some, else behind its longest name. */
+function tableColumns(table: readonly StatementLine[], format: Format): Columns {
   const named = table.filter((line) => line.label !== undefined);
   const longest = Math.max(0, ...named.map((line) => labelText(line).length));
   const own = named[0]?.headColumn ?? 0;
-  const isAligned = named.every((line) => line.headColumn === own);
-  if (isAligned && own > longest && own >= format.mnemonicColumn && own <= WIDEST_NAMES) return own;
-  if (longest < format.mnemonicColumn) return format.mnemonicColumn;
-  return Math.min(4 * Math.ceil((longest + 1) / 4), WIDEST_NAMES);
+  const isAligned = table.every((line) => line.headColumn === own);
+  if (isAligned && own > longest && own >= format.mnemonicColumn && own <= WIDEST_NAMES)
+    return { mnemonic: own, operand: ownOperands(table, own, format) };
+  const mnemonic =
+    longest < format.mnemonicColumn
+      ? format.mnemonicColumn
+      : Math.min(4 * Math.ceil((longest + 1) / 4), WIDEST_NAMES);
+  return { mnemonic, operand: operandColumn(mnemonic, format) };
 }
 
-function statementText(line: StatementLine, column: number, format: Format): string {
+/** Behind names that are too long for the columns one blank has to do. */
+function operandColumn(mnemonic: number, format: Format): number {
+  return mnemonic === format.mnemonicColumn ? format.operandColumn : 0;
+}
+
+function ownOperands(table: readonly StatementLine[], mnemonic: number, format: Format): number {
+  const own = table[0]!.restColumn;
+  const isAligned = table.every(
+    ({ restColumn, head }) => restColumn === own && mnemonic + head.length < own,
+  );
+  return isAligned ? own : operandColumn(mnemonic, format);
+}
+
+function statementText(line: StatementLine, { mnemonic, operand }: Columns): string {
   const { label, head, rest, role } = line;
   const isLoose = role === "setting" || role === "opaque";
   if (label === undefined && line.indent === 0 && isLoose)
     return rest === "" ? head : `${head} ${rest}`;
-  const before = label === undefined ? " ".repeat(column) : labelText(line);
+  const before = label === undefined ? " ".repeat(mnemonic) : labelText(line);
   if (head === "") return before;
-  const start = label === undefined ? before : padded(before, column);
+  const start = label === undefined ? before : padded(before, mnemonic);
   if (rest === "") return start + head;
-  const isInColumn = start.length === format.mnemonicColumn;
-  return padded(start + head, isInColumn ? format.operandColumn : 0) + rest;
+  return padded(start + head, start.length === mnemonic ? operand : 0) + rest;
 }
 
 interface Shaped {
@@ -84,7 +105,7 @@ class Formatter {
   ) {}
 
   run(): readonly Shaped[] {
-    const columns = this.mnemonicColumns();
+    const columns = this.columns();
     let isContinuation = false;
     this.lines.forEach((line, i) => {
       isContinuation =
@@ -100,20 +121,21 @@ class Formatter {
   }
 
   /** Lines of data that follow each other form a table. */
-  private mnemonicColumns(): number[] {
-    const columns = this.lines.map(() => this.format.mnemonicColumn);
+  private columns(): Columns[] {
+    const { mnemonicColumn: mnemonic, operandColumn: operand } = this.format;
+    const columns: Columns[] = this.lines.map(() => ({ mnemonic, operand }));
     for (let start = 0; start < this.lines.length; start++) {
       const table: StatementLine[] = [];
       for (let line = this.lines[start]; isTableLine(line); line = this.lines[start + table.length])
         table.push(line);
       if (table.length === 0) continue;
-      columns.fill(tableColumn(table, this.format), start, start + table.length);
+      columns.fill(tableColumns(table, this.format), start, start + table.length);
       start += table.length - 1;
     }
     return columns;
   }
 
-  private shape(line: CutLine, column: number, isContinuation: boolean): Shaped {
+  private shape(line: CutLine, columns: Columns, isContinuation: boolean): Shaped {
     switch (line.kind) {
       case "verbatim":
         return { code: undefined, comment: undefined };
@@ -122,7 +144,8 @@ class Formatter {
       case "comment":
         if (isContinuation) return { code: "", comment: line.comment };
         return {
-          code: (line.indent === 0 ? "" : " ".repeat(column)) + line.comment.text,
+          code:
+            (line.indent === 0 ? "" : " ".repeat(this.format.mnemonicColumn)) + line.comment.text,
           comment: undefined,
         };
       case "directive":
@@ -131,7 +154,7 @@ class Formatter {
           comment: line.comment,
         };
       case "statement":
-        return { code: statementText(line, column, this.format), comment: line.comment };
+        return { code: statementText(line, columns), comment: line.comment };
     }
   }
 }

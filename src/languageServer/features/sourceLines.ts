@@ -26,6 +26,8 @@ export interface StatementLine {
   readonly label: string | undefined;
   /** Visual column of the first word behind the label. */
   readonly headColumn: number;
+  /** Visual column of what follows the head. */
+  readonly restColumn: number;
   /** The instruction, directive or prefix in front of the rest; the whole line, as it stands, where it is opaque. */
   readonly head: string;
   readonly rest: string;
@@ -208,6 +210,7 @@ class Cutter {
       indent: at(code[0]!),
       label: labelEnd === 0 ? undefined : slice(0, labelEnd),
       headColumn: head === undefined ? 0 : at(head),
+      restColumn: code[headEnd] === undefined ? 0 : at(code[headEnd]),
       head: slice(labelEnd, isOpaque ? code.length : headEnd),
       rest: isOpaque ? "" : rest,
       role,
