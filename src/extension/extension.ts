@@ -11,8 +11,10 @@ import type { KnownExit } from "./contributions/exits";
 import { registerContextKeys } from "./contextKeys";
 import { registerInlineHistory } from "./inlineHistory";
 import { startLanguageClient } from "./languageClient";
+import { LiveDocuments } from "./liveDocuments";
 import { registerLaunchErrors } from "./launchErrors";
 import { rulePageCommands } from "./rulePages";
+import { registerSelectionStatus } from "./selectionStatus";
 import { SessionModel } from "./session";
 import { registerStatusBar } from "./statusBar";
 import { ExitBreakpoints, registerExitBreakpoints } from "./views/exitBreakpoints";
@@ -39,9 +41,10 @@ export function activate(context: vscode.ExtensionContext): RingsideApi {
   const followed = new FollowedAddresses(context.workspaceState);
   const views = makeTrees(model, exits, followed);
   const client = startLanguageClient(context.extensionUri);
+  const live = client && new LiveDocuments(client);
   const commands = {
     ...fileCommands(context),
-    ...sourceCommands(client),
+    ...sourceCommands(client, live),
     ...rulePageCommands(context.extensionUri),
     ...runToCommands(model),
     ...lookCommands(model, exits, followed),
@@ -62,6 +65,8 @@ export function activate(context: vscode.ExtensionContext): RingsideApi {
     ),
     ...Object.entries(commands).map(([id, run]) => registerCommand(id, run)),
   );
+  if (live) context.subscriptions.push(live);
+  if (client) context.subscriptions.push(registerSelectionStatus(client));
   if (client) context.subscriptions.push({ dispose: () => void client.stop() });
   return { reader: model, views };
 }

@@ -2,9 +2,19 @@
 import { existsSync } from "node:fs";
 import * as vscode from "vscode";
 import { LanguageClient, TransportKind } from "vscode-languageclient/node";
-import { RULE_PAGE_OPTION } from "../languageServer/protocol";
+import type { InitializationOptions } from "../languageServer/protocol";
 import { LANGUAGE_ID } from "./contributions/languages";
 import { RULE_PAGE_LINK } from "./rulePages";
+
+/** Files, and what is no file yet or no longer; not the listings and expansions that the server itself makes. */
+const SOURCES = ["file", "untitled", "git", "vscode-vfs"];
+
+/** VS Code's client drops what an answer says of other files: asked for, errors in included files would be lost. */
+const OPTIONS: InitializationOptions = {
+  canShowReferences: true,
+  sendDiagnostics: true,
+  rulePage: RULE_PAGE_LINK,
+};
 
 /** Undefined when the server is not part of this build. */
 export function startLanguageClient(extensionUri: vscode.Uri): LanguageClient | undefined {
@@ -15,10 +25,10 @@ export function startLanguageClient(extensionUri: vscode.Uri): LanguageClient | 
     "Ringside Language Server",
     { module, transport: TransportKind.ipc },
     {
-      documentSelector: [{ language: LANGUAGE_ID }],
-      initializationOptions: { [RULE_PAGE_OPTION]: RULE_PAGE_LINK },
+      documentSelector: SOURCES.map((scheme) => ({ language: LANGUAGE_ID, scheme })),
+      initializationOptions: OPTIONS,
       synchronize: {
-        fileEvents: vscode.workspace.createFileSystemWatcher("**/*.{asm,nasm,inc}"),
+        fileEvents: vscode.workspace.createFileSystemWatcher("**/*.{asm,nasm,inc,mac}"),
       },
     },
   );

@@ -49,6 +49,12 @@ function lazy<Value>(make: () => Value): () => Value {
 
 export class Analysis {
   private readonly statements = lazy(() => new LineIndex(this.model.statements));
+  private readonly calls = lazy(
+    () =>
+      new LineIndex(
+        this.model.statements.map((statement) => ({ range: statement.callRange, statement })),
+      ),
+  );
   private readonly names = lazy(() => new LineIndex(this.model.names));
   private readonly invocations = lazy(() => new LineIndex(this.model.macroInvocations));
   private readonly tokens = new Map<string, LineIndex<PlainToken>>();
@@ -81,6 +87,13 @@ export class Analysis {
   /** All expansions of a line, in the order of the program. */
   statementsOn(file: string, line: number): readonly Statement[] {
     return this.statements().on(file, line);
+  }
+
+  /** All statements that a line made, also through the macros that it calls. */
+  statementsCalledOn(file: string, line: number): readonly Statement[] {
+    return this.calls()
+      .on(file, line)
+      .map((each) => each.statement);
   }
 
   statementsOf(file: string): readonly Statement[] {

@@ -1,5 +1,5 @@
 /** Decides which files' diagnostics the editor has to be sent, and sends only what has changed. */
-import type { Diagnostic } from "vscode-languageserver-protocol";
+import type { Diagnostic, DocumentDiagnosticReport } from "vscode-languageserver-protocol";
 import type { Analysis } from "./analysis";
 import {
   diagnosticsOf,
@@ -22,6 +22,8 @@ interface Judged {
 export class DiagnosticsPublisher {
   /** What the editor shows, by URI. */
   private readonly sent = new Map<string, string>();
+  private readonly pulled = new Map<string, { readonly id: string; readonly key: string }>();
+  private pulls = 0;
   private readonly judged = new WeakMap<Analysis, Judged>();
   /** The link to a rule's page; an editor may ask for another one when it starts. */
   rulePage: (id: string) => string = rulePageUri;
@@ -51,13 +53,11 @@ export class DiagnosticsPublisher {
     return this.workspace.documents.uriOf(file) ?? uriOfFile(file);
   }
 
-  /** Diagnostics of every file of every program that has an open file. */
-  private current(): Map<string, Diagnostic[]> {
+  /** Diagnostics of every file of every program that has one of these files. */
+  private current(files: readonly string[]): Map<string, Diagnostic[]> {
     const { workspace } = this;
     const lists = new Map<string, (readonly Diagnostic[])[]>();
-    const programs = new Set(
-      workspace.documents.openFiles.flatMap((file) => workspace.contextsOf(file)),
-    );
+    const programs = new Set(files.flatMap((file) => workspace.contextsOf(file)));
     for (const program of programs) {
       const isLoose = workspace.isLooseFragment(program.root);
       for (const [file, diagnostics] of this.findingsOf(program).byFile) {
@@ -70,8 +70,45 @@ export class DiagnosticsPublisher {
     return new Map([...lists].map(([file, each]) => [file, mergeDiagnostics(each)]));
   }
 
-  publish(): void {
-    const current = this.current();
+  /**
+   * For an editor that asks: a document's own, and if it takes them those of files of its programs that are not open. Other editors
+   * are sent these.
+   */
+  pull(
+    file: string,
+    previousResultId: string | undefined,
+    withRelated: boolean,
+  ): DocumentDiagnosticReport {
+    const current = this.current([file]);
+    const related = withRelated
+      ? [...current].filter(([other]) => other !== file && !this.workspace.documents.isOpen(other))
+      : [];
+    const items = current.get(file) ?? [];
+    const key = JSON.stringify([items, related]);
+    const before = this.pulled.get(file);
+    if (before?.key === key && before.id === previousResultId)
+      return { kind: "unchanged", resultId: before.id };
+    const resultId = String(++this.pulls);
+    this.pulled.set(file, { id: resultId, key });
+    return {
+      kind: "full",
+      resultId,
+      items,
+      ...(withRelated
+        ? {
+            relatedDocuments: Object.fromEntries(
+              related.map(([other, list]) => [this.uriOf(other), { kind: "full", items: list }]),
+            ),
+          }
+        : {}),
+    };
+  }
+
+  /** Sends what has changed: of all files, or of those that no editor asks about because they are not open. */
+  publish(which: "all" | "not open" = "all"): void {
+    const { documents } = this.workspace;
+    const current = this.current(documents.openFiles);
+    if (which === "not open") for (const file of documents.openFiles) current.delete(file);
     const seen = new Set<string>();
     for (const [file, diagnostics] of current) {
       const uri = this.uriOf(file);

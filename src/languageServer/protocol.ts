@@ -1,11 +1,6 @@
 /** What an editor may ask of this server besides the Language Server Protocol, and what it can set. */
 export { SETTINGS } from "./settings";
 
-/**
- * Initialization option: what the code of a rule's diagnostic links to, with `{id}` for the rule. Without it the link is the page's file.
- */
-export const RULE_PAGE_OPTION = "rulePage";
-
 export interface TextDocumentPosition {
   readonly textDocument: { readonly uri: string };
   readonly position: { readonly line: number; readonly character: number };
@@ -29,4 +24,41 @@ export interface ListingParams {
 }
 export interface ListingResult {
   readonly text: string;
+  /** For each line of the listing the line of the document (0-based) that it shows, or null. */
+  readonly lines: readonly (number | null)[];
+}
+
+/** What the lines of a selection take and cost. */
+export const MEASURE_REQUEST = "ringside/measure";
+export interface MeasureParams {
+  readonly textDocument: { readonly uri: string };
+  readonly range: {
+    readonly start: { readonly line: number; readonly character: number };
+    readonly end: { readonly line: number; readonly character: number };
+  };
+}
+export interface MeasureResult {
+  readonly bytes: number;
+  readonly instructions: number;
+  /** What the technique in force makes of them: "2 sure VM exits". */
+  readonly costs: readonly string[];
+}
+
+/** The same for editors that can only run commands (`workspace/executeCommand`): the parameters are those of the request. */
+export const SERVER_COMMANDS = {
+  expandMacro: "ringside.server.expandMacro",
+  listing: "ringside.server.listing",
+} as const;
+
+/** The editor's own command behind a code lens: uri, position and locations of the protocol. */
+export const SHOW_REFERENCES_COMMAND = "ringside.showReferences";
+
+/** What an editor can say in its `initializationOptions`, besides settings. */
+export interface InitializationOptions {
+  /** It has SHOW_REFERENCES_COMMAND. */
+  readonly canShowReferences?: boolean;
+  /** It wants to be sent diagnostics although it could ask for them. */
+  readonly sendDiagnostics?: boolean;
+  /** What the code of a rule's diagnostic links to, with `{id}` for the rule. Without it the link is the page's file. */
+  readonly rulePage?: string;
 }

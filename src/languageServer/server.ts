@@ -1,91 +1,64 @@
-/** Wires the features to a connection. What a feature answers is its own file's business; here is only who asks what. */
+/** The server: its client, its documents, its settings. What is asked stands in answers/, what is answered in features/. */
 import path from "node:path";
 import {
   DidChangeConfigurationNotification,
   DidChangeWatchedFilesNotification,
-  ErrorCodes,
-  ResponseError,
   TextDocuments,
   type Connection,
   type InitializeParams,
   type InitializeResult,
-  type Position,
 } from "vscode-languageserver/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { Analysis } from "./analysis";
-import { CAPABILITIES } from "./capabilities";
+import { capabilitiesFor } from "./capabilities";
 import { DiagnosticsPublisher } from "./diagnosticsPublisher";
 import { REAL_DISK } from "./disk";
-import { codeActions } from "./features/codeActions";
-import { codeLenses } from "./features/codeLens";
-import { completionsAt, isCompletionData, resolveCompletion } from "./features/completion";
-import { definitionsAt } from "./features/definition";
-import { documentLinks } from "./features/documentLinks";
-import { documentSymbols } from "./features/documentSymbols";
-import { foldingRanges } from "./features/folding";
-import { hoverAt } from "./features/hover";
-import { includableFiles } from "./features/includableFiles";
-import { inlayHints } from "./features/inlayHints";
-import { expandMacroAt } from "./features/macroExpansion";
-import { highlightsAt, referencesAt } from "./features/references";
-import { prepareRename, renameAt, RenameRefusal } from "./features/rename";
-import { selectionRangeAt } from "./features/selectionRanges";
-import { semanticTokens } from "./features/semanticTokens";
-import { signatureHelpAt } from "./features/signatureHelp";
-import { workspaceSymbols } from "./features/workspaceSymbols";
+import { TokenHistory } from "./features/semanticTokens";
 import { fileOfUri } from "./fileNames";
-import { toPlace, type Place } from "./positions";
-import {
-  EXPAND_MACRO_REQUEST,
-  LISTING_REQUEST,
-  RULE_PAGE_OPTION,
-  type ExpandMacroParams,
-  type ExpandMacroResult,
-  type ListingParams,
-  type ListingResult,
-} from "./protocol";
+import type { InitializationOptions } from "./protocol";
 import { rulePages } from "./rules/pages";
 import { readSettings } from "./settings";
 import { readLaunch, techniqueFor, type Technique } from "./techniques";
 import { Workspace } from "./workspace";
 import { isSourceFile, sourceFilesIn } from "./workspaceScan";
+import type { Answering, Client } from "./answers/answering";
+import { answerAboutCalls } from "./answers/calls";
+import { answerAboutFiles, answerAboutTokens, answerFormatting } from "./answers/files";
+import { answerOwnRequests } from "./answers/ownRequests";
+import { answerAboutPlaces } from "./answers/places";
 
 /** A pause in typing after which diagnostics are made anew. */
 const DEBOUNCE_MS = 20;
-
-interface Client {
-  canConfigure: boolean;
-  /** Wants to be asked before it tells of changed settings. */
-  mustSubscribe: boolean;
-  canWatch: boolean;
-  canRefreshHints: boolean;
-  canRefreshLenses: boolean;
-  canRefreshTokens: boolean;
-  folders: readonly string[];
-}
 
 export function serve(connection: Connection): void {
   new LanguageServer(connection).listen();
 }
 
-class LanguageServer {
+class LanguageServer implements Answering {
   private readonly texts = new TextDocuments(TextDocument);
-  private readonly workspace: Workspace;
-  private readonly publisher: DiagnosticsPublisher;
-  private readonly client: Client = {
+  readonly workspace: Workspace;
+  readonly publisher: DiagnosticsPublisher;
+  readonly client: Client = {
     canConfigure: false,
     mustSubscribe: false,
     canWatch: false,
     canRefreshHints: false,
     canRefreshLenses: false,
     canRefreshTokens: false,
+    canRefreshDiagnostics: false,
+    pulls: false,
+    takesRelated: false,
+    canShowReferences: false,
+    tellsOfFolders: false,
+    completion: { snippets: false, labelDetails: false },
     folders: [],
   };
+  readonly tokens = new TokenHistory();
   private timer: NodeJS.Timeout | undefined;
   /** Settings from the start, for editors that have no others. */
   private initialOptions: unknown;
 
-  constructor(private readonly connection: Connection) {
+  constructor(readonly connection: Connection) {
     this.workspace = new Workspace(REAL_DISK, (error, file) =>
       this.bug(`analysis of ${file}`, error),
     );
@@ -103,14 +76,19 @@ class LanguageServer {
       clearTimeout(this.timer);
     });
     this.listenToDocuments();
-    this.answerAboutPlaces();
-    this.answerAboutFiles();
-    this.answerOwnRequests();
+    answerAboutPlaces(this);
+    answerAboutFiles(this);
+    answerAboutCalls(this);
+    answerAboutTokens(this);
+    answerFormatting(this);
+    answerOwnRequests(this);
   }
 
   private initialize(params: InitializeParams): InitializeResult {
     const { capabilities, workspaceFolders } = params;
     const options: unknown = params.initializationOptions;
+    const wishes = options as InitializationOptions | undefined;
+    const own = capabilitiesFor(capabilities, wishes);
     const { client } = this;
     client.canConfigure = capabilities.workspace?.configuration === true;
     client.mustSubscribe =
@@ -119,11 +97,22 @@ class LanguageServer {
     client.canRefreshHints = capabilities.workspace?.inlayHint?.refreshSupport === true;
     client.canRefreshLenses = capabilities.workspace?.codeLens?.refreshSupport === true;
     client.canRefreshTokens = capabilities.workspace?.semanticTokens?.refreshSupport === true;
+    client.canRefreshDiagnostics = capabilities.workspace?.diagnostics?.refreshSupport === true;
+    const { diagnosticProvider } = own;
+    client.pulls = diagnosticProvider !== undefined;
+    client.takesRelated = capabilities.textDocument?.diagnostic?.relatedDocumentSupport === true;
+    const item = capabilities.textDocument?.completion?.completionItem;
+    client.completion = {
+      snippets: item?.snippetSupport === true,
+      labelDetails: item?.labelDetailsSupport === true,
+    };
+    client.tellsOfFolders = capabilities.workspace?.workspaceFolders === true;
+    client.canShowReferences = wishes?.canShowReferences === true;
     client.folders = (workspaceFolders ?? []).map((folder) => fileOfUri(folder.uri));
     this.initialOptions = sectionOf(options);
-    this.publisher.rulePage = rulePages(rulePageOption(options));
+    this.publisher.rulePage = rulePages(wishes?.rulePage);
     this.configure(undefined, undefined);
-    return { capabilities: CAPABILITIES, serverInfo: { name: "Ringside" } };
+    return { capabilities: own, serverInfo: { name: "Ringside" } };
   }
 
   private async initialized(): Promise<void> {
@@ -137,11 +126,27 @@ class LanguageServer {
       const watchers = [{ globPattern: "**/*.{asm,nasm,inc,mac}" }];
       await connection.client.register(DidChangeWatchedFilesNotification.type, { watchers });
     }
-    for (const file of await sourceFilesIn(client.folders)) this.workspace.graph.update(file);
+    if (client.tellsOfFolders)
+      connection.workspace.onDidChangeWorkspaceFolders(({ added, removed }) => {
+        const gone = new Set(removed.map(({ uri }) => fileOfUri(uri)));
+        const found = added.map(({ uri }) => fileOfUri(uri));
+        client.folders = [...client.folders.filter((folder) => !gone.has(folder)), ...found];
+        void this.guardAsync("folders", async () => {
+          await this.scan(found);
+          await this.fetchConfiguration();
+        });
+      });
+    await this.scan(client.folders);
+  }
+
+  /** Learns who includes whom in folders. */
+  private async scan(folders: readonly string[]): Promise<void> {
+    for (const file of await sourceFilesIn(folders)) this.workspace.graph.update(file);
     this.publishSoon();
   }
 
   private async fetchConfiguration(): Promise<void> {
+    if (!this.client.canConfigure) return;
     const [own, launch] = (await this.connection.workspace.getConfiguration([
       { section: "ringside" },
       { section: "launch" },
@@ -153,9 +158,12 @@ class LanguageServer {
 
   private configure(own: unknown, launch: unknown): void {
     const settings = readSettings(own ?? this.initialOptions);
-    const [folder = ""] = this.client.folders;
-    const includePaths = settings.includePaths.map((each) =>
-      path.resolve(folder, each.replace("${workspaceFolder}", folder)),
+    const { folders } = this.client;
+    // A path that is not absolute is looked for in each folder of the workspace.
+    const includePaths = settings.includePaths.flatMap((each) =>
+      (folders.length === 0 ? [""] : folders).map((folder) =>
+        path.resolve(folder, each.replace("${workspaceFolder}", folder)),
+      ),
     );
     this.workspace.configure({ ...settings, includePaths }, readLaunch(launch));
   }
@@ -167,6 +175,7 @@ class LanguageServer {
     if (client.canRefreshHints) connection.languages.inlayHint.refresh().catch(ignore);
     if (client.canRefreshLenses) connection.sendRequest("workspace/codeLens/refresh").catch(ignore);
     if (client.canRefreshTokens) connection.languages.semanticTokens.refresh().catch(ignore);
+    if (client.canRefreshDiagnostics) connection.languages.diagnostics.refresh().catch(ignore);
   }
 
   private listenToDocuments(): void {
@@ -179,6 +188,7 @@ class LanguageServer {
     });
     texts.onDidClose(({ document }) => {
       this.guard("close", undefined, () => workspace.close(fileOfUri(document.uri)));
+      this.tokens.forget(document.uri);
       this.publishSoon();
     });
     texts.listen(connection);
@@ -207,12 +217,26 @@ class LanguageServer {
   private publishSoon(): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      this.guard("diagnostics", undefined, () => this.publisher.publish());
+      this.guard("diagnostics", undefined, () => {
+        if (!this.client.pulls) {
+          this.publisher.publish();
+          return;
+        }
+        if (!this.client.takesRelated) this.publisher.publish("not open");
+        if (this.workspace.documents.openFiles.length > 1) this.refreshDiagnostics();
+      });
     }, DEBOUNCE_MS);
   }
 
+  /** A change in one file may be an error in another that is open. */
+  private refreshDiagnostics(): void {
+    const { client, connection } = this;
+    if (client.canRefreshDiagnostics)
+      connection.languages.diagnostics.refresh().catch(() => undefined);
+  }
+
   /** A bug ends one request, never the server: the editor would lose everything else with it. */
-  private guard<Result>(what: string, fallback: Result, run: () => Result): Result {
+  guard<Result>(what: string, fallback: Result, run: () => Result): Result {
     try {
       return run();
     } catch (error) {
@@ -235,7 +259,7 @@ class LanguageServer {
   }
 
   /** Answers a question about a file in the program that it belongs to. */
-  private about<Result>(
+  about<Result>(
     what: string,
     uri: string,
     fallback: Result,
@@ -248,147 +272,12 @@ class LanguageServer {
     });
   }
 
-  private techniqueOf(analysis: Analysis): Technique {
+  techniqueOf(analysis: Analysis): Technique {
     return techniqueFor(analysis, this.workspace.settings.vmm, this.workspace.launch).technique;
   }
 
-  private programsAt(uri: string): readonly Analysis[] {
+  programsAt(uri: string): readonly Analysis[] {
     return this.workspace.programsWith(fileOfUri(uri));
-  }
-
-  private answerAboutPlaces(): void {
-    const { connection } = this;
-    interface At {
-      readonly textDocument: { readonly uri: string };
-      readonly position: Position;
-    }
-    const at = ({ textDocument, position }: At): Place =>
-      toPlace(fileOfUri(textDocument.uri), position);
-    connection.onHover((params) =>
-      this.about(
-        "hover",
-        params.textDocument.uri,
-        null,
-        (analysis) => hoverAt(analysis, at(params), this.techniqueOf(analysis)) ?? null,
-      ),
-    );
-    connection.onDefinition((params) =>
-      this.about("definition", params.textDocument.uri, null, (analysis) =>
-        definitionsAt(analysis, at(params)),
-      ),
-    );
-    connection.onReferences((params) =>
-      this.guard("references", null, () =>
-        referencesAt(
-          this.programsAt(params.textDocument.uri),
-          at(params),
-          params.context.includeDeclaration,
-        ),
-      ),
-    );
-    connection.onDocumentHighlight((params) =>
-      this.about("highlight", params.textDocument.uri, null, (analysis) =>
-        highlightsAt(analysis, at(params)),
-      ),
-    );
-    connection.onPrepareRename((params) =>
-      orRefusal(
-        this.guard("rename", null, () =>
-          prepareRename(this.programsAt(params.textDocument.uri), at(params)),
-        ),
-      ),
-    );
-    connection.onRenameRequest((params) =>
-      orRefusal(
-        this.guard("rename", null, () =>
-          renameAt(this.programsAt(params.textDocument.uri), at(params), params.newName),
-        ),
-      ),
-    );
-    connection.onCompletion((params) =>
-      this.about("completion", params.textDocument.uri, null, (analysis, file) =>
-        completionsAt(analysis, file, params.position, (typed) =>
-          includableFiles(file, analysis.root, typed),
-        ),
-      ),
-    );
-    connection.onCompletionResolve((item) => {
-      const data: unknown = item.data;
-      if (!isCompletionData(data)) return item;
-      return this.guard("completion", item, () => {
-        const analysis = this.workspace.analysisFor(data.file);
-        return analysis === undefined ? item : resolveCompletion(analysis, item);
-      });
-    });
-    connection.onSignatureHelp((params) =>
-      this.about(
-        "signature help",
-        params.textDocument.uri,
-        null,
-        (analysis, file) => signatureHelpAt(analysis, file, params.position) ?? null,
-      ),
-    );
-    connection.onSelectionRanges((params) =>
-      this.about("selection", params.textDocument.uri, null, (analysis, file) =>
-        params.positions.map((position) => selectionRangeAt(analysis, file, position)),
-      ),
-    );
-  }
-
-  private answerAboutFiles(): void {
-    const { connection, workspace } = this;
-    connection.onDocumentSymbol(({ textDocument: { uri } }) =>
-      this.about("symbols", uri, null, (analysis, file) => documentSymbols(analysis, file)),
-    );
-    connection.onWorkspaceSymbol(({ query }) =>
-      this.guard("symbols", null, () => workspaceSymbols(workspace, query)),
-    );
-    connection.onFoldingRanges(({ textDocument: { uri } }) =>
-      this.about("folding", uri, null, (analysis, file) => foldingRanges(analysis, file)),
-    );
-    connection.onDocumentLinks(({ textDocument: { uri } }) =>
-      this.about("links", uri, null, (analysis, file) => documentLinks(analysis, file)),
-    );
-    connection.onCodeLens(({ textDocument: { uri } }) =>
-      this.about("code lens", uri, null, (analysis, file) =>
-        workspace.settings.codeLens ? codeLenses(analysis, file, this.techniqueOf(analysis)) : [],
-      ),
-    );
-    connection.onCodeAction(({ textDocument: { uri }, context }) =>
-      this.about("code action", uri, null, (analysis, file) =>
-        codeActions(analysis, file, uri, context.diagnostics),
-      ),
-    );
-    connection.languages.inlayHint.on(({ textDocument: { uri }, range }) =>
-      this.about("inlay hints", uri, null, (analysis, file) =>
-        inlayHints(analysis, file, range, workspace.settings.inlayHints),
-      ),
-    );
-    connection.languages.semanticTokens.on(({ textDocument: { uri } }) => ({
-      data: this.about("tokens", uri, [], (analysis, file) => semanticTokens(analysis, file)),
-    }));
-    connection.languages.semanticTokens.onRange(({ textDocument: { uri }, range }) => ({
-      data: this.about("tokens", uri, [], (analysis, file) =>
-        semanticTokens(analysis, file, range),
-      ),
-    }));
-  }
-
-  private answerOwnRequests(): void {
-    const { connection } = this;
-    connection.onRequest(EXPAND_MACRO_REQUEST, (params: ExpandMacroParams): ExpandMacroResult =>
-      this.about(
-        "expand macro",
-        params.textDocument.uri,
-        null,
-        (analysis, file) => expandMacroAt(analysis, toPlace(file, params.position)) ?? null,
-      ),
-    );
-    connection.onRequest(LISTING_REQUEST, (params: ListingParams): ListingResult => ({
-      text: this.about("listing", params.textDocument.uri, "", (analysis) =>
-        analysis.model.assembly.listing(),
-      ),
-    }));
   }
 }
 
@@ -396,16 +285,4 @@ class LanguageServer {
 function sectionOf(options: unknown): unknown {
   const isNested = typeof options === "object" && options !== null && "ringside" in options;
   return isNested ? options.ringside : options;
-}
-
-function rulePageOption(options: unknown): unknown {
-  const isGiven = typeof options === "object" && options !== null && RULE_PAGE_OPTION in options;
-  return isGiven ? options[RULE_PAGE_OPTION] : undefined;
-}
-
-/** A refusal becomes an error whose text the editor shows. */
-function orRefusal<Result>(result: Result | RenameRefusal): Result | ResponseError {
-  return result instanceof RenameRefusal
-    ? new ResponseError(ErrorCodes.InvalidRequest, result.reason)
-    : result;
 }

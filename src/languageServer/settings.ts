@@ -13,6 +13,9 @@ export type TechniqueSetting = (typeof TECHNIQUE_SETTING)[number];
 export const RULE_SEVERITIES = ["error", "warning", "information", "hint", "off"] as const;
 export type RuleSeverity = (typeof RULE_SEVERITIES)[number];
 
+export const LETTER_CASES = ["keep", "lower", "upper"] as const;
+export type LetterCase = (typeof LETTER_CASES)[number];
+
 export interface Settings {
   readonly vmm: TechniqueSetting;
   readonly rules: Readonly<Record<string, RuleSeverity>>;
@@ -23,18 +26,29 @@ export interface Settings {
     readonly addresses: boolean;
     readonly bytes: boolean;
     readonly jumps: boolean;
+    readonly sizes: boolean;
+    readonly values: boolean;
   };
+  readonly inlineValues: boolean;
   readonly codeLens: boolean;
+  readonly format: {
+    readonly mnemonicColumn: number;
+    readonly operandColumn: number;
+    readonly commentColumn: number;
+    readonly case: LetterCase;
+  };
 }
 
 /** A row is a property of `contributes.configuration` in the form that VS Code wants. */
 interface SettingRow {
-  readonly type: "string" | "boolean" | "array" | "object";
+  readonly type: "string" | "boolean" | "integer" | "array" | "object";
   readonly default: unknown;
   readonly description: string;
   readonly enum?: readonly string[];
   readonly items?: object;
   readonly additionalProperties?: object;
+  readonly minimum?: number;
+  readonly maximum?: number;
 }
 
 // prettier-ignore
@@ -68,9 +82,34 @@ export const SETTINGS: Readonly<Record<string, SettingRow>> = {
   "ringside.inlayHints.jumps": {
     type: "boolean", default: false, description: "Show whether a jump became short or near.",
   },
+  "ringside.inlayHints.sizes": {
+    type: "boolean", default: false,
+    description: "Show the operand size of instructions whose size is not written: PUSH, RETF, IRET, LGDT and their like.",
+  },
+  "ringside.inlayHints.values": {
+    type: "boolean", default: false, description: "Show the value of each EQU whose text is no plain number.",
+  },
+  "ringside.inlineValues": {
+    type: "boolean", default: true,
+    description: "While stopped, show the registers, flags and memory that the lines up to the stop use.",
+  },
   "ringside.codeLens": {
     type: "boolean", default: true,
     description: "Show size, references, and sensitive instructions above each label.",
+  },
+  "ringside.format.mnemonicColumn": {
+    type: "integer", default: 8, minimum: 1, maximum: 32, description: "Column of mnemonics when a file is formatted.",
+  },
+  "ringside.format.operandColumn": {
+    type: "integer", default: 16, minimum: 1, maximum: 64, description: "Column of operands when a file is formatted.",
+  },
+  "ringside.format.commentColumn": {
+    type: "integer", default: 40, minimum: 1, maximum: 120,
+    description: "Column of comments behind code when a file is formatted. Comments that stand in one column already keep it.",
+  },
+  "ringside.format.case": {
+    type: "string", enum: LETTER_CASES, default: "keep",
+    description: "Case of mnemonics and registers when a file is formatted.",
   },
 };
 
@@ -106,6 +145,12 @@ export function readSettings(section: unknown): Settings {
     const given = value(name);
     return typeof given === "boolean" ? given : SETTINGS[`ringside.${name}`]?.default === true;
   };
+  const column = (name: string): number => {
+    const given = value(name);
+    const { default: usual, minimum = 0, maximum = 0 } = SETTINGS[`ringside.${name}`]!;
+    const isValid = typeof given === "number" && Number.isInteger(given);
+    return isValid && given >= minimum && given <= maximum ? given : Number(usual);
+  };
   const paths = value("includePaths");
   return {
     vmm: oneOf(TECHNIQUE_SETTING, value("vmm")) ?? "auto",
@@ -119,8 +164,17 @@ export function readSettings(section: unknown): Settings {
       addresses: flag("inlayHints.addresses"),
       bytes: flag("inlayHints.bytes"),
       jumps: flag("inlayHints.jumps"),
+      sizes: flag("inlayHints.sizes"),
+      values: flag("inlayHints.values"),
     },
+    inlineValues: flag("inlineValues"),
     codeLens: flag("codeLens"),
+    format: {
+      mnemonicColumn: column("format.mnemonicColumn"),
+      operandColumn: column("format.operandColumn"),
+      commentColumn: column("format.commentColumn"),
+      case: oneOf(LETTER_CASES, value("format.case")) ?? "keep",
+    },
   };
 }
 

@@ -61,6 +61,56 @@ export function defineLanguageTests(): void {
       const names = symbols.map((one) => one.name);
       assert.ok(names.includes("start") && names.includes("stackTop"), names.join());
     });
+
+    it("formats a file", async () => {
+      const edits = await vscode.commands.executeCommand<vscode.TextEdit[]>(
+        "vscode.executeFormatDocumentProvider",
+        guestFile("broken.asm"),
+        { tabSize: 4, insertSpaces: true },
+      );
+      assert.ok(Array.isArray(edits));
+    });
+
+    it("keeps a listing beside the source, which updates as it is typed", async () => {
+      const uri = guestFile("tour.asm");
+      const editor = await vscode.window.showTextDocument(uri);
+      await vscode.commands.executeCommand("ringside.showListing");
+      const listing = await eventually("listing", () =>
+        vscode.workspace.textDocuments.find(
+          (each) => each.uri.scheme === "ringside-listing" && each.getText().includes("start"),
+        ),
+      );
+      await editor.edit((change) => change.insert(new vscode.Position(0, 0), "; typed just now\n"));
+      await eventually("the new line", () =>
+        listing.getText().includes("typed just now") ? true : undefined,
+      );
+      await vscode.commands.executeCommand("workbench.action.files.revert");
+    });
+
+    it("makes the texts of code lenses when they are seen", async () => {
+      const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>(
+        "vscode.executeCodeLensProvider",
+        guestFile("tour.asm"),
+        100,
+      );
+      const titles = lenses.map((lens) => lens.command?.title ?? "");
+      assert.ok(
+        titles.some((title) => /\d+ references?/.test(title)),
+        titles.join(),
+      );
+    });
+
+    it("knows who calls whom", async () => {
+      const uri = guestFile("tour.asm");
+      const { lineCount } = await vscode.workspace.openTextDocument(uri);
+      assert.ok(lineCount > 1);
+      const items = await vscode.commands.executeCommand<vscode.CallHierarchyItem[]>(
+        "vscode.prepareCallHierarchy",
+        uri,
+        new vscode.Position(8, 9),
+      );
+      assert.equal(items[0]?.name, "start");
+    });
   });
 }
 

@@ -67,6 +67,39 @@ describe("completion", () => {
     );
   });
 
+  it("inserts a macro with places for its arguments, where the editor can", () => {
+    const text = "; put row, column\n%macro put 2-3 7\n%endmacro\n%define area(w, h) (w * h)\n  ‸";
+    const { analysis, position } = scene(text);
+    const inserted = (snippets: boolean): string[] =>
+      completionsAt(analysis, MAIN, position, undefined, { snippets, labelDetails: true })
+        .filter(({ label }) => label === "put" || label === "area")
+        .map(({ textEdit, labelDetails }) => `${textEdit!.newText}|${labelDetails?.detail ?? ""}`);
+    assert.deepEqual(inserted(true), [
+      "put \${1:%1}, \${2:%2}| %1, %2, %3=7",
+      "area(\${1:w}, \${2:h})| w, h",
+    ]);
+    assert.deepEqual(inserted(false), ["put| %1, %2, %3=7", "area| w, h"]);
+    const documented = scene(text.replace("put row, column", "put row, column, colour"));
+    const [first] = completionsAt(documented.analysis, MAIN, documented.position).filter(
+      ({ label }) => label === "put",
+    );
+    assert.equal(first?.textEdit?.newText, "put \${1:row}, \${2:column}");
+  });
+
+  it("puts fields of structures first behind a register and a plus", () => {
+    const text = "bits 32\nstruc point\n.x: resd 1\nendstruc\nmov eax, [ebx + ‸";
+    const { analysis, position } = scene(text);
+    const items = completionsAt(analysis, MAIN, position);
+    const [first] = items.sort((a, b) => (a.sortText! < b.sortText! ? -1 : 1));
+    assert.equal(first?.label, "point.x");
+  });
+
+  it("offers the local labels of macros and contexts", () => {
+    offers("%macro m 0\n%%again: nop\njmp %%‸\n%endmacro\nm", ["%%again"], ["mov"]);
+    offers("%push c\n%$done: nop\njmp %$‸\n%pop", ["%$done"]);
+    offers("%macro say 0\n%endmacro\n%ifmacro ‸\n%endif", ["say"], ["mov"]);
+  });
+
   it("is silent in comments and strings", () => {
     assert.equal(offered("nop ; m‸").size, 0);
     assert.equal(offered('db "m‸"').size, 0);

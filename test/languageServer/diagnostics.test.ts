@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mergeDiagnostics } from "../../src/languageServer/features/diagnostics";
+import { DiagnosticsPublisher } from "../../src/languageServer/diagnosticsPublisher";
 import { brief, diagnose, diagnosticsIn, workspaceWith } from "./support";
 
 describe("diagnostics from the assembler", () => {
@@ -68,6 +69,30 @@ describe("diagnostics from the assembler", () => {
     const settings = { includePaths: ["/lib"], defines: { DEBUG: "1" } };
     assert.deepEqual(diagnose(text, settings, { "/lib/far.inc": "" }), []);
   });
+
+  it("tell the whole way through macros: the call, and the line in each body", () => {
+    const text = [
+      "%macro inner 1",
+      "  mov ax, %1",
+      "%endmacro",
+      "%macro outer 1",
+      "  inner %1",
+      "%endmacro",
+      "outer missing",
+      "%macro wrong 0",
+      "  mov bx, missing",
+      "%endmacro",
+      "wrong",
+    ].join("\n");
+    const ways = diagnose(text).map(({ range, relatedInformation = [] }) => [
+      range.start.line + 1,
+      ...relatedInformation.map((each) => each.location.range.start.line + 1).sort(),
+    ]);
+    assert.deepEqual(ways, [
+      [7, 2, 5],
+      [11, 9],
+    ]);
+  });
 });
 
 describe("comments that speak to the server", () => {
@@ -89,5 +114,54 @@ describe("comments that speak to the server", () => {
 
   it("name a technique that does not exist", () => {
     assert.deepEqual(brief(diagnose("; ringside: vmm=magic\n")), ["1:1-22 unknown-technique"]);
+  });
+});
+
+describe("diagnostics for editors that ask", () => {
+  const FILES = {
+    "main.asm": '%include "part.inc"\nmov ax, missing\n',
+    "part.inc": "mov bx, gone\n",
+  };
+  const at = (name: string): string => `/project/${name}`;
+
+  function publisher(open: readonly string[]): DiagnosticsPublisher {
+    const workspace = workspaceWith(FILES);
+    for (const name of open)
+      workspace.open(at(name), `file://${at(name)}`, 1, FILES[name as keyof typeof FILES]);
+    return new DiagnosticsPublisher(workspace, () => assert.fail("nothing is sent"));
+  }
+
+  it("hold the document's own, and those of its files that are not open", () => {
+    const report = publisher(["main.asm"]).pull(at("main.asm"), undefined, true);
+    assert.ok(report.kind === "full");
+    assert.deepEqual(brief(report.items), ["2:9-16 undefined-symbol"]);
+    const related = report.relatedDocuments?.["file:///project/part.inc"];
+    assert.ok(related?.kind === "full");
+    assert.deepEqual(brief(related.items), ["1:9-13 undefined-symbol"]);
+    const both = publisher(["main.asm", "part.inc"]).pull(at("main.asm"), undefined, true);
+    assert.deepEqual(both.kind === "full" && both.relatedDocuments, {});
+  });
+
+  it("are sent for files that are not open to editors that do not take them with an answer", () => {
+    const sent: string[] = [];
+    const workspace = workspaceWith(FILES);
+    workspace.open(at("main.asm"), `file://${at("main.asm")}`, 1, FILES["main.asm"]);
+    const own = new DiagnosticsPublisher(workspace, (uri) => sent.push(uri));
+    own.publish("not open");
+    assert.deepEqual(sent, ["file:///project/part.inc"]);
+    const report = own.pull(at("main.asm"), undefined, false);
+    assert.ok(report.kind === "full" && report.relatedDocuments === undefined);
+  });
+
+  it("check a fragment in the program that includes it", () => {
+    const report = publisher(["part.inc"]).pull(at("part.inc"), undefined, true);
+    assert.deepEqual(report.kind === "full" && brief(report.items), ["1:9-13 undefined-symbol"]);
+  });
+
+  it("are not repeated while they stay the same", () => {
+    const asked = publisher(["main.asm"]);
+    const { resultId } = asked.pull(at("main.asm"), undefined, true);
+    assert.deepEqual(asked.pull(at("main.asm"), resultId, true), { kind: "unchanged", resultId });
+    assert.equal(asked.pull(at("main.asm"), "another", true).kind, "full");
   });
 });

@@ -3,16 +3,26 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Position } from "vscode-languageserver-protocol";
+import {
+  incomingCalls,
+  outgoingCalls,
+  prepareCallHierarchy,
+  type CallItemData,
+} from "../../src/languageServer/features/callHierarchy";
 import { codeActions } from "../../src/languageServer/features/codeActions";
-import { codeLenses } from "../../src/languageServer/features/codeLens";
+import { codeLenses, resolveLens } from "../../src/languageServer/features/codeLens";
 import { completionsAt } from "../../src/languageServer/features/completion";
-import { definitionsAt } from "../../src/languageServer/features/definition";
+import { declarationsAt, definitionsAt } from "../../src/languageServer/features/definition";
 import { documentSymbols } from "../../src/languageServer/features/documentSymbols";
 import { foldingRanges } from "../../src/languageServer/features/folding";
+import { formatEdits } from "../../src/languageServer/features/formatting";
 import { hoverAt } from "../../src/languageServer/features/hover";
-import { inlayHints } from "../../src/languageServer/features/inlayHints";
+import { inlayHints, resolveHint } from "../../src/languageServer/features/inlayHints";
+import { inlineValues } from "../../src/languageServer/features/inlineValues";
+import { listingOf } from "../../src/languageServer/features/listing";
 import { expandMacroAt } from "../../src/languageServer/features/macroExpansion";
 import { highlightsAt, referencesAt } from "../../src/languageServer/features/references";
+import { refactorings } from "../../src/languageServer/features/refactorings";
 import { prepareRename, renameAt } from "../../src/languageServer/features/rename";
 import { selectionRangeAt } from "../../src/languageServer/features/selectionRanges";
 import { semanticTokens } from "../../src/languageServer/features/semanticTokens";
@@ -85,15 +95,19 @@ describe("random edits", () => {
       for (const { range } of diagnostics)
         assert.ok(range.end.line < lines.length, "a range beyond the file");
       codeActions(analysis, file, "uri", diagnostics);
-      codeLenses(analysis, file, "trap-and-emulate");
+      for (const lens of codeLenses(analysis, file))
+        resolveLens(analysis, lens, "trap-and-emulate", true);
+      formatEdits(analysis, file, workspace.settings.format);
+      listingOf(analysis, file);
       foldingRanges(analysis, file);
-      const all = { addresses: true, bytes: true, jumps: true };
-      inlayHints(
+      const all = { addresses: true, bytes: true, jumps: true, sizes: true, values: true };
+      const hints = inlayHints(
         analysis,
         file,
         { start: { line: 0, character: 0 }, end: { line: lines.length, character: 0 } },
         all,
       );
+      for (const hint of hints) resolveHint(analysis, hint);
       const data = semanticTokens(analysis, file);
       assert.ok(
         data.every((each) => each >= 0),
@@ -118,6 +132,14 @@ describe("random edits", () => {
         signatureHelpAt(analysis, file, position);
         selectionRangeAt(analysis, file, position);
         expandMacroAt(analysis, place);
+        declarationsAt(analysis, place);
+        const here = { start: position, end: position };
+        refactorings(analysis, file, "uri", here);
+        inlineValues(analysis, file, { start: { line: 0, character: 0 }, end: position }, here);
+        for (const { data } of prepareCallHierarchy(analysis, place) ?? []) {
+          incomingCalls([analysis], data as CallItemData);
+          outgoingCalls([analysis], data as CallItemData);
+        }
       }
     }
   });

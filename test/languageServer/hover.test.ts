@@ -35,6 +35,17 @@ describe("hover over an instruction", () => {
     assert.doesNotMatch(hovered("bits 32\nad‸d eax, 1"), /r\/m64/);
   });
 
+  it("says which encodings were not chosen, and why", () => {
+    says(
+      "bits 32\nad‸d ecx, 5",
+      /Not chosen.*\n- `81 \/0 id` add r\/m32, imm32: 6 bytes instead of 3/,
+    );
+    says("bits 32\nad‸d ecx, 500", /`83 \/0 ib` add r\/m32, imm8: `500` does not fit/);
+    says("bits 32\nmo‸v eax, ebx", /`8B \/r` mov r32, r\/m32: as long/);
+    says("jm‸p next\ntimes 300 nop\nnext:", /`EB cb` jmp rel8: the target is too far away/);
+    assert.doesNotMatch(hovered("bits 32\nhl‸t"), /Not chosen/);
+  });
+
   it("tells when it exits and why it is sensitive", () => {
     says("bits 32\ncpu‸id", /\*\*VM exit:\*\* CPUID \(10\), always/);
     const text = hovered("bits 32\npop‸fd", { vmm: "trap-and-emulate" });
@@ -63,6 +74,71 @@ describe("hover over a number", () => {
     );
     says("bits 32\nmov eax, cr4\nor eax, 1 << ‸5\nmov cr4, eax", /CR4, sets/, /\*\*PAE\*\*/);
     assert.doesNotMatch(hovered("bits 32\nor eax, ‸1\nmov ebx, 2\nmov cr0, ebx"), /CR0/);
+  });
+
+  it("decodes DR7 with its wider fields, RFLAGS, and bit numbers", () => {
+    says(
+      "bits 32\nmov eax, 0x000d060‸1\nmov dr7, eax",
+      /\*\*L0\*\*/,
+      /bits 17:16 \*\*R\/W0\*\* = 0x1 \(data writes\)/,
+      /\*\*LEN0\*\* = 0x3 \(4 bytes\)/,
+    );
+    says("bits 32\npush 0x20‸2\npopfd", /RFLAGS/, /\*\*IF\*\*/);
+    says("bits 32\npush 0x320‸2\npush 8\npush next\niretd\nnext:", /\*\*IOPL\*\* = 0x3/);
+    says("bits 32\npush 0x202\npush ‸8\npush next\niretd\nnext:", /selector 0x08/);
+    says("bits 32\npushfd\npop eax\ntest eax, 0x20‸0", /RFLAGS, tests/, /\*\*IF\*\*/);
+    says("bits 32\nmov eax, cr4\nbts eax, ‸5\nmov cr4, eax", /CR4, sets/, /\*\*PAE\*\*/);
+    assert.doesNotMatch(hovered("bits 32\npush 0x20‸2\ncall next\npopfd\nnext:"), /RFLAGS/);
+  });
+
+  it("decodes control words and other fields that VMWRITE fills", () => {
+    says(
+      "bits 64\nmov ebx, 0x4000\nmov eax, 0x2‸9\nvmwrite rbx, rax",
+      /Pin-based VM-execution controls/,
+      /NMI exiting/,
+    );
+    says("bits 64\nmov ebx, 0x401e\nmov eax, ‸2\nvmwrite rbx, rax", /Enable EPT/);
+    says(
+      "bits 64\n%macro put 2\nmov ebx, %1\nmov eax, %2\nvmwrite rbx, rax\n%endmacro\nput 0x4004, 0x400‸0",
+      /Exception bitmap/,
+      /#PF/,
+    );
+  });
+
+  it("decodes page-table entries of each format", () => {
+    says(
+      "bits 32\nmov dword [page_table + 8], 0x500‸3\npage_table:",
+      /PTE \(32-bit paging\)/,
+      /4 KiB page 0x5000/,
+      /writable/,
+    );
+    says(
+      "bits 32\nmov eax, 0x1000\nmov cr3, eax\nmov dword [0x1000], 0x8‸3",
+      /PDE \(32-bit paging\).*4 MiB page/,
+    );
+    const long =
+      "bits 64\nmov rax, 0x1000\nmov cr3, rax\nmov qword [0x1000], 0x2003\nmov qword [0x2000], 0x3003\n";
+    says(`${long}mov qword [0x3000], 0x8‸3`, /PDE \(4-level paging\).*2 MiB page/);
+    says("bits 32\nmov cr4, eax\npdpt: dq 0x200‸1", /PDPTE \(PAE paging\).*table 0x2000/);
+    says(
+      "bits 32\npage_directory: dd 0x300‸7",
+      /PDE \(32-bit paging\).*table 0x3000/,
+      /user-accessible/,
+    );
+    assert.doesNotMatch(hovered("bits 32\nmov dword [counter], ‸3\ncounter:"), /paging/);
+  });
+
+  it("decodes gates of an IDT and descriptors of a TSS", () => {
+    const idt = "bits 32\norg 0x1000\nlidt [p]\np: dw 15\ndd idt\nidt: dq 0\n";
+    says(
+      `${idt}dq 0x0000ee00000‸81000`,
+      /IDT entry 1, #DB: 32\/64-bit interrupt gate to 0x8:0x1000, DPL 3/,
+    );
+    const gdt = "bits 32\norg 0x1000\nlgdt [p]\np: dw 15\ndd gdt\ngdt: dq 0\n";
+    says(
+      `${gdt}dq 0x00008900200‸00067`,
+      /GDT entry 1 \(selector 0x08\): 32\/64-bit TSS \(available\)/,
+    );
   });
 
   it("names MSRs and their bits", () => {

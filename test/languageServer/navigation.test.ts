@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Range } from "vscode-languageserver-protocol";
-import { definitionsAt } from "../../src/languageServer/features/definition";
+import { declarationsAt, definitionsAt } from "../../src/languageServer/features/definition";
 import { documentLinks } from "../../src/languageServer/features/documentLinks";
 import { documentSymbols } from "../../src/languageServer/features/documentSymbols";
 import { foldingRanges } from "../../src/languageServer/features/folding";
@@ -38,6 +38,9 @@ describe("go to definition", () => {
     leadsTo("%macro «say» 1\n%endmacro\nsa‸y 1");
     leadsTo("%define «X» 1\nmov ax, ‸X");
     leadsTo("struc point\n«.x»: resw 1\nendstruc\nmov ax, point‸.x");
+    leadsTo("struc point\n«.x»: resw 1\nendstruc\nistruc point\nat point‸.x, dw 1\niend");
+    leadsTo("%macro m 0\n«%%x»: nop\njmp %%‸x\n%endmacro\nm");
+    leadsTo("%push c\n«%$x»: nop\njmp %$‸x\n%pop");
   });
 
   it("opens included files", () => {
@@ -46,6 +49,8 @@ describe("go to definition", () => {
       definitionsAt(analysis, place).map((link) => link.targetUri),
       ["file:///project/part.inc"],
     );
+    const onWord = definitionsAt(analysis, { ...place, column: 3 });
+    assert.equal(onWord[0]?.targetUri, "file:///project/part.inc");
     const [link] = documentLinks(analysis, MAIN);
     assert.equal(link?.target, "file:///project/part.inc");
     assert.deepEqual(link.range.start, { line: 0, character: 9 });
@@ -61,7 +66,34 @@ describe("go to definition", () => {
   });
 });
 
+describe("go to declaration", () => {
+  /** The declaration of the name at `‸` is what stands in `«…»`. */
+  function isDeclaredAt(marked: string): void {
+    const { analysis, place, ranges } = scene(marked);
+    const found = declarationsAt(analysis, place).map((link) => link.targetSelectionRange);
+    assert.deepEqual(found, ranges);
+  }
+
+  it("finds global and extern lines, else the definition", () => {
+    isDeclaredAt("global «start»\nstart: nop\njmp sta‸rt");
+    isDeclaredAt("extern «other»\ncall oth‸er");
+    isDeclaredAt("struc point\n«.x»: resw 1\nendstruc\nmov ax, [bx + point‸.x]");
+    isDeclaredAt("%define «LIMIT» 3\nmov ax, LI‸MIT");
+  });
+
+  it("leads from a declaration to the definition", () => {
+    leadsTo("global sta‸rt\n«start»: nop");
+    leadsTo("extern «other»\ncall oth‸er");
+  });
+});
+
 describe("find references", () => {
+  it("finds declarations", () => {
+    const { workspace, place, ranges } = scene("global «start»\n«st‸art»: jmp «start»");
+    const found = referencesAt(workspace.programsWith(MAIN), place, true).map((each) => each.range);
+    assert.deepEqual(found.sort(byPlace), ranges);
+  });
+
   it("keeps local labels of two parents apart", () => {
     isWrittenAt("a:\n«.‸x»: jmp «.x»\nb:\n.x: jmp .x\njmp «a.x»");
   });

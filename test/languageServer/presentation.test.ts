@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { codeActions } from "../../src/languageServer/features/codeActions";
-import { codeLenses } from "../../src/languageServer/features/codeLens";
-import { inlayHints } from "../../src/languageServer/features/inlayHints";
+import type { MarkupContent } from "vscode-languageserver-protocol";
+import { codeLenses, measure, resolveLens } from "../../src/languageServer/features/codeLens";
+import { inlayHints, resolveHint } from "../../src/languageServer/features/inlayHints";
+import { listingOf } from "../../src/languageServer/features/listing";
 import { expandMacroAt } from "../../src/languageServer/features/macroExpansion";
-import { readTokens, semanticTokens } from "../../src/languageServer/features/semanticTokens";
+import {
+  legendFor,
+  readTokens,
+  semanticTokens,
+  TokenHistory,
+} from "../../src/languageServer/features/semanticTokens";
 import type { Technique } from "../../src/languageServer/techniques";
 import { brief, diagnose, MAIN, scene } from "./support";
 
@@ -49,6 +56,32 @@ describe("semantic tokens", () => {
     assert.ok(words.includes("nop keyword"));
   });
 
+  it("are sent again only as far as they changed", () => {
+    const history = new TokenHistory();
+    const tokensOf = (text: string): number[] => semanticTokens(scene(text).analysis, MAIN);
+    const before = tokensOf("nop\nhlt\nnop\n");
+    const after = tokensOf("nop\npopfd\nhlt\nnop\n");
+    const { resultId } = history.full("uri", before);
+    const answer = history.delta("uri", resultId!, after);
+    assert.ok("edits" in answer);
+    const rebuilt = [...before];
+    for (const { start, deleteCount, data = [] } of answer.edits)
+      rebuilt.splice(start, deleteCount, ...data);
+    assert.deepEqual(rebuilt, after);
+    assert.ok(answer.edits.every(({ data = [] }) => data.length < after.length));
+    const same = history.delta("uri", answer.resultId!, after);
+    assert.deepEqual("edits" in same && same.edits, []);
+    assert.ok("data" in history.delta("uri", "unknown", after), "an unknown result is sent whole");
+  });
+
+  it("use the type for labels only with editors that know it", () => {
+    assert.ok(legendFor(undefined).tokenTypes.includes("label"));
+    assert.ok(legendFor(["label", "keyword"]).tokenTypes.includes("label"));
+    const { tokenTypes } = legendFor(["function", "keyword"]);
+    assert.ok(!tokenTypes.includes("label"));
+    assert.equal(tokenTypes.length, legendFor(undefined).tokenTypes.length);
+  });
+
   it("can be asked for a range", () => {
     const { analysis } = scene("nop\nhlt\nnop\n");
     const range = { start: { line: 1, character: 0 }, end: { line: 1, character: 3 } };
@@ -61,7 +94,8 @@ describe("semantic tokens", () => {
 });
 
 describe("inlay hints", () => {
-  const ALL = { addresses: true, bytes: true, jumps: true };
+  const NONE = { addresses: false, bytes: false, jumps: false, sizes: false, values: false };
+  const ALL = { ...NONE, addresses: true, bytes: true, jumps: true };
 
   function hints(text: string, settings = ALL): string[] {
     const { analysis } = scene(text);
@@ -83,12 +117,47 @@ describe("inlay hints", () => {
   });
 
   it("show only what is switched on, and no kind that is written already", () => {
-    const jumps = { addresses: false, bytes: false, jumps: true };
+    const jumps = { ...NONE, jumps: true };
     assert.deepEqual(hints("a: jmp short a\njmp a\nloop a\ntimes 200 nop\njz a", jumps), [
       "1:3 short",
       "4:2 near",
     ]);
-    assert.deepEqual(hints("a: jmp a", { addresses: false, bytes: false, jumps: false }), []);
+    assert.deepEqual(hints("a: jmp a", NONE), []);
+  });
+
+  it("show operand sizes that are not written, and values that are computed", () => {
+    const sizes = { ...NONE, sizes: true };
+    const text =
+      "bits 32\npush 1\npush word 1\npush eax\nretf\no16 retf\nlgdt [0]\niretd\ncall 8:0\nret";
+    assert.deepEqual(hints(text, sizes), [
+      "1:4 dword",
+      "4:4 dword",
+      "6:4 32-bit base",
+      "8:4 dword",
+    ]);
+    assert.deepEqual(hints("A equ 4\nB equ A * 2 ; x\nC equ 0x10", { ...NONE, values: true }), [
+      "1:11 = 0x8",
+    ]);
+  });
+
+  it("bring their tooltips with resolve", () => {
+    const { analysis } = scene("start: jmp start\nX equ 2 + 3\npush 1\n");
+    const range = { start: { line: 0, character: 0 }, end: { line: 9, character: 0 } };
+    const every = { addresses: true, bytes: true, jumps: true, sizes: true, values: true };
+    const texts = inlayHints(analysis, MAIN, range, every).map((hint) => {
+      assert.equal(hint.tooltip, undefined);
+      const resolved = resolveHint(analysis, hint).tooltip as MarkupContent;
+      return `${JSON.stringify(hint.label).slice(1, -1)}: ${resolved.value.replaceAll("\n", " ")}`;
+    });
+    assert.deepEqual(texts, [
+      "0000: section `.text`, 2 bytes",
+      "short: `jmp rel8`, 2 bytes: the shortest that reaches `start`",
+      "ebfe: `eb` opcode   `fe` 8-bit distance",
+      "= 0x5: `0x5` · `5` · `0b101`",
+      "0002: section `.text`, 2 bytes",
+      "word: The size is not written: it is that of 16-bit code.",
+      "6a01: `6a` opcode   `01` 8-bit immediate",
+    ]);
   });
 
   it("stand at the call of a macro", () => {
@@ -99,9 +168,11 @@ describe("inlay hints", () => {
 describe("code lenses", () => {
   function lenses(text: string, technique: Technique): string[] {
     const { analysis } = scene(text);
-    return codeLenses(analysis, MAIN, technique).map(
-      ({ range, command }) => `${range.start.line} ${command?.title ?? ""}`,
-    );
+    return codeLenses(analysis, MAIN).map((lens) => {
+      assert.equal(lens.command, undefined, "the text comes with resolve");
+      const { range, command } = resolveLens(analysis, lens, technique, false);
+      return `${range.start.line} ${command?.title ?? ""}`;
+    });
   }
 
   const TEXT = "bits 32\nstart: cpuid\nhlt\npopfd\njmp start\ntext: db 1\n";
@@ -117,6 +188,29 @@ describe("code lenses", () => {
     );
     assert.equal(lenses(TEXT, "none")[0], "1 6 bytes · 1 reference");
   });
+
+  it("show the references when the editor can", () => {
+    const { analysis } = scene(TEXT);
+    const [lens] = codeLenses(analysis, MAIN);
+    const { command } = resolveLens(analysis, lens!, "none", true);
+    assert.equal(command?.command, "ringside.showReferences");
+    assert.deepEqual(command.arguments?.[2], [
+      {
+        uri: "file:///project/main.asm",
+        range: { start: { line: 4, character: 4 }, end: { line: 4, character: 9 } },
+      },
+    ]);
+  });
+
+  it("sum up a selection", () => {
+    const { analysis } = scene(TEXT);
+    const range = { start: { line: 1, character: 0 }, end: { line: 3, character: 0 } };
+    assert.deepEqual(measure(analysis, MAIN, range, "hardware-assisted"), {
+      bytes: 3,
+      instructions: 2,
+      costs: ["1 sure VM exit, 1 by controls"],
+    });
+  });
 });
 
 describe("code actions", () => {
@@ -129,6 +223,13 @@ describe("code actions", () => {
       ["Write hlt", "Allow ASM1 on this line"],
     );
     assert.equal(actions[0]?.edit?.changes?.["file:///project/main.asm"]?.[0]?.newText, "hlt");
+  });
+
+  it("write a size that is missing", () => {
+    const text = "bits 32\nstart: mov [ebx], 1\n";
+    const { analysis } = scene(text);
+    const titles = codeActions(analysis, MAIN, "uri", diagnose(text)).map((each) => each.title);
+    assert.deepEqual(titles, ["Write byte", "Write word", "Write dword"]);
   });
 
   it("allow a finding with a comment that is then obeyed", () => {
@@ -154,5 +255,21 @@ describe("macro expansion", () => {
     const expansion = expandMacroAt(analysis, place);
     assert.equal(expansion?.name, "two");
     assert.match(expansion.text, /mov ax, ?5\n *nop/);
+  });
+});
+
+describe("listing", () => {
+  it("tells which line of the document each of its lines shows", () => {
+    const { analysis, workspace } = scene(
+      '%include "part.inc"\n%macro m 0\n  nop\n%endmacro\n  m\ndb 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11\nhlt',
+      { "part.inc": "X equ 1\nnop\n" },
+    );
+    const { text, lines } = listingOf(analysis, MAIN);
+    const shown = text.trimEnd().split("\n");
+    const ofMain = shown.map((_, i) => lines[i]);
+    assert.deepEqual(ofMain, [0, null, null, 1, 2, 3, 4, null, 5, 5, 6]);
+    const part = workspace.analysisFor("/project/part.inc")!;
+    const inPart = listingOf(part, "/project/part.inc").lines.slice(0, shown.length);
+    assert.deepEqual(inPart.slice(0, 4), [null, 0, 1, null]);
   });
 });

@@ -46,6 +46,11 @@ describe("rename", () => {
     );
   });
 
+  it("changes declarations, and can begin at one", () => {
+    assert.equal(renamed("global start\nsta‸rt: jmp start", "go"), "global go\ngo: jmp go");
+    assert.equal(renamed("global st‸art\nstart: jmp start", "go"), "global go\ngo: jmp go");
+  });
+
   it("keeps the marks of local names", () => {
     assert.equal(
       renamed("a:\n.x: jmp .‸x\nb: jmp a.x", "again"),

@@ -13,7 +13,14 @@ import { VARIABLE_MENU_CONTEXTS } from "../../debugAdapter/protocol";
 import { CONFIGURATION } from "./configuration";
 import { debuggers } from "./debuggers";
 import type { KnownExit } from "./exits";
-import { BREAKPOINT_LANGUAGES, GRAMMARS, LANGUAGES, LANGUAGE_ID } from "./languages";
+import {
+  BREAKPOINT_LANGUAGES,
+  GRAMMARS,
+  LANGUAGES,
+  LANGUAGE_ID,
+  VMM_LANGUAGE_ID,
+} from "./languages";
+import { SEMANTIC_TOKENS } from "./semanticTokens";
 import { COLORS, VIEW, VIEWS, VIEWS_WHEN } from "./views";
 import { WALKTHROUGHS } from "./walkthrough";
 
@@ -78,6 +85,10 @@ function menus(): object {
     "editor/context": [
       { command: COMMAND.expandMacro, when: "editorLangId == nasm", group: "1_modification@90" },
       { command: COMMAND.showListing, when: "editorLangId == nasm", group: "1_modification@91" },
+    ],
+    "editor/title": [
+      { command: COMMAND.showListing, when: ON_NASM, group: "5_ringside@10" },
+      { command: COMMAND.expandMacro, when: ON_NASM, group: "5_ringside@20" },
     ],
     "debug/toolBar": TOOLBAR,
     "view/title": [
@@ -158,6 +169,7 @@ export function contributes(exits: readonly KnownExit[]): object {
     },
     viewsWelcome: VIEWS.map((view) => ({ view: view.id, contents: view.welcome })),
     colors: COLORS,
+    ...SEMANTIC_TOKENS,
     configuration: CONFIGURATION,
     walkthroughs: WALKTHROUGHS,
   };

@@ -1,4 +1,4 @@
-/** Quick fixes: the word that was meant, and a comment that allows a finding. */
+/** Quick fixes: the word that was meant, the size that is missing, and a comment that allows a finding. */
 import {
   CodeActionKind,
   type CodeAction,
@@ -7,6 +7,8 @@ import {
 } from "vscode-languageserver-protocol";
 import type { Analysis } from "../analysis";
 import { RULES } from "../rules/allRules";
+import { toRange } from "../positions";
+import { removesError } from "./refactorings";
 import { DIAGNOSTIC_SOURCE, type DiagnosticData, type DiagnosticFix } from "./diagnostics";
 
 const RULE_IDS: ReadonlySet<string> = new Set(RULES.map((rule) => rule.id));
@@ -72,6 +74,30 @@ function allowEdit(
   return { range: { start, end: start }, newText: `${indent}; ringside: allow(${code})\n` };
 }
 
+const SIZE_WORDS = ["byte", "word", "dword", "qword"] as const;
+
+/** "operation size not specified": the sizes with which the line assembles, in front of the memory operand. */
+function sizeFixes(
+  analysis: Analysis,
+  file: string,
+  uri: string,
+  diagnostic: Diagnostic,
+): CodeAction[] {
+  if (diagnostic.message !== "operation size not specified") return [];
+  const failed = analysis
+    .statementsOn(file, diagnostic.range.start.line + 1)
+    .find((each) => each.failed && each.macroTrail.length === 0);
+  const memory = failed?.operands.find(({ text }) => text.startsWith("["));
+  if (memory === undefined) return [];
+  const { start } = toRange(memory.range);
+  return SIZE_WORDS.flatMap((word) => {
+    const edits = [{ range: { start, end: start }, newText: `${word} ` }];
+    return removesError(analysis, file, edits)
+      ? [fix(uri, diagnostic, `Write ${word}`, edits, false)]
+      : [];
+  });
+}
+
 export function codeActions(
   analysis: Analysis,
   file: string,
@@ -93,6 +119,7 @@ export function codeActions(
         ),
       );
     actions.push(...ruleFixes(diagnostic));
+    actions.push(...sizeFixes(analysis, file, uri, diagnostic));
     const code = String(diagnostic.code);
     if (RULE_IDS.has(code))
       actions.push(

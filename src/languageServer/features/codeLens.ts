@@ -1,9 +1,11 @@
 /** Code lenses above labels: size, references, and what the code below costs under the technique in force. */
-import type { CodeLens } from "vscode-languageserver-protocol";
+import type { CodeLens, Location, Range } from "vscode-languageserver-protocol";
 import type { NameOccurrence, Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { uriOfFile } from "../fileNames";
 import { sizeOfLabel } from "../knowledge/symbolCard";
 import { rangeKey, toRange } from "../positions";
+import { SHOW_REFERENCES_COMMAND, type MeasureResult } from "../protocol";
 import type { Technique } from "../techniques";
 import { outlineNames } from "./documentSymbols";
 
@@ -68,29 +70,87 @@ function isUsual(reason: string): boolean {
   return reason !== "TASK_SWITCH" && reason !== "EXCEPTION_NMI";
 }
 
-function lens(
-  analysis: Analysis,
-  name: NameOccurrence,
-  technique: Technique,
-): CodeLens | undefined {
-  const size = sizeOfLabel(analysis, name.name);
-  if (size === undefined) return undefined;
-  const places = new Set(
+/** What resolve needs to make the text of a lens. */
+export interface LensData {
+  readonly file: string;
+  readonly name: string;
+}
+
+export function isLensData(data: unknown): data is LensData {
+  return typeof data === "object" && data !== null && "file" in data && "name" in data;
+}
+
+/** Where lenses stand; their texts come with resolve, for those that can be seen. */
+export function codeLenses(analysis: Analysis, file: string): CodeLens[] {
+  return outlineNames(analysis, file).flatMap((name) => {
+    const isLabel = name.kind === "label" && analysis.symbol(name.name)?.kind === "label";
+    const data: LensData = { file, name: name.name };
+    return isLabel ? [{ range: toRange(name.range), data }] : [];
+  });
+}
+
+function placesOf(analysis: Analysis, name: NameOccurrence): Location[] {
+  const places = new Map(
     analysis
       .occurrences(name.id)
       .filter((each) => each.role === "reference")
-      .map((each) => rangeKey(each.range)),
+      .map((each) => [rangeKey(each.range), each.range]),
   );
-  const parts = [
-    ...(size > 0 ? [count(size, "byte")] : []),
-    count(places.size, "reference"),
-    ...costs(statementsIn(analysis, name.name, size), technique),
-  ];
-  return { range: toRange(name.range), command: { title: parts.join(" · "), command: "" } };
+  return [...places.values()].map((range) => ({
+    uri: uriOfFile(range.file),
+    range: toRange(range),
+  }));
 }
 
-export function codeLenses(analysis: Analysis, file: string, technique: Technique): CodeLens[] {
-  return outlineNames(analysis, file).flatMap((name) =>
-    name.kind === "label" ? (lens(analysis, name, technique) ?? []) : [],
-  );
+export function resolveLens(
+  analysis: Analysis,
+  lens: CodeLens,
+  technique: Technique,
+  canShowReferences: boolean,
+): CodeLens {
+  const data: unknown = lens.data;
+  if (!isLensData(data)) return lens;
+  const name = analysis
+    .namesOf(data.file)
+    .find((each) => each.role === "definition" && each.name === data.name);
+  if (name === undefined) return { ...lens, command: { title: "", command: "" } };
+  const size = sizeOfLabel(analysis, name.name) ?? 0;
+  const places = placesOf(analysis, name);
+  const title = [
+    ...(size > 0 ? [count(size, "byte")] : []),
+    count(places.length, "reference"),
+    ...costs(statementsIn(analysis, name.name, size), technique),
+  ].join(" · ");
+  const command =
+    canShowReferences && places.length > 0
+      ? {
+          title,
+          command: SHOW_REFERENCES_COMMAND,
+          arguments: [uriOfFile(data.file), toRange(name.range).start, places],
+        }
+      : { title, command: "" };
+  return { ...lens, command };
+}
+
+/** What the lines of a selection take and cost; a macro call counts with all that it makes. */
+export function measure(
+  analysis: Analysis,
+  file: string,
+  range: Range,
+  technique: Technique,
+): MeasureResult {
+  const isEmptyEnd = range.end.character === 0 && range.end.line > range.start.line;
+  const last = isEmptyEnd ? range.end.line - 1 : range.end.line;
+  const selected = analysis.model.statements.filter(({ callRange }) => {
+    const line = callRange.line - 1;
+    return callRange.file === file && line >= range.start.line && line <= last;
+  });
+  return {
+    bytes: selected.reduce((sum, each) => sum + each.length, 0),
+    instructions: number(selected, ({ kind }) => kind === "instruction"),
+    costs: costs(
+      selected.filter(({ form }) => form !== undefined),
+      technique,
+    ),
+  };
 }

@@ -1,6 +1,7 @@
 /** Completion: what may stand at the cursor; texts come with resolve. */
 import {
   CompletionItemKind,
+  InsertTextFormat,
   MarkupKind,
   type CompletionItem,
   type Position,
@@ -12,16 +13,19 @@ import {
   GPR64,
   GPR8,
   GPR8_HIGH,
+  keywordOf,
   MNEMONICS,
   operationText,
   SEGMENTS,
   type Bits,
   type InstructionForm,
+  type MacroDefinition,
+  type NameOccurrence,
   type OperandKind,
 } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { formsIn, instructionCard, writtenOperands } from "../knowledge/instructionCard";
-import { arityText, macroDefinitionCard } from "../knowledge/macroCard";
+import { arityText, macroDefinitionCard, macroParameters } from "../knowledge/macroCard";
 import {
   DIRECTIVES,
   nasmWordCard,
@@ -47,9 +51,19 @@ interface Site {
   readonly line: number;
   readonly bits: Bits;
   readonly range: Range;
+  readonly abilities: CompletionAbilities;
   /** Full name of the label above, that `.local` names belong to. */
   readonly parent: string | undefined;
 }
+
+/** What the editor can show and insert. */
+export interface CompletionAbilities {
+  readonly snippets: boolean;
+  /** Else what would stand behind the label becomes the item's detail. */
+  readonly labelDetails: boolean;
+}
+
+const ALL_ABILITIES: CompletionAbilities = { snippets: true, labelDetails: true };
 
 /** Order in the list: the better a group fits the place, the earlier. */
 const RANK = { best: "1", good: "2", fair: "3", other: "4" } as const;
@@ -68,7 +82,11 @@ function item(
     kind,
     sortText: `${rank}${label.toLowerCase()}`,
     textEdit: { range: site.range, newText: label },
-    ...(detail === undefined ? {} : { labelDetails: { description: detail } }),
+    ...(detail === undefined
+      ? {}
+      : site.abilities.labelDetails
+        ? { labelDetails: { description: detail } }
+        : { detail }),
     data: payload,
   };
 }
@@ -105,8 +123,41 @@ function macros(site: Site, kind: "macro" | "define", rank: string): CompletionI
     const detail =
       kind === "macro" ? `macro, ${arityText(macro)} arguments` : macro.body.slice(0, 40);
     const shape = kind === "macro" ? CompletionItemKind.Method : CompletionItemKind.Constant;
-    return [item(site, macro.name, shape, "macro", rank, detail)];
+    return [withArguments(site, macro, item(site, macro.name, shape, "macro", rank, detail))];
   });
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\$}]/g, "\\$&");
+}
+
+/** A macro that needs arguments is inserted with places for them. */
+function withArguments(site: Site, macro: MacroDefinition, plain: CompletionItem): CompletionItem {
+  const names = macroParameters(macro).slice(0, macro.minArguments);
+  const isCall = macro.kind === "macro" || macro.parameters !== undefined;
+  const details = macroParameters(macro).join(", ");
+  const shown =
+    isCall && details !== "" && site.abilities.labelDetails
+      ? { ...plain, labelDetails: { ...plain.labelDetails, detail: ` ${details}` } }
+      : plain;
+  const wanted = macro.kind === "define" ? (macro.parameters ?? []) : names;
+  if (!site.abilities.snippets || wanted.length === 0) return shown;
+  const places = wanted.map((name, i) => `\${${i + 1}:${escaped(name)}}`).join(", ");
+  const newText =
+    macro.kind === "define"
+      ? `${escaped(macro.name)}(${places})`
+      : `${escaped(macro.name)} ${places}`;
+  return {
+    ...shown,
+    insertTextFormat: InsertTextFormat.Snippet,
+    textEdit: { range: site.range, newText },
+  };
+}
+
+/** Where only the name is wanted. */
+function macrosByName(site: Site, kind: "macro" | "define"): CompletionItem[] {
+  const bare = { ...site, abilities: { ...site.abilities, snippets: false } };
+  return macros(bare, kind, RANK.best);
 }
 
 /** Registers that one of the mnemonic's forms takes in this operand. */
@@ -153,8 +204,29 @@ const NAME_KINDS: Readonly<Record<string, CompletionItemKind>> = {
   common: CompletionItemKind.Variable,
 };
 
+/** `%%x` of the macro that the line lies in, `%$x` of any context. */
+function localWords(site: Site, mark: "%%" | "%$"): CompletionItem[] {
+  const { analysis, file, line } = site;
+  const around = analysis.model.blocks.find(
+    ({ kind, range }) =>
+      kind === "macro" && range.file === file && range.line <= line && line <= range.endLine,
+  );
+  const isHere = ({ range }: NameOccurrence): boolean =>
+    mark === "%$" ||
+    (around !== undefined &&
+      range.file === file &&
+      range.line >= around.range.line &&
+      range.line <= around.range.endLine);
+  const found = analysis.model.names.filter(
+    (name) => name.role === "definition" && name.spelled.startsWith(mark) && isHere(name),
+  );
+  return [...new Set(found.map((name) => name.spelled))].map((word) =>
+    item(site, word, CompletionItemKind.Reference, "name", RANK.best, "local label"),
+  );
+}
+
 /** Names of the program; local labels of the label above are offered as they are written there. */
-function names(site: Site, typed: string, isJump: boolean): CompletionItem[] {
+function names(site: Site, typed: string, isJump: boolean, wantsFields = false): CompletionItem[] {
   const seen = new Set<string>();
   const found: CompletionItem[] = [];
   for (const name of site.analysis.model.names) {
@@ -168,7 +240,16 @@ function names(site: Site, typed: string, isJump: boolean): CompletionItem[] {
     if (seen.has(label)) continue;
     seen.add(label);
     const isLabel = name.kind === "label" || isLocalName;
-    const rank = isJump ? (isLabel ? RANK.best : RANK.other) : local ? RANK.good : RANK.fair;
+    const isWantedField = wantsFields && name.kind === "struc-field";
+    const rank = isWantedField
+      ? RANK.best
+      : isJump
+        ? isLabel
+          ? RANK.best
+          : RANK.other
+        : local
+          ? RANK.good
+          : RANK.fair;
     found.push(item(site, label, shape, "name", rank, kindText(name.kind)));
   }
   return found;
@@ -199,22 +280,26 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   "%stacksize": ["flat", "flat64", "large", "small"],
 };
 
+/** `[ebx + ` wants a field of a structure. */
+function isBehindRegister({ analysis, file, line, range }: Site): boolean {
+  const before = analysis.lineText(file, line).slice(0, range.start.character);
+  const word = /\[[^\]]*?(\w+)\s*\+\s*$/.exec(before)?.[1];
+  return word !== undefined && keywordOf(word.toLowerCase())?.kind === "register";
+}
+
 function operandItems(site: Site, slot: Extract<Slot, { kind: "operand" }>): CompletionItem[] {
   const head = slot.mnemonic.toLowerCase();
   const listed = ARGUMENTS[head];
   if (listed !== undefined)
     return listed.map((word) => item(site, word, CompletionItemKind.EnumMember, "word", RANK.best));
-  if (
-    head === "global" ||
-    head === "extern" ||
-    head === "%ifdef" ||
-    head === "%ifndef" ||
-    head === "%undef"
-  )
-    return head.startsWith("%") ? macros(site, "define", RANK.best) : names(site, slot.typed, true);
+  if (head === "global" || head === "extern") return names(site, slot.typed, true);
+  if (/^%(el)?ifn?def$|^%undef$/.test(head)) return macrosByName(site, "define");
+  if (/^%(el)?ifn?macro$|^%unmacro$/.test(head)) return macrosByName(site, "macro");
+  const mark = /^%[%$]/.exec(slot.typed)?.[0];
+  if (mark === "%%" || mark === "%$") return localWords(site, mark);
   if (slot.typed.startsWith(".")) return names(site, slot.typed, true);
   const constants = [
-    ...names(site, slot.typed, /^(j|call|loop)/.test(head)),
+    ...names(site, slot.typed, /^(j|call|loop)/.test(head), isBehindRegister(site)),
     ...macros(site, "define", RANK.fair),
   ];
   if (slot.inBrackets)
@@ -285,6 +370,7 @@ export function completionsAt(
   file: string,
   position: Position,
   filesIn: (typed: string) => readonly string[] = () => [],
+  abilities: CompletionAbilities = ALL_ABILITIES,
 ): CompletionItem[] {
   const { line } = toPlace(file, position);
   const slot = slotAt(analysis.lineText(file, line), position.character, isMacroIn(analysis));
@@ -298,6 +384,7 @@ export function completionsAt(
       start: { ...position, character: position.character - slot.typed.length },
       end: position,
     },
+    abilities,
     parent: parentAt(analysis, file, line),
   };
   switch (slot.kind) {

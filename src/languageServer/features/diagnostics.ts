@@ -15,6 +15,7 @@ import { rulePageUri } from "../rules/pages";
 import type { Finding, Fix } from "../rules/rule";
 import type { RuleSeverity, Settings } from "../settings";
 import { unknownTechniques, type Technique } from "../techniques";
+import { macroChain } from "./macroChain";
 
 export const DIAGNOSTIC_SOURCE = "ringside";
 
@@ -52,8 +53,9 @@ export interface Links {
 
 const DEFAULT_LINKS: Links = { uriOf: uriOfFile, rulePage: rulePageUri };
 
-function asFinding(diagnostic: AsmDiagnostic): Finding {
-  const { severity, code, message, range, related } = diagnostic;
+function asFinding(analysis: Analysis, diagnostic: AsmDiagnostic): Finding {
+  const { severity, code, message, range } = diagnostic;
+  const related = macroChain(analysis, diagnostic);
   return {
     code,
     severity: severity === "info" ? "information" : severity,
@@ -144,7 +146,7 @@ export function diagnosticsOf(
   );
   const fromAssembler = analysis.model.assembly.diagnostics
     .filter((each) => !replaced.has(`${each.code}\n${rangeKey(each.range)}`))
-    .map((each) => ({ finding: asFinding(each), isError: each.severity === "error" }));
+    .map((each) => ({ finding: asFinding(analysis, each), isError: each.severity === "error" }));
   const byFile = new Map<string, Diagnostic[]>(
     analysis.model.assembly.files.map((file) => [file, []]),
   );

@@ -9,13 +9,16 @@ import {
   type Statement,
 } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { alternatives } from "../knowledge/alternatives";
 import { dataMeaning } from "../knowledge/dataMeaning";
 import { encodingFields } from "../knowledge/encodingFields";
 import { instructionCard } from "../knowledge/instructionCard";
 import { implicitMeaning, namedConstantMeaning, operandMeaning } from "../knowledge/literals";
 import { macroCard } from "../knowledge/macroCard";
 import { nasmWordCard } from "../knowledge/nasmWords";
+import { literalValue } from "../knowledge/numberLiteral";
 import { numberText } from "../knowledge/numberText";
+import { pageEntryMeaning } from "../knowledge/pageEntries";
 import { registerCard } from "../knowledge/registerCard";
 import { sensitivityCard } from "../knowledge/sensitivityCard";
 import { symbolCard } from "../knowledge/symbolCard";
@@ -39,7 +42,12 @@ function encodingCard(statement: Statement): string | undefined {
     (field) => `\`${field.bytes}\` ${field.text}`,
   );
   const count = times > 1 ? `, ${times} times` : "";
-  return `**Encoding** at \`0x${address.toString(16)}\`: \`${hexBytes(bytes)}\` (${bytes.length} byte${bytes.length === 1 ? "" : "s"}${count})\n\n${fields.join(" · ")}`;
+  const others = alternatives(statement);
+  const unchosen =
+    others.length === 0
+      ? ""
+      : `\n\n**Not chosen:**\n${others.map((each) => `- ${each}`).join("\n")}`;
+  return `**Encoding** at \`0x${address.toString(16)}\`: \`${hexBytes(bytes)}\` (${bytes.length} byte${bytes.length === 1 ? "" : "s"}${count})\n\n${fields.join(" · ")}${unchosen}`;
 }
 
 function instructionHover(
@@ -76,6 +84,19 @@ function operandAt(
     const index = statement.operands.findIndex((operand) => contains(operand.range, place));
     if (index >= 0) return { statement, index };
   }
+  return argumentAt(analysis, place);
+}
+
+/** An argument of a macro call: the operand that it becomes, in the first statement that takes it. */
+function argumentAt(
+  analysis: Analysis,
+  place: Place,
+): { readonly statement: Statement; readonly index: number } | undefined {
+  for (const statement of analysis.statementsCalledOn(place.file, place.line)) {
+    if (statement.macroTrail.length === 0) continue;
+    const index = statement.operands.findIndex((operand) => contains(operand.range, place));
+    if (index >= 0) return { statement, index };
+  }
   return undefined;
 }
 
@@ -86,7 +107,8 @@ function meaningAt(analysis: Analysis, place: Place): string | undefined {
   const { statement, index } = found;
   const meaning = operandMeaning(analysis, statement, index);
   if (meaning !== undefined) return meaning;
-  return statement.kind === "data" ? dataMeaning(analysis, statement) : undefined;
+  if (statement.kind !== "data") return undefined;
+  return dataMeaning(analysis, statement) ?? pageEntryMeaning(analysis, statement, index);
 }
 
 /** The value of an operand where it is more than the word under the cursor. */
@@ -139,28 +161,8 @@ function callData(analysis: Analysis, place: Place): string | undefined {
   return made === undefined ? undefined : dataMeaning(analysis, made);
 }
 
-/** The value of a number as NASM reads it: that of the operand when it stands alone, else of the literal itself. */
-function literalValue(token: PlainToken): bigint | undefined {
-  const text = token.text.toLowerCase().replaceAll("_", "");
-  const forms: readonly (readonly [RegExp, string])[] = [
-    [/^(?:0x|0h|\$)([0-9a-f]+)$/, "0x"],
-    [/^([0-9][0-9a-f]*)[hx]$/, "0x"],
-    [/^(?:0b|0y)([01]+)$/, "0b"],
-    [/^([01]+)[by]$/, "0b"],
-    [/^(?:0o|0q)([0-7]+)$/, "0o"],
-    [/^([0-7]+)[oq]$/, "0o"],
-    [/^(?:0d|0t)?([0-9]+)$/, ""],
-    [/^([0-9]+)[dt]$/, ""],
-  ];
-  for (const [pattern, prefix] of forms) {
-    const digits = pattern.exec(text)?.[1];
-    if (digits !== undefined) return BigInt(prefix + digits);
-  }
-  return undefined;
-}
-
 function numberHover(analysis: Analysis, place: Place, token: PlainToken): Hover | undefined {
-  const value = literalValue(token);
+  const value = literalValue(token.text);
   if (value === undefined) return undefined;
   const parts = [
     numberText(value),

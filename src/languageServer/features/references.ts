@@ -4,9 +4,10 @@ import {
   type DocumentHighlight,
   type Location,
 } from "vscode-languageserver-protocol";
-import type { NameOccurrence } from "../../engine/language";
+import type { NameKind, NameOccurrence, SourceRange } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { uriOfFile } from "../fileNames";
+import { declarationAt, declarations } from "../knowledge/declarations";
 import { contains, rangeKey, toRange, type Place } from "../positions";
 
 /** Occurrences of what stands at a place, in all programs that share its file, each place once. */
@@ -28,14 +29,50 @@ export function occurrencesAt(programs: readonly Analysis[], place: Place): Name
   );
 }
 
+/** Places in all programs where a symbol is declared: `global start`. */
+export function declaredAt(programs: readonly Analysis[], place: Place): SourceRange[] {
+  const found = new Map<string, SourceRange>();
+  for (const program of programs) {
+    const names = new Set([
+      ...program.namesAt(place).flatMap(({ name, kind }) => (isSymbol(kind) ? [name] : [])),
+      ...[declarationAt(program, place)?.name].filter((name) => name !== undefined),
+    ]);
+    for (const { name, range } of declarations(program)) {
+      if (names.has(name)) found.set(rangeKey(range), range);
+    }
+  }
+  return [...found.values()];
+}
+
+function isSymbol(kind: NameKind): boolean {
+  return /^(label|local-label|equ|extern|common)$/.test(kind);
+}
+
+/** A place on a declaration stands for the place of the definition. */
+export function definitionPlace(programs: readonly Analysis[], place: Place): Place {
+  for (const program of programs) {
+    const declared = declarationAt(program, place);
+    const definition = program.model.names.find(
+      ({ name, role, kind }) => role === "definition" && isSymbol(kind) && name === declared?.name,
+    );
+    if (definition !== undefined) {
+      const { file, line, column } = definition.range;
+      return { file, line, column };
+    }
+  }
+  return place;
+}
+
 export function referencesAt(
   programs: readonly Analysis[],
   place: Place,
   includeDeclaration: boolean,
 ): Location[] {
-  return occurrencesAt(programs, place)
+  const ranges = occurrencesAt(programs, definitionPlace(programs, place))
     .filter((each) => includeDeclaration || each.role === "reference")
-    .map((each) => ({ uri: uriOfFile(each.range.file), range: toRange(each.range) }));
+    .map((each) => each.range);
+  const all = includeDeclaration ? [...ranges, ...declaredAt(programs, place)] : ranges;
+  return all.map((range) => ({ uri: uriOfFile(range.file), range: toRange(range) }));
 }
 
 /** The words of the block that one stands in: `%if` with its `%else` and `%endif`. */

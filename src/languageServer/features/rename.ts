@@ -8,8 +8,9 @@ import {
 } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { uriOfFile } from "../fileNames";
+import { declarationAt } from "../knowledge/declarations";
 import { rangeKey, toRange, type Place } from "../positions";
-import { occurrencesAt } from "./references";
+import { declaredAt, definitionPlace, occurrencesAt } from "./references";
 
 /** Why a rename is refused: shown to the user. */
 export class RenameRefusal {
@@ -65,8 +66,9 @@ export interface RenameTarget {
 
 export function prepareRename(
   programs: readonly Analysis[],
-  place: Place,
+  at: Place,
 ): RenameTarget | RenameRefusal {
+  const place = definitionPlace(programs, at);
   const name = nameAt(programs, place);
   if (name === undefined) return new RenameRefusal("There is no name here that can be renamed.");
   if (name.kind === "macro-parameter" && name.spelled.startsWith("%"))
@@ -78,6 +80,9 @@ export function prepareRename(
     return new RenameRefusal(
       `"${name.spelled}" is put together by a macro somewhere: rename it by hand.`,
     );
+  const declared = place === at ? undefined : programs[0] && declarationAt(programs[0], at);
+  if (declared !== undefined)
+    return { range: toRange(declared.range), placeholder: bareName(name) };
   const range = toRange(name.range);
   const start = { ...range.start, character: range.start.character + prefixOf(name).length };
   return { range: { start, end: range.end }, placeholder: bareName(name) };
@@ -129,9 +134,10 @@ function conflict(
 
 export function renameAt(
   programs: readonly Analysis[],
-  place: Place,
+  at: Place,
   newName: string,
 ): WorkspaceEdit | RenameRefusal {
+  const place = definitionPlace(programs, at);
   const prepared = prepareRename(programs, place);
   if (prepared instanceof RenameRefusal) return prepared;
   const name = nameAt(programs, place)!;
@@ -148,6 +154,17 @@ export function renameAt(
     edits.set(rangeKey(each.range), {
       file: each.range.file,
       edit: { range: { start, end: range.end }, newText: wanted },
+    });
+  }
+  for (const range of declaredAt(programs, place)) {
+    const { start, end } = toRange(range);
+    const from = { ...end, character: end.character - bareName(name).length };
+    edits.set(rangeKey(range), {
+      file: range.file,
+      edit: {
+        range: { start: from.character < start.character ? start : from, end },
+        newText: wanted,
+      },
     });
   }
   for (const each of qualifiedUses(programs, name)) {

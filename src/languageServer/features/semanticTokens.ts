@@ -1,5 +1,11 @@
 /** Semantic tokens: what a grammar cannot know. Which words are labels, macros, constants; what is privileged; what a false %if leaves out. */
-import type { Range, SemanticTokensLegend } from "vscode-languageserver-protocol";
+import type {
+  Range,
+  SemanticTokens,
+  SemanticTokensDelta,
+  SemanticTokensEdit,
+  SemanticTokensLegend,
+} from "vscode-languageserver-protocol";
 import {
   formsByMnemonic,
   keywordOf,
@@ -39,10 +45,14 @@ const MODIFIERS = [
 ] as const;
 type TokenModifier = (typeof MODIFIERS)[number];
 
-export const LEGEND: SemanticTokensLegend = {
-  tokenTypes: [...TYPES],
-  tokenModifiers: [...MODIFIERS],
-};
+/** Not every editor knows the type "label": those that say which ones they know get functions instead. */
+export function legendFor(knownTypes: readonly string[] | undefined): SemanticTokensLegend {
+  const knowsLabels = knownTypes === undefined || knownTypes.includes("label");
+  return {
+    tokenTypes: TYPES.map((type) => (type === "label" && !knowsLabels ? "function" : type)),
+    tokenModifiers: [...MODIFIERS],
+  };
+}
 
 const NAME_TYPES: Readonly<Record<NameKind, TokenType>> = {
   label: "label",
@@ -218,4 +228,46 @@ export function readTokens(
     });
   }
   return tokens;
+}
+
+/** Where two lists of numbers differ: one edit from the first difference to the last. */
+export function tokenEdits(
+  before: readonly number[],
+  after: readonly number[],
+): SemanticTokensEdit[] {
+  const shortest = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < shortest && before[start] === after[start]) start += 1;
+  let end = 0;
+  while (end < shortest - start && before.at(-1 - end) === after.at(-1 - end)) end += 1;
+  const deleteCount = before.length - start - end;
+  const data = after.slice(start, after.length - end);
+  return deleteCount === 0 && data.length === 0 ? [] : [{ start, deleteCount, data }];
+}
+
+/** What each document's editor has: so that after a keystroke only the difference is sent. */
+export class TokenHistory {
+  private readonly sent = new Map<
+    string,
+    { readonly id: string; readonly data: readonly number[] }
+  >();
+  private count = 0;
+
+  full(uri: string, data: number[]): SemanticTokens {
+    const id = String(++this.count);
+    this.sent.set(uri, { id, data });
+    return { resultId: id, data };
+  }
+
+  /** The whole again when the editor's last answer is not ours. */
+  delta(uri: string, previousId: string, data: number[]): SemanticTokens | SemanticTokensDelta {
+    const before = this.sent.get(uri);
+    const full = this.full(uri, data);
+    if (before?.id !== previousId) return full;
+    return { resultId: full.resultId!, edits: tokenEdits(before.data, data) };
+  }
+
+  forget(uri: string): void {
+    this.sent.delete(uri);
+  }
 }

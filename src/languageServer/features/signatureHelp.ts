@@ -15,6 +15,7 @@ import {
 } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { formsIn, operandText, writtenOperands } from "../knowledge/instructionCard";
+import { macroParameters } from "../knowledge/macroCard";
 import { toPlace } from "../positions";
 import { bitsAt, isMacroIn } from "./completion";
 import { commasOutside, writtenHead } from "./lineContext";
@@ -100,16 +101,6 @@ function instructionHelp(
     activeSignature: Math.max(active, 0),
     activeParameter: operands.length - 1,
   };
-}
-
-function macroParameters(macro: MacroDefinition): string[] {
-  if (macro.parameters !== undefined) return [...macro.parameters];
-  const count = macro.maxArguments === Infinity ? macro.minArguments : macro.maxArguments;
-  const named = Array.from({ length: count }, (_, i) => {
-    const fallback = i >= macro.minArguments ? macro.defaults[i - macro.minArguments] : undefined;
-    return fallback === undefined ? `%${i + 1}` : `%${i + 1}=${fallback}`;
-  });
-  return macro.maxArguments === Infinity || macro.greedy ? [...named, "…"] : named;
 }
 
 function macroHelp(analysis: Analysis, head: string, count: number): SignatureHelp | undefined {

@@ -1,7 +1,8 @@
-/** What a data line holds, where the program shows it: an entry of a GDT. */
-import type { Statement } from "../../engine/language";
+/** What a data line holds, where the program shows it: an entry of a GDT or of an IDT. */
+import { vectorName, type Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { staticGdts } from "./descriptorTables";
+import { staticGates } from "./interruptHandlers";
 
 export function dataMeaning(analysis: Analysis, statement: Statement): string | undefined {
   const { address } = statement;
@@ -13,5 +14,10 @@ export function dataMeaning(analysis: Analysis, statement: Statement): string | 
     const selector = `0x${(8 * entry.index).toString(16).padStart(2, "0")}`;
     return `GDT entry ${entry.index} (selector ${selector}): ${entry.descriptor.text}`;
   }
-  return undefined;
+  const gate = staticGates(analysis).find(
+    (each) => each.address <= address && address < each.address + each.size,
+  );
+  if (gate === undefined) return undefined;
+  const name = gate.vector < 32 ? `, ${vectorName(gate.vector)}` : "";
+  return `IDT entry ${gate.vector}${name}: ${gate.descriptor.text}`;
 }

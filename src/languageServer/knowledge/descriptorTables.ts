@@ -23,7 +23,7 @@ export interface StaticTable {
 /** More entries than a GDT in source text ever has. */
 const MOST_ENTRIES = 256;
 
-class Image {
+export class Image {
   private readonly view: DataView;
   private readonly origin: number;
 
@@ -51,7 +51,7 @@ class Image {
   }
 }
 
-function constantAddress(statement: Statement): number | undefined {
+export function constantAddress(statement: Statement): number | undefined {
   const target = statement.operands[0]?.value;
   if (target?.kind !== "mem" || target.base !== undefined || target.index !== undefined)
     return undefined;

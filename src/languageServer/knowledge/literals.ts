@@ -5,21 +5,25 @@ import {
   CR3_LAYOUT,
   CR4_LAYOUT,
   CR8_LAYOUT,
+  DR6_LAYOUT,
   DR7_LAYOUT,
   fieldBits,
+  RFLAGS_LAYOUT,
   msrByNumber,
   selectorText,
-  setBits,
   vectorName,
   type AsmOperand,
   type BitLayout,
   type Statement,
 } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { bitLines } from "./bitLines";
 import { biosText } from "./biosServices";
+import { pageEntryMeaning } from "./pageEntries";
 import { portText } from "./ports";
+import { isPushedSelector, pushedFlags, registerHoldsFlags } from "./stackFlow";
 import { constantBefore, immediateOf, useOf, wholeRegister } from "./registerFlow";
-import { fieldRegister } from "./vmcsOperands";
+import { fieldOperandConstant, fieldRegister, valueRegister } from "./vmcsOperands";
 
 const [AX, CX, DX] = [0, 1, 2] as const;
 
@@ -28,24 +32,12 @@ const CONTROL_LAYOUTS: Readonly<Record<string, BitLayout>> = {
   cr3: CR3_LAYOUT,
   cr4: CR4_LAYOUT,
   cr8: CR8_LAYOUT,
+  dr6: DR6_LAYOUT,
   dr7: DR7_LAYOUT,
 };
 
 function hex(value: bigint): string {
   return `0x${value.toString(16)}`;
-}
-
-/** "bit 0 PE: Protected Mode Enable", one line each. */
-function bitLines(layout: BitLayout, value: bigint, verb: string): string {
-  const mask = BigInt.asUintN(layout.width, value);
-  const lines = setBits(mask).map((position) => {
-    const field = layout.fields.find((each) => each.low <= position && position <= each.high);
-    return field === undefined
-      ? `- bit ${position}: reserved`
-      : `- bit ${position} **${field.name}**: ${field.title}`;
-  });
-  const head = `${layout.name}${verb}:`;
-  return lines.length === 0 ? `${layout.name}: no bit${verb}` : [head, "", ...lines].join("\n");
 }
 
 export function msrCard(number: number): string | undefined {
@@ -88,6 +80,10 @@ function bitVerb(
     return { value: BigInt.asUintN(Math.min(layout.width, 32), ~value), verb: ", clears" };
   if (mnemonic === "xor") return { value, verb: ", flips" };
   if (mnemonic === "test") return { value, verb: ", tests" };
+  const bit = BigInt.asUintN(layout.width, 1n << (value & 63n));
+  if (mnemonic === "bts") return { value: bit, verb: ", sets" };
+  if (mnemonic === "btr") return { value: bit, verb: ", clears" };
+  if (mnemonic === "bt") return { value: bit, verb: ", tests" };
   return { value, verb: "" };
 }
 
@@ -104,15 +100,38 @@ function destinationLayout(
       const control = controlTarget(candidate) !== undefined && usesAsSource(candidate, register);
       const combines = /^(or|and|xor|bts|btr)$/.test(candidate.form?.mnemonic ?? "");
       const same = combines && wholeRegister(candidate.operands[0]?.value) === register;
-      return control || same || (register === AX && candidate.form?.mnemonic === "wrmsr");
+      const isMsr = register === AX && candidate.form?.mnemonic === "wrmsr";
+      return control || same || isMsr || valueRegister(candidate) === register;
     });
     if (use === undefined) return undefined;
     const control = controlTarget(use);
     if (control !== undefined) return CONTROL_LAYOUTS[control];
     if (use.form?.mnemonic === "wrmsr") return msrWritten(analysis, use);
+    if (use.form?.mnemonic === "vmwrite") return fieldWritten(analysis, use);
     at = use;
   }
   return undefined;
+}
+
+/** The bits of the VMCS field that a VMWRITE fills. */
+function fieldWritten(analysis: Analysis, vmwrite: Statement): BitLayout | undefined {
+  const known = fieldOperandConstant(analysis, vmwrite);
+  return known === undefined
+    ? undefined
+    : accessedField(Number(BigInt.asUintN(32, known.value)))?.field.bits;
+}
+
+/** The bits that an operand's number stands for, by what becomes of its register. */
+export function operandLayout(
+  analysis: Analysis,
+  statement: Statement,
+  index: number,
+): BitLayout | undefined {
+  const register = wholeRegister(statement.operands[0]?.value);
+  const isSource = index === 1 && register !== undefined;
+  if (!isSource || !/^(mov|or|and|xor|test)$/.test(statement.form?.mnemonic ?? ""))
+    return undefined;
+  return destinationLayout(analysis, statement, register);
 }
 
 function msrWritten(analysis: Analysis, wrmsr: Statement): BitLayout | undefined {
@@ -138,7 +157,10 @@ function loadedNumber(
   value: bigint,
 ): string | undefined {
   const mnemonic = statement.form?.mnemonic ?? "";
-  const layout = destinationLayout(analysis, statement, register);
+  const isCombined = /^(and|or|xor|test|bt|bts|btr)$/.test(mnemonic);
+  const layout =
+    destinationLayout(analysis, statement, register) ??
+    (isCombined && registerHoldsFlags(analysis, statement, register) ? RFLAGS_LAYOUT : undefined);
   if (layout !== undefined) {
     const { value: shown, verb } = bitVerb(mnemonic, value, layout);
     return bitLines(layout, shown, verb);
@@ -218,6 +240,12 @@ function ofImmediate(
   if (mnemonic === "in" || mnemonic === "out") return portCard(Number(BigInt.asUintN(16, value)));
   if (mnemonic === "int")
     return interruptCard(analysis, statement, Number(BigInt.asUintN(8, value)));
+  if (mnemonic === "push") {
+    if (pushedFlags(analysis, statement)) return bitLines(RFLAGS_LAYOUT, value, "");
+    return isPushedSelector(analysis, statement) && statement.bits !== 16
+      ? `selector ${selectorText(Number(BigInt.asUintN(16, value)))}`
+      : undefined;
+  }
   const register = wholeRegister(statement.operands[0]?.value);
   if (index !== 1 || register === undefined) return undefined;
   return loadedNumber(analysis, statement, register, value);
@@ -234,7 +262,10 @@ export function operandMeaning(
   if (operand.kind === "far" && operand.known && statement.bits !== 16)
     return `selector ${selectorText(Number(BigInt.asUintN(16, operand.selector)))}`;
   const value = immediateOf(operand);
-  return value === undefined ? undefined : ofImmediate(analysis, statement, index, value);
+  if (value === undefined) return undefined;
+  return (
+    ofImmediate(analysis, statement, index, value) ?? pageEntryMeaning(analysis, statement, index)
+  );
 }
 
 /** What an instruction without immediate works on: the MSR in ECX, the VMCS field in a register. */

@@ -26,6 +26,37 @@ export function arityText({ minArguments, maxArguments, greedy }: MacroDefinitio
     : `${minArguments}-${most}${plus}`;
 }
 
+/** Names in a comment above the macro that shows its use: `; DESCRIPTOR base, limit, access, flags`. */
+function documentedNames({ name, documentation }: MacroDefinition, count: number): string[] {
+  for (const line of documentation?.split("\n") ?? []) {
+    const [word, rest] = /^\s*([\w.?@~#$]+)\s+(.+?)\s*$/.exec(line)?.slice(1) ?? [];
+    const names = (rest ?? "")
+      .split(/[:.]\s/)[0]!
+      .split(",")
+      .map((each) => each.trim());
+    if (
+      word === name &&
+      names.length === count &&
+      names.every((each) => /^"?[\w -]+"?$/.test(each))
+    )
+      return names;
+  }
+  return [];
+}
+
+/** As a call is to be written: with the names of the comment above where it has some, else `%1`, `%2=default`. */
+export function macroParameters(macro: MacroDefinition): string[] {
+  if (macro.parameters !== undefined) return [...macro.parameters];
+  const count = macro.maxArguments === Infinity ? macro.minArguments : macro.maxArguments;
+  const documented = documentedNames(macro, count);
+  const named = Array.from({ length: count }, (_, i) => {
+    const name = documented[i] ?? `%${i + 1}`;
+    const fallback = i >= macro.minArguments ? macro.defaults[i - macro.minArguments] : undefined;
+    return fallback === undefined ? name : `${name}=${fallback}`;
+  });
+  return macro.maxArguments === Infinity || macro.greedy ? [...named, "…"] : named;
+}
+
 export function macroHead(macro: MacroDefinition): string {
   if (macro.kind === "macro") return `${macro.directive} ${macro.name} ${arityText(macro)}`;
   const parameters = macro.parameters === undefined ? "" : `(${macro.parameters.join(", ")})`;

@@ -32,3 +32,10 @@ export function fieldOperandConstant(
     ? undefined
     : { value: known.value, range: operand.range };
 }
+
+/** The register whose value a VMWRITE puts into the field. */
+export function valueRegister(statement: Statement): number | undefined {
+  return statement.form?.mnemonic === "vmwrite"
+    ? wholeRegister(statement.operands[1]?.value)
+    : undefined;
+}
