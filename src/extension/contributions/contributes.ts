@@ -13,13 +13,7 @@ import { VARIABLE_MENU_CONTEXTS } from "../../debugAdapter/protocol";
 import { CONFIGURATION } from "./configuration";
 import { debuggers } from "./debuggers";
 import type { KnownExit } from "./exits";
-import {
-  BREAKPOINT_LANGUAGES,
-  GRAMMARS,
-  LANGUAGES,
-  LANGUAGE_ID,
-  VMM_LANGUAGE_ID,
-} from "./languages";
+import { BREAKPOINT_LANGUAGES, GRAMMARS, LANGUAGES, LANGUAGE_ID } from "./languages";
 import { SEMANTIC_TOKENS } from "./semanticTokens";
 import { COLORS, VIEW, VIEWS, VIEWS_WHEN } from "./views";
 import { WALKTHROUGHS } from "./walkthrough";
