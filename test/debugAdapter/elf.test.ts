@@ -82,6 +82,19 @@ describe("a kernel that was built elsewhere", () => {
     assert.deepEqual((await places())[0], `kmain ${at("kernel.c", "first")}`);
   });
 
+  it("steps back to the beginning of the statement that the processor is in the middle of", async () => {
+    await start("c64-dwarf5.elf");
+    await breakAt("kernel.c", "total");
+    await session.go("continue");
+    const beginning = await session.evaluate("rip");
+    await session.go("stepIn");
+    await session.go("stepOut");
+    assert.notEqual(await session.evaluate("rip"), beginning);
+    await breakAt("kernel.c");
+    await session.go("stepBack");
+    assert.equal(await session.evaluate("rip"), beginning);
+  });
+
   it("steps by instructions where the client shows them", async () => {
     await start("c32-dwarf5.elf");
     await breakAt("kernel.c", "sum");

@@ -212,7 +212,7 @@ export class StatementStepBack {
     const now = standing(this.debuggee, program);
     if (now.cpl !== start.cpl || now.stack < start.stack) return false;
     const isSame = now.statement && start.statement && isSameLine(now.statement, start.statement);
-    return !isSame || !isAtStart(start);
+    return !isSame || !program.statementStarts.has(start.address);
   }
 }
 
