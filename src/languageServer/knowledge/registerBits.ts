@@ -91,7 +91,12 @@ const BINARY: Readonly<Record<string, Binary>> = {
 };
 const CLEARS_ITSELF: ReadonlySet<string> = new Set(["xor", "sub"]);
 
-function withBit(a: RegisterBits, position: RegisterBits, size: number, set: boolean): RegisterBits {
+function withBit(
+  a: RegisterBits,
+  position: RegisterBits,
+  size: number,
+  set: boolean,
+): RegisterBits {
   const at = knownValue(position, 8);
   if (at === undefined) return NOTHING;
   const bit = 1n << (at & BigInt(size - 1));
@@ -134,7 +139,12 @@ class Walk {
     return bits;
   }
 
-  private after(statement: Statement, at: number, before: RegisterBits, depth: number): RegisterBits {
+  private after(
+    statement: Statement,
+    at: number,
+    before: RegisterBits,
+    depth: number,
+  ): RegisterBits {
     const { form, operands } = statement;
     const [target, source] = operands;
     const part = partOf(target?.value);

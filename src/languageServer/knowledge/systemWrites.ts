@@ -63,13 +63,21 @@ export class SystemWrites {
 
   /** Whether a control register gets a bit set anywhere. */
   setsControlBit(register: number, mask: bigint): Certainty {
-    return certaintyOf(this.writesOf(register).map(({ bits }) => bits), mask, `cr${register}`);
+    return certaintyOf(
+      this.writesOf(register).map(({ bits }) => bits),
+      mask,
+      `cr${register}`,
+    );
   }
 
   /** Whether an MSR gets a bit of its low half set anywhere; an MSR that is not known may be it. */
   setsMsrBit(msr: number, mask: bigint): Certainty {
     const writes = this.msrs.filter((each) => each.msr === undefined || each.msr === msr);
-    const sure = certaintyOf(writes.filter((each) => each.msr === msr).map(({ low }) => low), mask, "msr");
+    const sure = certaintyOf(
+      writes.filter((each) => each.msr === msr).map(({ low }) => low),
+      mask,
+      "msr",
+    );
     return sure === "no" && writes.some((each) => each.msr === undefined) ? "maybe" : sure;
   }
 
