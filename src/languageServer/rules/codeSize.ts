@@ -32,7 +32,7 @@ function landings(analysis: Analysis): Landing[] {
   const start = analysis.indexOf(table.lgdt);
   return statements.slice(start + 1).flatMap((jump) => {
     const entry = codeDescriptor(table, jump);
-    if (entry === undefined || entry.descriptor.kind !== "code") return [];
+    if (entry?.descriptor.kind !== "code") return [];
     const target = landingOf(analysis, jump, entry.descriptor.segment.base);
     const { accessRights } = entry.descriptor.segment;
     const size = accessRights & AR.L ? 64 : accessRights & AR.DB ? 32 : 16;

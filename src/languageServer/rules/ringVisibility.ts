@@ -51,6 +51,7 @@ function flagTest(analysis: Analysis, at: number): Statement | undefined {
     const target = next.operands[0]?.value;
     if (register === undefined) {
       if (testsPushedFlags(next)) return next;
+      if (/^(cli|sti|cld|nop)$/.test(next.form?.mnemonic ?? "")) continue;
       if (next.form?.mnemonic !== "pop") return undefined;
       register = wholeRegister(target);
       if (register === undefined) return undefined;
