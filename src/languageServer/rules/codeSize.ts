@@ -3,6 +3,8 @@ import { AR, decodeSelector, type Bits, type Statement } from "../../engine/lang
 import type { Analysis } from "../analysis";
 import { controlFlowOf } from "../knowledge/controlFlow";
 import { staticGdts, type StaticDescriptor, type StaticTable } from "../knowledge/descriptorTables";
+import { addressOf } from "../knowledge/registerBits";
+import { systemWritesOf } from "../knowledge/systemWrites";
 import { withCall } from "./expansions";
 import type { Finding, Rule, RuleContext } from "./rule";
 
@@ -23,11 +25,19 @@ interface Landing {
   readonly size: Bits;
 }
 
+/** A program may load GDTR more than once, but then always with this table. */
+function isOnlyTable(analysis: Analysis, { lgdt }: StaticTable): boolean {
+  const pointer = addressOf(lgdt.operands[0]?.value);
+  return systemWritesOf(analysis)
+    .indicesOf("lgdt")
+    .every((at) => addressOf(analysis.model.statements[at]?.operands[0]?.value) === pointer);
+}
+
 /** Far jumps behind the only LGDT of a program, whose target is an instruction of it. */
 function landings(analysis: Analysis): Landing[] {
-  const tables = staticGdts(analysis);
-  const [table] = tables;
-  if (table === undefined || tables.length > 1 || !analysis.model.assembly.ok) return [];
+  const [table] = staticGdts(analysis);
+  if (table === undefined || !analysis.model.assembly.ok || !isOnlyTable(analysis, table))
+    return [];
   const { statements } = analysis.model;
   const start = analysis.indexOf(table.lgdt);
   return statements.slice(start + 1).flatMap((jump) => {
