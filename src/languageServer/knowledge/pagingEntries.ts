@@ -17,7 +17,7 @@ import {
 } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { bitsBefore, knownValue, operandBits } from "./registerBits";
-import { systemWritesOf } from "./systemWrites";
+import { isLinkedPart, systemWritesOf } from "./systemWrites";
 
 const TABLE_BYTES = 4096;
 
@@ -180,7 +180,7 @@ function findPaging(analysis: Analysis): Paging {
       const value = knownValue(bits, statement.bits === 64 ? 64 : 32);
       return value === undefined || value === 0n ? [] : [tableOf(Number(value))];
     });
-  const format = roots.length === 0 ? undefined : pagingFormatOf(analysis);
+  const format = roots.length === 0 || isLinkedPart(analysis) ? undefined : pagingFormatOf(analysis);
   if (format === undefined)
     return { format: "32-bit", tables: new Map(), entries: [], changed: new Set() };
   const collector = new Collector(analysis, format);

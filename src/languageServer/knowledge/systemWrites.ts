@@ -131,14 +131,22 @@ export function systemWritesOf(analysis: Analysis): SystemWrites {
   return writes;
 }
 
+/** Whether a linker joins this with other parts: then neither its addresses nor all of its code are known. */
+export function isLinkedPart({ model }: Analysis): boolean {
+  const { symbols, originGiven } = model.assembly;
+  const isForeign = (kind: string): boolean => kind === "extern" || kind === "common";
+  // A flat binary may name its labels global, too, but then it says where it lies.
+  return symbols.some(({ kind, global }) => isForeign(kind) || (global && !originGiven));
+}
+
 /**
- * Whether all code of a program is to be seen. Where it is not (refused lines, other images, external symbols), nothing can be said to be missing;
- * neither can it in a fragment without an entry of its own.
+ * Whether all code of a program is to be seen. Where it is not (refused lines, other images, external symbols), nothing can be said to be missing.
  */
-export function isWholeProgram({ model }: Analysis): boolean {
+export function isWholeProgram(analysis: Analysis): boolean {
+  const { assembly, includes } = analysis.model;
   return (
-    model.assembly.ok &&
-    !model.includes.some((include) => include.kind === "incbin") &&
-    !model.assembly.symbols.some((symbol) => symbol.kind === "extern" || symbol.kind === "common")
+    assembly.ok &&
+    !includes.some((include) => include.kind === "incbin") &&
+    !isLinkedPart(analysis)
   );
 }

@@ -2,7 +2,7 @@
 import { CR0, CR4 } from "../../engine/language";
 import { pagingFormatOf, pagingOf } from "../knowledge/pagingEntries";
 import { knownValue } from "../knowledge/registerBits";
-import { isWholeProgram, systemWritesOf } from "../knowledge/systemWrites";
+import { isLinkedPart, isWholeProgram, systemWritesOf } from "../knowledge/systemWrites";
 import { withCall } from "./expansions";
 import type { Finding, Rule, RuleContext } from "./rule";
 
@@ -13,6 +13,7 @@ const CACHE_BITS = 0x18n;
 function misaligned({ analysis }: RuleContext): Finding[] {
   const writes = systemWritesOf(analysis);
   if (writes.writesOf(3).length === 0 || writes.setsControlBit(4, CR4.PCIDE) !== "no") return [];
+  if (isLinkedPart(analysis)) return [];
   const format = pagingFormatOf(analysis);
   if (format === undefined) return [];
   const [low, size] = format === "pae" ? [0x1fn, 32] : [0xfffn, TABLE_BYTES];
