@@ -11,7 +11,7 @@ import { isAllowed } from "../commandComments";
 import { uriOfFile } from "../fileNames";
 import { rangeKey, toRange } from "../positions";
 import { RULES } from "../rules/allRules";
-import { rulePageUri } from "../rules/pages";
+import { pageUri, rulePageUri } from "../rules/pages";
 import type { Finding, Fix } from "../rules/rule";
 import type { RuleSeverity, Settings } from "../settings";
 import { unknownTechniques, type Technique } from "../techniques";
@@ -70,6 +70,10 @@ function dataOf({ replacement, fixes }: Finding, uriOf: FileUri): DiagnosticData
   };
 }
 
+function pageOf({ code, page }: Finding): string {
+  return page === undefined ? rulePageUri(code) : pageUri(page);
+}
+
 function toDiagnostic(
   finding: Finding,
   severity: Exclude<RuleSeverity, "off">,
@@ -83,7 +87,7 @@ function toDiagnostic(
     code: finding.code,
     source: DIAGNOSTIC_SOURCE,
     message: finding.message,
-    ...(RULE_IDS.has(finding.code) ? { codeDescription: { href: rulePageUri(finding.code) } } : {}),
+    ...(RULE_IDS.has(finding.code) ? { codeDescription: { href: pageOf(finding) } } : {}),
     ...(finding.unnecessary === true ? { tags: [DiagnosticTag.Unnecessary] } : {}),
     ...(data === undefined ? {} : { data }),
     ...(related.length === 0

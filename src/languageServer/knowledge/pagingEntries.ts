@@ -180,7 +180,8 @@ function findPaging(analysis: Analysis): Paging {
       const value = knownValue(bits, statement.bits === 64 ? 64 : 32);
       return value === undefined || value === 0n ? [] : [tableOf(Number(value))];
     });
-  const format = roots.length === 0 || isLinkedPart(analysis) ? undefined : pagingFormatOf(analysis);
+  const format =
+    roots.length === 0 || isLinkedPart(analysis) ? undefined : pagingFormatOf(analysis);
   if (format === undefined)
     return { format: "32-bit", tables: new Map(), entries: [], changed: new Set() };
   const collector = new Collector(analysis, format);

@@ -145,8 +145,6 @@ export function isLinkedPart({ model }: Analysis): boolean {
 export function isWholeProgram(analysis: Analysis): boolean {
   const { assembly, includes } = analysis.model;
   return (
-    assembly.ok &&
-    !includes.some((include) => include.kind === "incbin") &&
-    !isLinkedPart(analysis)
+    assembly.ok && !includes.some((include) => include.kind === "incbin") && !isLinkedPart(analysis)
   );
 }

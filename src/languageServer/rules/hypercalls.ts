@@ -1,43 +1,10 @@
 /** VMM5: instructions that a paravirtual kernel leaves to hypercalls, with the macro that does both. VMM6: a hypercall whose number is what the last one answered. */
 import { sensitivityFact, type Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
-import { paravirtualOperation, type ParavirtualOperation } from "../knowledge/paravirtualMacros";
-import { contains, fileStart } from "../positions";
+import { sensitivePage } from "../knowledge/sensitivityPages";
 import { throughMacros, withCall } from "./expansions";
-import type { Finding, Fix, Rule, RuleContext } from "./rule";
-
-/** Lines between `%if...` and `%endif` where the condition speaks of paravirtualization: the kernel has both ways there. */
-function hasBothWays(analysis: Analysis, { range }: Statement): boolean {
-  return analysis.model.blocks.some(
-    (block) =>
-      block.kind === "if" &&
-      contains(block.range, range) &&
-      block.words.some((word) =>
-        /paravirt|hypercall|\bxen\b|\bpv\b/i.test(
-          analysis.lineText(word.range.file, word.range.line),
-        ),
-      ),
-  );
-}
-
-function fixFor(
-  analysis: Analysis,
-  statement: Statement,
-  operation: ParavirtualOperation,
-): Fix | undefined {
-  const { mnemonic, prefixes, operands, range, callRange } = statement;
-  if (mnemonic === undefined || prefixes.length > 0 || range.line !== callRange.line)
-    return undefined;
-  const last = operands.at(-1);
-  const end = last?.range ?? mnemonic.range;
-  const written = { ...mnemonic.range, endLine: end.endLine, endColumn: end.endColumn };
-  const isDefined = analysis.model.macroDefinitions.some(({ name }) => name === operation.macro);
-  const definition = { range: fileStart(range.file), newText: operation.definition };
-  return {
-    title: `Use the macro ${operation.macro}: hypercall or ${mnemonic.text.toUpperCase()}`,
-    edits: [...(isDefined ? [] : [definition]), { range: written, newText: operation.call }],
-  };
-}
+import { hasBothWays, paravirtualFix } from "./paravirtualFix";
+import type { Finding, Rule, RuleContext } from "./rule";
 
 function rawInstruction(analysis: Analysis, statement: Statement): Finding | undefined {
   const { form, mnemonic, bits } = statement;
@@ -45,14 +12,13 @@ function rawInstruction(analysis: Analysis, statement: Statement): Finding | und
   if (form.sensitivity !== "privileged" && form.sensitivity !== "iopl-sensitive") return undefined;
   const fact = sensitivityFact(form)?.techniques.paravirtual;
   if (fact?.severity !== "warning" || hasBothWays(analysis, statement)) return undefined;
-  const texts = statement.operands.map(({ text }) => text);
-  const operation = paravirtualOperation(form, texts);
-  const fix = operation === undefined ? undefined : fixFor(analysis, statement, operation);
+  const fix = paravirtualFix(analysis, statement);
   return {
     code: "VMM5",
     severity: "warning",
     message: `${mnemonic.text.toUpperCase()} faults at ring 1, and a paravirtual VMM does not promise to emulate it: ${fact.text}`,
     range: mnemonic.range,
+    page: sensitivePage(form),
     ...(fix === undefined ? {} : { fixes: [fix] }),
   };
 }
