@@ -4,6 +4,7 @@ import { bootSector } from "./bootSector";
 import { codeSegmentSize, longCodeSegment } from "./codeSize";
 import { descriptors } from "./descriptors";
 import { hypercallNumber, rawPrivileged } from "./hypercalls";
+import { identityMapping } from "./identityMapping";
 import { longModeOrder, syscallSetup } from "./longMode";
 import { closedA20, interruptsAtSwitch, jumpWithoutTable, staleSegments } from "./modeSwitch";
 import { orphanMnemonic } from "./orphanMnemonic";
@@ -64,6 +65,7 @@ export const RULES: readonly Rule[] = [
   reservedEntryBits,
   staleTranslation,
   misalignedTable,
+  identityMapping,
   pagingWithoutTable,
   misalignedLargePage,
   pageSizeWithoutPse,

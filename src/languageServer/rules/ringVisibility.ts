@@ -151,7 +151,7 @@ function ringFindings(context: RuleContext): Finding[] {
     const finding: Finding = {
       code: "VMM4",
       severity: "warning",
-      message: `${name} holds the ring that the VMM runs this kernel at (1 or 3), not 0: the kernel takes itself for user code here.`,
+      message: `${name} holds the ring that the VMM runs this kernel at (1 or 3), not 0: the answer is another one than on the bare machine, and the kernel takes itself for user code.`,
       range: question.range,
       related: [{ message: `${name} is read here, without a trap`, range: statement.range }],
     };

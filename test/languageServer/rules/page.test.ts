@@ -84,6 +84,26 @@ describe("PAGE3: alignment of CR3", () => {
   });
 });
 
+describe("PAGE4: the code that turns paging on", () => {
+  const program = (entries: string, org = "0x100000"): string =>
+    `bits 32\norg ${org}\n${PSE}mov eax, ${TOP}\nmov cr3, eax\n${entries}\n${PG}hlt\n`;
+
+  it("must be mapped, and to where it lies", () => {
+    assert.deepEqual(linesOf("PAGE4", program(`mov dword [${TOP}], 0x400083`)), [11]);
+    assert.deepEqual(linesOf("PAGE4", program(`mov dword [${TOP}], 2`)), [11]);
+    const small = `mov dword [${TOP}], ${TABLE} | 3\nmov dword [${TABLE} + 0x400], `;
+    assert.deepEqual(linesOf("PAGE4", program(`${small}0x200003`)), [12]);
+    assert.deepEqual(linesOf("PAGE4", program(`${small}0x100003`)), []);
+  });
+
+  it("is not judged where entries are not known or the addresses are not physical", () => {
+    assert.deepEqual(linesOf("PAGE4", program("nop")), []);
+    assert.deepEqual(linesOf("PAGE4", program(`mov dword [${TOP}], 0x83`)), []);
+    assert.deepEqual(linesOf("PAGE4", program(`mov dword [${TOP}], 2\nmov [${TOP}], ebx`)), []);
+    assert.deepEqual(linesOf("PAGE4", program(`mov dword [${TOP} + 0xc00], 0x83`, "0xc0100000")), []); // prettier-ignore
+  });
+});
+
 describe("PAGE5: paging without CR3", () => {
   it("speaks where nothing loads it", () => {
     assert.deepEqual(linesOf("PAGE5", `bits 32\n${PG}hlt\n`), [4]);

@@ -34,6 +34,16 @@ describe("VMM1: sensitive instructions", () => {
     assert.deepEqual(linesOf("VMM1", text, vmm("trap-and-emulate")), [3]);
   });
 
+  it("offers a macro for the flag instructions of a paravirtual kernel, and is silent beside a hypercall", () => {
+    for (const word of ["pushfd", "popfd", "iretd", "popf"]) {
+      const text = `bits 32\n${word}\n`;
+      const after = fixed("VMM1", text, vmm("paravirtual"));
+      assert.match(after, /\n +PV_(PUSHFD|POPFD|IRETD)\n|\nPV_(PUSHFD|POPFD|IRETD)\n/);
+      assert.deepEqual(brief(diagnose(after, vmm("paravirtual"))), [], after);
+      assert.deepEqual(imageOf(after), imageOf(text), word);
+    }
+  });
+
   it("takes the technique from the comment, the setting, launch.json, the default, in this order", () => {
     const comment = "; ringside: vmm=trap-and-emulate\n";
     const text = "bits 32\npopfd\n";
