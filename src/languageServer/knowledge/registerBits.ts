@@ -112,6 +112,21 @@ export function addressOf(operand: AsmOperand | undefined): bigint | undefined {
   return operand.displacementKnown ? operand.displacement : undefined;
 }
 
+function isSamePart(a: AsmOperand | undefined, b: AsmOperand | undefined): boolean {
+  const [one, other] = [gprOf(a), gprOf(b)];
+  if (one === undefined || other === undefined) return false;
+  return one.number === other.number && one.size === other.size && one.high === other.high;
+}
+
+/** Whether the register is written as the first operand and in no other way (XCHG, IMUL without a target). */
+function writesOnlyFirst({ form, operands }: Statement, register: number): boolean {
+  const written = operands.filter(({ value }, i) => {
+    const access = form?.operands[i]?.access;
+    return (access === "w" || access === "rw") && wholeRegister(value) === register;
+  });
+  return written.length === 1 && written[0] === operands[0];
+}
+
 class Walk {
   constructor(private readonly analysis: Analysis) {}
 
@@ -134,7 +149,7 @@ class Walk {
       const statement = statements[i]!;
       const writes = writesRegister(statement, register);
       if (writes === "barrier") bits = NOTHING;
-      else if (writes) bits = this.after(statement, i, bits, depth);
+      else if (writes) bits = this.after(statement, i, bits, register, depth);
     }
     return bits;
   }
@@ -143,13 +158,15 @@ class Walk {
     statement: Statement,
     at: number,
     before: RegisterBits,
+    register: number,
     depth: number,
   ): RegisterBits {
     const { form, operands } = statement;
     const [target, source] = operands;
     const part = partOf(target?.value);
     if (form?.mnemonic === "rdmsr") return { ...NOTHING, from: "msr" };
-    if (form === undefined || part === undefined) return NOTHING;
+    if (form === undefined || part === undefined || !writesOnlyFirst(statement, register))
+      return NOTHING;
     const { mnemonic } = form;
     if (mnemonic === "smsw") return { ...NOTHING, from: "cr0" };
     const address = mnemonic === "lea" ? addressOf(source?.value) : undefined;
@@ -165,8 +182,8 @@ class Walk {
     }
     const combine = BINARY[mnemonic];
     if (combine === undefined || operands.length !== 2) return withPart(before, part, NOTHING);
-    const isItself = wholeRegister(source?.value) === wholeRegister(target?.value);
-    if (isItself && CLEARS_ITSELF.has(mnemonic)) return withPart(before, part, constant(0n));
+    if (CLEARS_ITSELF.has(mnemonic) && isSamePart(target?.value, source?.value))
+      return withPart(before, part, constant(0n));
     return withPart(before, part, combine(now, this.valueOf(source?.value, at, depth), part.size));
   }
 

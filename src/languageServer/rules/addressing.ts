@@ -2,7 +2,7 @@
 import type { Statement, StatementOperand } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { addressOf, bitsBefore, knownValue } from "../knowledge/registerBits";
-import { systemWritesOf } from "../knowledge/systemWrites";
+import { isLinkedPart, systemWritesOf } from "../knowledge/systemWrites";
 import { throughMacros } from "./expansions";
 import type { Finding, Rule, RuleContext } from "./rule";
 
@@ -28,6 +28,7 @@ export const relativeOutside64: Rule = {
 
 const TWO_GIB = 1n << 31n;
 const FOUR_GIB = 1n << 32n;
+const SMALL = 1n << 16n;
 
 /** The displacement of a 64-bit address that its 32 bits cannot hold as a positive number. */
 function extended({ value }: StatementOperand): bigint | undefined {
@@ -38,7 +39,9 @@ function extended({ value }: StatementOperand): bigint | undefined {
   const registers = [value.base, value.index];
   if (registers.some((each) => each?.class === "gpr" && each.size === 32)) return undefined;
   const { displacement } = value;
-  return displacement >= TWO_GIB && displacement < FOUR_GIB ? displacement : undefined;
+  // A small negative number may be written that way on purpose where there is something to subtract it from.
+  const most = registers.some((each) => each !== undefined) ? FOUR_GIB - SMALL : FOUR_GIB;
+  return displacement >= TWO_GIB && displacement < most ? displacement : undefined;
 }
 
 function signExtended(statement: Statement): Finding | undefined {
@@ -88,7 +91,7 @@ function wideAddress(analysis: Analysis, statement: Statement): bigint | undefin
 /** Without any write of CR0 the program stays in real mode, and no segment has a limit above 64 KiB. */
 function beyondLimit({ analysis }: RuleContext): Finding[] {
   const writes = systemWritesOf(analysis);
-  if (writes.writesOf(0).length > 0 || writes.has("lgdt")) return [];
+  if (writes.writesOf(0).length > 0 || writes.has("lgdt") || isLinkedPart(analysis)) return [];
   return throughMacros(analysis, (statement) => {
     if (statement.bits !== 16 || statement.form === undefined) return undefined;
     const address = wideAddress(analysis, statement);

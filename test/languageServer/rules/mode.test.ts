@@ -168,6 +168,7 @@ describe("MODE9: sign-extended displacements", () => {
       "[0x7fffffff]",
       "[qword 0xfee00020]",
       "[ebx+0xfee00020]",
+      "[rbx+0xfffffff8]",
       "[0xffffffff80000000]",
       "[rbx-8]",
     ])
