@@ -6,7 +6,7 @@ import { isLinkedPart, systemWritesOf } from "../knowledge/systemWrites";
 import { throughMacros } from "./expansions";
 import type { Finding, Rule, RuleContext } from "./rule";
 
-function relative(statement: Statement): Finding | undefined {
+function relative(analysis: Analysis, statement: Statement): Finding | undefined {
   if (statement.form === undefined || statement.bits === 64) return undefined;
   const operand = statement.operands.find(
     ({ value, text }) => value?.kind === "mem" && value.relative === "rel" && /\brel\b/i.test(text),
@@ -17,13 +17,25 @@ function relative(statement: Statement): Finding | undefined {
     severity: "warning",
     message: `\`rel\` has no effect in ${statement.bits}-bit code: RIP-relative addressing exists in 64-bit mode only, and this is the absolute address. Position-independent code has to find its own address (call, pop).`,
     range: operand.range,
+    ...withoutRelative(analysis, operand),
   };
+}
+
+/** The operand without the word, where it is written out at its place. */
+function withoutRelative(
+  analysis: Analysis,
+  { range }: StatementOperand,
+): Pick<Finding, "replacement"> {
+  const line = analysis.lineText(range.file, range.line);
+  const written = line.slice(range.column - 1, range.endColumn - 1);
+  const replacement = written.replace(/\brel\s+/i, "");
+  return replacement === written ? {} : { replacement };
 }
 
 export const relativeOutside64: Rule = {
   id: "MODE8",
   title: "rel outside 64-bit code",
-  run: ({ analysis }) => throughMacros(analysis, relative),
+  run: ({ analysis }) => throughMacros(analysis, (each) => relative(analysis, each)),
 };
 
 const TWO_GIB = 1n << 31n;

@@ -5,6 +5,7 @@ import { controlFlowOf } from "../knowledge/controlFlow";
 import { staticGdts, type StaticDescriptor, type StaticTable } from "../knowledge/descriptorTables";
 import { addressOf } from "../knowledge/registerBits";
 import { systemWritesOf } from "../knowledge/systemWrites";
+import { linesBefore } from "./edits";
 import { withCall } from "./expansions";
 import type { Finding, Rule, RuleContext } from "./rule";
 
@@ -59,12 +60,14 @@ function landingOf(analysis: Analysis, jump: Statement, base: bigint): Statement
   return target?.kind === "instruction" ? target : undefined;
 }
 
-function finding(code: string, { jump, target, entry }: Landing, message: string): Finding {
+function finding(code: string, { jump, target, entry, size }: Landing, message: string): Finding {
+  const insert = linesBefore(target.callRange, [`bits ${size}`]);
   const found: Finding = {
     code,
     severity: "warning",
     message,
     range: target.mnemonic?.range ?? target.range,
+    fixes: [{ title: `Insert bits ${size}`, edits: [insert] }],
     related: [
       { message: "the jump that comes here", range: jump.range },
       {

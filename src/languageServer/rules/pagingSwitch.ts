@@ -3,6 +3,7 @@ import { CR0, CR4 } from "../../engine/language";
 import { pagingFormatOf, pagingOf } from "../knowledge/pagingEntries";
 import { knownValue } from "../knowledge/registerBits";
 import { isLinkedPart, isWholeProgram, systemWritesOf } from "../knowledge/systemWrites";
+import { alignFix } from "./edits";
 import { withCall } from "./expansions";
 import type { Finding, Rule, RuleContext } from "./rule";
 
@@ -26,6 +27,7 @@ function misaligned({ analysis }: RuleContext): Finding[] {
       severity: "warning",
       message: `CR3 gets 0x${value.toString(16)}, which is no multiple of ${size}: the low bits are ignored, and the processor walks the table at 0x${(value & ~low).toString(16)}. Put \`align ${size}\` before the table.`,
       range: statement.range,
+      fixes: alignFix(analysis, value, size),
     };
     return [withCall(finding, statement)];
   });

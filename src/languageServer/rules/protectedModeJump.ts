@@ -1,10 +1,12 @@
 /** MODE2: CR0.PE is set in 16-bit code, and no far transfer follows: CS keeps its real-mode base and 16-bit size. SDM Vol. 3A, "Switching to Protected Mode". */
-import type { Statement } from "../../engine/language";
+import { AR, type Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { staticGdts } from "../knowledge/descriptorTables";
 import { isMoveToCr0, modeSwitchesOf } from "../knowledge/modeSwitches";
 import { immediateOf } from "../knowledge/registerFlow";
-import type { Finding, Rule, RuleContext } from "./rule";
+import { linesAfter } from "./edits";
 import { withCall } from "./expansions";
+import type { Finding, Fix, Rule, RuleContext } from "./rule";
 
 /** Instructions that real code puts between (segment loads, a serialising jump). */
 const FARTHEST = 8;
@@ -48,6 +50,27 @@ function whatFollows({ model: { statements } }: Analysis, at: number): Next {
   return "unknown";
 }
 
+/** The first 32-bit code segment of a GDT in the source, else the selector that nearly every program has for it. */
+function codeSelector(analysis: Analysis): number {
+  const entries = staticGdts(analysis)[0]?.entries ?? [];
+  const code = entries.find(
+    ({ descriptor }) =>
+      descriptor.kind === "code" && (descriptor.segment.accessRights & AR.DB) !== 0,
+  );
+  return 8 * (code?.index ?? 1);
+}
+
+function jumpFix(analysis: Analysis, statement: Statement): Fix[] {
+  if (statement.macroTrail.length > 0) return [];
+  const names = new Set(analysis.model.assembly.symbols.map(({ name }) => name));
+  let label = "protectedMode";
+  for (let count = 2; names.has(label); count++) label = `protectedMode${count}`;
+  const selector = `0x${codeSelector(analysis).toString(16).padStart(2, "0")}`;
+  const lines = [`        jmp     ${selector}:${label}`, "bits 32", `${label}:`];
+  const edits = [linesAfter(analysis, statement.range, lines)];
+  return [{ title: `Insert a far jump to selector ${selector}`, edits }];
+}
+
 function run({ analysis }: RuleContext): readonly Finding[] {
   const { statements } = analysis.model;
   return modeSwitchesOf(analysis).flatMap(({ at }) => {
@@ -59,6 +82,7 @@ function run({ analysis }: RuleContext): readonly Finding[] {
       message:
         "CR0.PE is set, but no far jump follows: CS keeps its real-mode base and its 16-bit size until it is loaded. Add `jmp CODE_SELECTOR:label` directly behind.",
       range: statement.range,
+      fixes: jumpFix(analysis, statement),
     };
     return [withCall(finding, statement)];
   });

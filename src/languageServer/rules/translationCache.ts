@@ -5,6 +5,7 @@ import { controlFlowOf } from "../knowledge/controlFlow";
 import { linearAddressOf, operandAddress, pagingOf, type Paging } from "../knowledge/pagingEntries";
 import { immediateOf } from "../knowledge/registerFlow";
 import { systemWritesOf } from "../knowledge/systemWrites";
+import { linesAfter } from "./edits";
 import { withCall } from "./expansions";
 import type { Finding, Fix, Rule, RuleContext } from "./rule";
 
@@ -49,14 +50,17 @@ function staysStale(analysis: Analysis, at: number): boolean {
   return false;
 }
 
-function insertInvlpg(paging: Paging, statement: Statement, address: number): Fix[] {
+function insertInvlpg(
+  analysis: Analysis,
+  paging: Paging,
+  statement: Statement,
+  address: number,
+): Fix[] {
   const table = address - (address % TABLE_BYTES);
   const page = linearAddressOf(paging, { table, address });
-  if (page === undefined || statement.range.line !== statement.callRange.line) return [];
-  const { endLine, endColumn } = statement.range;
-  const range = { ...statement.range, line: endLine, column: endColumn };
-  const newText = `\n        invlpg  [0x${page.toString(16)}]`;
-  return [{ title: "Insert INVLPG", edits: [{ range, newText }] }];
+  if (page === undefined || statement.macroTrail.length > 0) return [];
+  const edit = linesAfter(analysis, statement.range, [`        invlpg  [0x${page.toString(16)}]`]);
+  return [{ title: "Insert INVLPG", edits: [edit] }];
 }
 
 /** Code that runs with paging on: what the statement that turns it on can reach, but not the way to it. */
@@ -83,7 +87,7 @@ function staleTranslations({ analysis }: RuleContext): Finding[] {
       message:
         "This takes a translation back, but the TLB may still hold it: accesses go on as before until INVLPG of the page or a write of CR3.",
       range: statement.range,
-      fixes: insertInvlpg(paging, statement, address),
+      fixes: insertInvlpg(analysis, paging, statement, address),
     };
     return [withCall(finding, statement)];
   });

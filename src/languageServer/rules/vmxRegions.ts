@@ -4,8 +4,9 @@ import type { Analysis } from "../analysis";
 import { contains } from "../positions";
 import { addressOf, knownValue, operandBits } from "../knowledge/registerBits";
 import { systemWritesOf } from "../knowledge/systemWrites";
+import { alignFix } from "./edits";
 import { withCall } from "./expansions";
-import type { Finding, Rule, RuleContext } from "./rule";
+import type { Finding, Fix, Rule, RuleContext } from "./rule";
 
 const USERS = ["vmxon", "vmclear", "vmptrld"];
 const FARTHEST = 6;
@@ -93,17 +94,25 @@ function regionFinding(analysis: Analysis, at: number): Finding[] {
   if (region === undefined) return [];
   const name = statement.form?.mnemonic.toUpperCase() ?? "";
   const related = [{ message: "its address comes from here", range: region.from.range }];
-  const found = (message: string): Finding[] => [
-    withCall({ code: "VMM12", severity: "warning", message, range: statement.range, related }, statement), // prettier-ignore
-  ];
+  const found = (message: string, fixes: readonly Fix[]): Finding[] => {
+    const finding = {
+      code: "VMM12",
+      severity: "warning",
+      message,
+      range: statement.range,
+    } as const;
+    return [withCall({ ...finding, related, fixes }, statement)];
+  };
   const digits = `0x${region.address.toString(16)}`;
   if ((region.address & 0xfffn) !== 0n)
     return found(
       `The region at ${digits} is not aligned to 4 KiB: ${name} fails with CF = 1 (VMfailInvalid). Put \`align 4096\` before it.`,
+      alignFix(analysis, region.address, 4096),
     );
   if (name === "VMXON" && isNeverWritten(analysis, region))
     return found(
       "Nothing writes the revision identifier (bits 30:0 of IA32_VMX_BASIC) to the start of this region: VMXON fails with CF = 1 (VMfailInvalid).",
+      [],
     );
   return [];
 }

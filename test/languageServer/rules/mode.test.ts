@@ -44,10 +44,28 @@ function entering(code: string, descriptor = CODE32, before = ""): string {
   return `bits 16\norg 0x7c00\n${before}lgdt [pointer]\n${change}${code}\n${table}`;
 }
 
+describe("MODE2: its quick fix", () => {
+  it("inserts a far jump to the first 32-bit code segment, and a label with a new name", () => {
+    const set = "bits 16\norg 0x7c00\nlgdt [pointer]\nmov eax, cr0\nor al, 1\nmov cr0, eax ; now\n";
+    const table = `gdt: dq 0\ndq ${CODE16}\ndq ${CODE32}\npointer: dw $-gdt-1\ndd gdt\n`;
+    const text = `${set}bits 32\nprotectedMode: mov eax, 1\nhlt\n${table}`;
+    const after = fixed("MODE2", text);
+    assert.ok(after.includes("; now\n        jmp     0x10:protectedMode2\nbits 32\nprotectedMode2:\n"), after); // prettier-ignore
+    const left = brief(diagnose(after)).filter((each) => !each.includes("MODE4"));
+    assert.deepEqual(left, []);
+  });
+});
+
 describe("MODE1: code size against the descriptor", () => {
   it("speaks where D says something else than bits", () => {
     assert.deepEqual(linesOf("MODE1", entering("start: mov ax, 16")), [8]);
     assert.deepEqual(linesOf("MODE1", entering("bits 32\nstart: mov ax, 16", CODE16)), [9]);
+  });
+
+  it("inserts bits", () => {
+    const after = fixed("MODE1", entering("start: mov ax, 16"));
+    assert.ok(after.includes("\nbits 32\nstart: mov ax, 16\n"), after);
+    assert.deepEqual(linesOf("MODE1", after), []);
   });
 
   it("is silent where they agree, and where the target or the table is elsewhere", () => {
@@ -149,6 +167,11 @@ describe("MODE8: rel outside 64-bit code", () => {
   it("has no effect", () => {
     assert.deepEqual(linesOf("MODE8", "bits 32\nmov eax, [rel x]\nx: dd 0\n"), [2]);
     assert.deepEqual(linesOf("MODE8", "bits 16\nlea ax, [rel x]\nx: dd 0\n"), [2]);
+  });
+
+  it("can be left out by a quick fix", () => {
+    const [found] = diagnose("bits 32\nmov eax, [rel x+4]\nx: dd 0\n");
+    assert.deepEqual(found?.data, { replacement: "[x+4]" });
   });
 
   it("is right in 64-bit code, and `default rel` is nobody's mistake", () => {

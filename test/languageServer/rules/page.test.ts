@@ -75,6 +75,13 @@ describe("PAGE3: alignment of CR3", () => {
     assert.deepEqual(linesOf("PAGE3", "bits 64\nmov eax, 0x200400\nmov cr3, rax\n"), [3]);
   });
 
+  it("is mended by align before the label", () => {
+    const text = "bits 32\norg 0x100000\nmov eax, top\nmov cr3, eax\nhlt\ntop: times 1024 dd 2\n";
+    const after = fixed("PAGE3", text);
+    assert.match(after, /\n +align +4096\ntop:/);
+    assert.deepEqual(linesOf("PAGE3", after), []);
+  });
+
   it("leaves flags, PCIDs and unknown values alone", () => {
     assert.deepEqual(load("0x200018"), []);
     assert.deepEqual(load("0x200020", PAE), []);
