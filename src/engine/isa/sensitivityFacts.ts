@@ -52,9 +52,12 @@ function techniques(
   };
 }
 
-const CALLOUT: Short = ["ok", "replaced by a callout to the VMM"];
+const CALLOUT: Short = [
+  "ok",
+  "replaced by a callout to the VMM: no trap, but a way out of the code cache and back",
+];
 const NATIVE: Short = ["ok", "runs on the guest's own state in non-root operation"];
-const TRAPS: Short = ["ok", "faults, and the VMM emulates it"];
+const TRAPS: Short = ["ok", "faults, and the VMM emulates it: a trap and a return each time"];
 const EXITS: Short = [
   "ok",
   "exits to the VMM where the control asks for it, else runs on guest state",
