@@ -101,11 +101,20 @@ function toDiagnostic(
   };
 }
 
+/** A line of a macro's body is told once, however often the macro is called. */
+function distinct(findings: readonly Finding[]): Finding[] {
+  const byPlace = new Map<string, Finding>();
+  for (const finding of findings) {
+    const key = `${finding.code}\n${rangeKey(finding.range)}\n${finding.message}`;
+    if (!byPlace.has(key)) byPlace.set(key, finding);
+  }
+  return [...byPlace.values()];
+}
+
 function ruleFindings(analysis: Analysis, technique: Technique, settings: Settings): Finding[] {
   const context = { analysis, technique, showPrivileged: settings.showPrivileged };
-  const findings = RULES.filter((rule) => settings.rules[rule.id] !== "off").flatMap((rule) => [
-    ...rule.run(context),
-  ]);
+  const rules = RULES.filter((rule) => settings.rules[rule.id] !== "off");
+  const findings = distinct(rules.flatMap((rule) => [...rule.run(context)]));
   for (const { value, range } of unknownTechniques(analysis))
     findings.push({
       code: "unknown-technique",

@@ -31,6 +31,11 @@ export function knownValue({ ones, zeros }: RegisterBits, size: number): bigint 
   return ((ones | zeros) & mask) === mask ? ones & mask : undefined;
 }
 
+/** Bits 15:8, which AH, CH, DH and BH name. */
+export function secondByte({ ones, zeros, from }: RegisterBits): RegisterBits {
+  return { ones: ones >> 8n, zeros: zeros >> 8n, from };
+}
+
 interface Part {
   readonly size: number;
   readonly shift: bigint;

@@ -1,5 +1,10 @@
 /** All VMREADs and VMWRITEs of a program, with the field and the value where straight-line code shows them. */
-import { accessedField, type Statement, type VmcsField } from "../../engine/language";
+import {
+  accessedField,
+  type Statement,
+  type VmcsField,
+  type VmcsFieldName,
+} from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { knownValue, operandBits, type RegisterBits } from "./registerBits";
 import { fieldRegister } from "./vmcsOperands";
@@ -58,4 +63,9 @@ export function vmcsAccessesOf(analysis: Analysis): readonly VmcsAccess[] {
 /** The value written, of as many bits as the operand has in this mode. */
 export function valueWritten({ value, statement }: VmcsAccess): bigint | undefined {
   return knownValue(value, statement.bits === 64 ? 64 : 32);
+}
+
+/** The VMWRITEs of a field that are known to be that. */
+export function writesOfField(analysis: Analysis, name: VmcsFieldName): readonly VmcsAccess[] {
+  return vmcsAccessesOf(analysis).filter((each) => each.writes && each.field?.name === name);
 }

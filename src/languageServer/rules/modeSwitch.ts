@@ -3,9 +3,10 @@ import type { Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { controlFlowOf } from "../knowledge/controlFlow";
 import { modeSwitchesOf, type ModeSwitch } from "../knowledge/modeSwitches";
-import { addressOf, bitsBefore, knownValue } from "../knowledge/registerBits";
+import { addressOf, bitsBefore, knownValue, secondByte } from "../knowledge/registerBits";
 import { immediateOf } from "../knowledge/registerFlow";
 import { isWholeProgram, systemWritesOf } from "../knowledge/systemWrites";
+import { loadsAt7c00 } from "./bootSector";
 import { withCall } from "./expansions";
 import type { Finding, Rule, RuleContext } from "./rule";
 
@@ -44,18 +45,13 @@ function stiBefore(analysis: Analysis, at: number): Statement | undefined {
   return undefined;
 }
 
-/** Firmware starts 16-bit code with interrupts on, except at the reset vector and after a SIPI; only a boot sector is surely neither. */
-function isBootSector(analysis: Analysis): boolean {
-  const { origin, originGiven, entryBits } = analysis.model.assembly;
-  return originGiven && origin === 0x7c00 && entryBits === 16;
-}
-
 function interruptsOn({ analysis }: RuleContext): Finding[] {
   const switches = modeSwitchesOf(analysis);
   if (switches.length === 0) return [];
   const never =
     isWholeProgram(analysis) &&
-    isBootSector(analysis) &&
+    // Code at the reset vector and behind a SIPI starts with interrupts off; a boot sector is neither.
+    loadsAt7c00(analysis) &&
     !systemWritesOf(analysis).has(...FLAG_WRITERS);
   return switches.flatMap(({ at }) => {
     const statement = analysis.model.statements[at]!;
@@ -158,13 +154,9 @@ function mayOpenA20(analysis: Analysis): boolean {
   if (ports.some((port) => port === undefined || A20_PORTS.has(port))) return true;
   return writes.indicesOf("int").some((index) => {
     if (immediateOf(analysis.model.statements[index]!.operands[0]?.value) !== 0x15n) return false;
-    const service = knownValue({ ...shifted(bitsBefore(analysis, index, AX)) }, 8);
+    const service = knownValue(secondByte(bitsBefore(analysis, index, AX)), 8);
     return service === undefined || service === 0x24n;
   });
-}
-
-function shifted(bits: ReturnType<typeof bitsBefore>): ReturnType<typeof bitsBefore> {
-  return { ...bits, ones: bits.ones >> 8n, zeros: bits.zeros >> 8n };
 }
 
 /** The constant address that 32-bit code stores to or jumps to, where bit 20 is 1. */
@@ -181,7 +173,7 @@ function oddMegabyte(analysis: Analysis, index: number): number | undefined {
 }
 
 function closedGate({ analysis }: RuleContext): Finding[] {
-  if (modeSwitchesOf(analysis).length === 0 || !isBootSector(analysis)) return [];
+  if (modeSwitchesOf(analysis).length === 0 || !loadsAt7c00(analysis)) return [];
   if (!isWholeProgram(analysis) || mayOpenA20(analysis)) return [];
   for (let index = 0; index < analysis.model.statements.length; index++) {
     const target = oddMegabyte(analysis, index);

@@ -4,9 +4,8 @@ import type { Analysis } from "../analysis";
 import { controlFlowOf } from "../knowledge/controlFlow";
 import { immediateOf } from "../knowledge/registerFlow";
 import { isWholeProgram, systemWritesOf } from "../knowledge/systemWrites";
-import { valueWritten, vmcsAccessesOf } from "../knowledge/vmcsAccesses";
+import { valueWritten, vmcsAccessesOf, writesOfField } from "../knowledge/vmcsAccesses";
 import { withCall } from "./expansions";
-import { writesField } from "./vmcsValues";
 import type { Finding, Rule, RuleContext } from "./rule";
 
 /** VMCLEAR leaves fields undefined, and no entry succeeds by luck with these. SDM Vol. 3C, "Checks on Host Control Registers, MSRs, and SSP", "Checks on Guest State". */
@@ -73,7 +72,7 @@ function onlyOtherReasons(analysis: Analysis, handler: ReadonlySet<number>): boo
 
 function endless({ analysis }: RuleContext): Finding[] {
   const resumes = systemWritesOf(analysis).indicesOf("vmresume");
-  const entries = writesField(analysis, "HOST_RIP").map(valueWritten);
+  const entries = writesOfField(analysis, "HOST_RIP").map(valueWritten);
   const [address] = entries;
   if (resumes.length === 0 || address === undefined || entries.length > 1) return [];
   const entry = controlFlowOf(analysis).indexAt(Number(address));
@@ -81,7 +80,7 @@ function endless({ analysis }: RuleContext): Finding[] {
   const handler = handlerCode(analysis, entry);
   const resume = handler && resumes.find((index) => handler.has(index));
   if (handler === undefined || resume === undefined) return [];
-  const moves = writesField(analysis, "GUEST_RIP").some(({ index }) => handler.has(index));
+  const moves = writesOfField(analysis, "GUEST_RIP").some(({ index }) => handler.has(index));
   if (moves || onlyOtherReasons(analysis, handler)) return [];
   const statement = analysis.model.statements[resume]!;
   const finding: Finding = {

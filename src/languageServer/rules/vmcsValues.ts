@@ -9,7 +9,6 @@ import {
   type ControlWord,
   type VmcsFieldName,
 } from "../../engine/language";
-import type { Analysis } from "../analysis";
 import { valueWritten, vmcsAccessesOf, type VmcsAccess } from "../knowledge/vmcsAccesses";
 import { withCall } from "./expansions";
 import type { Finding, Rule, RuleContext } from "./rule";
@@ -135,8 +134,3 @@ export const eptPointer: Rule = {
   title: "Malformed EPT pointer",
   run: ({ analysis }) => vmcsAccessesOf(analysis).flatMap(pointerFinding),
 };
-
-/** The named values are those that a VMWRITE in this program gives a field. */
-export function writesField(analysis: Analysis, name: VmcsFieldName): readonly VmcsAccess[] {
-  return vmcsAccessesOf(analysis).filter((each) => each.writes && each.field?.name === name);
-}

@@ -266,6 +266,11 @@ describe("VMM10: results of VMX instructions", () => {
     assert.deepEqual(after("vmclear [16]\njbe there"), [2]);
   });
 
+  it("are told once for a line of a macro", () => {
+    const macro = "%macro load 0\nvmptrld [8]\nadd eax, 1\n%endmacro\n";
+    assert.deepEqual(linesOf("VMM10", `bits 64\n${macro}load\nload\n`), [3]);
+  });
+
   it("are looked at by every reader, and may be by a caller or a callee", () => {
     for (const reader of [
       "jc there",
