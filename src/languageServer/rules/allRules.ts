@@ -3,6 +3,7 @@ import { beyondRealModeLimit, relativeOutside64, signExtendedAddress } from "./a
 import { bootSector } from "./bootSector";
 import { codeSegmentSize, longCodeSegment } from "./codeSize";
 import { descriptors } from "./descriptors";
+import { eventInjection } from "./eventInjection";
 import { hypercallNumber, rawPrivileged } from "./hypercalls";
 import { identityMapping } from "./identityMapping";
 import { longModeOrder, syscallSetup } from "./longMode";
@@ -47,6 +48,7 @@ export const RULES: readonly Rule[] = [
   incompleteVmcs,
   endlessExit,
   eptPointer,
+  eventInjection,
   codeSegmentSize,
   protectedModeJump,
   jumpWithoutTable,

@@ -435,3 +435,25 @@ describe("VMM17: EPT pointers", () => {
     assert.deepEqual(linesOf("VMM17", "bits 64\nmov ebx, 0x201a\nor eax, 7\nvmwrite rbx, rax\n"), []); // prettier-ignore
   });
 });
+
+describe("VMM18: events that cannot be injected", () => {
+  const inject = (type: number, vector: number, bits = 0x80000000): number[] =>
+    linesOf("VMM18", vmwrite(0x4016, `0x${(bits + type * 256 + vector).toString(16)}`));
+
+  it("are found by type, vector, error code and reserved bits", () => {
+    assert.deepEqual(inject(2, 3), [4], "NMI with vector 3");
+    assert.deepEqual(inject(3, 32), [4], "exception 32");
+    assert.deepEqual(inject(1, 0x20), [4], "reserved type");
+    assert.deepEqual(inject(3, 6, 0x80000800), [4], "#UD with an error code");
+    assert.deepEqual(inject(0, 0x20, 0x80000800), [4], "interrupt with an error code");
+    assert.deepEqual(inject(0, 0x20, 0x80001000), [4], "bit 12");
+  });
+
+  it("are right otherwise, and nothing without the valid bit", () => {
+    assert.deepEqual(inject(0, 0x20), []);
+    assert.deepEqual(inject(2, 2), []);
+    assert.deepEqual(inject(3, 13, 0x80000800), []);
+    assert.deepEqual(inject(4, 0x80), []);
+    assert.deepEqual(inject(1, 0, 0), []);
+  });
+});
