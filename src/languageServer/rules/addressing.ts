@@ -1,4 +1,7 @@
-/** Addresses that mean something else than they look like: MODE8 (`rel` outside 64-bit code), MODE9 (sign extension in 64-bit code), MODE10 (beyond 64 KiB in real mode). */
+/**
+ * Addresses that mean something else than they look like: MODE8 (`rel` outside 64-bit code), MODE9 (sign extension in 64-bit code), MODE10
+ * (beyond 64 KiB in real mode).
+ */
 import type { Statement, StatementOperand } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { addressOf, bitsBefore, knownValue } from "../knowledge/registerBits";

@@ -1,4 +1,7 @@
-/** MODE1 and MODE7: `bits` at the target of a far jump against the D and L bits of the code descriptor that the jump loads. SDM Vol. 3A, "Code Segment Descriptor in 64-bit Mode". */
+/**
+ * MODE1 and MODE7: `bits` at the target of a far jump against the D and L bits of the code descriptor that the jump loads. SDM Vol. 3A, "Code
+ * Segment Descriptor in 64-bit Mode".
+ */
 import { AR, decodeSelector, type Bits, type Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { controlFlowOf } from "../knowledge/controlFlow";

@@ -1,4 +1,7 @@
-/** VMM5: instructions that a paravirtual kernel leaves to hypercalls, with the macro that does both. VMM6: a hypercall whose number is what the last one answered. */
+/**
+ * VMM5: instructions that a paravirtual kernel leaves to hypercalls, with the macro that does both. VMM6: a hypercall whose number is what the
+ * last one answered.
+ */
 import { sensitivityFact, type Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { sensitivePage } from "../knowledge/sensitivityPages";

@@ -1,4 +1,7 @@
-/** PAGE4: the instruction behind the one that sets CR0.PG is fetched through the tables; they must map it to where it lies. SDM Vol. 3A, "Paging-Mode Enabling". */
+/**
+ * PAGE4: the instruction behind the one that sets CR0.PG is fetched through the tables; they must map it to where it lies. SDM Vol. 3A,
+ * "Paging-Mode Enabling".
+ */
 import {
   CR0,
   entryIndex,

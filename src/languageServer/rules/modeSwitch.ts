@@ -1,4 +1,7 @@
-/** What must happen around setting CR0.PE: MODE3 LGDT, MODE4 interrupts off, MODE5 data segments, MODE12 the A20 line. SDM Vol. 3A, "Switching to Protected Mode". */
+/**
+ * What must happen around setting CR0.PE: MODE3 LGDT, MODE4 interrupts off, MODE5 data segments, MODE12 the A20 line. SDM Vol. 3A, "Switching
+ * to Protected Mode".
+ */
 import type { Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { controlFlowOf } from "../knowledge/controlFlow";

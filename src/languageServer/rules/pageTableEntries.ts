@@ -1,4 +1,7 @@
-/** Entries of paging structures that are constants: PAGE1 reserved bits, PAGE6 large frames, PAGE7 PS without PSE, PAGE8 user pages, PAGE9 execute-disable. SDM Vol. 3A, "Paging". */
+/**
+ * Entries of paging structures that are constants: PAGE1 reserved bits, PAGE6 large frames, PAGE7 PS without PSE, PAGE8 user pages, PAGE9
+ * execute-disable. SDM Vol. 3A, "Paging".
+ */
 import { CR4, EFER, entryName, levelShift, MSR, setBits } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { pagingOf, parentsOf, type Paging, type StaticEntry } from "../knowledge/pagingEntries";

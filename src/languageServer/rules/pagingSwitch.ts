@@ -1,4 +1,7 @@
-/** What CR3 must hold when paging is on: PAGE3 alignment, PAGE5 never loaded, PAGE10 tables over the program's own code. SDM Vol. 3A, "Paging-Mode Enabling", "CR3". */
+/**
+ * What CR3 must hold when paging is on: PAGE3 alignment, PAGE5 never loaded, PAGE10 tables over the program's own code. SDM Vol. 3A,
+ * "Paging-Mode Enabling", "CR3".
+ */
 import { CR0, CR4 } from "../../engine/language";
 import { pagingFormatOf, pagingOf } from "../knowledge/pagingEntries";
 import { knownValue } from "../knowledge/registerBits";

@@ -1,4 +1,7 @@
-/** MODE2: CR0.PE is set in 16-bit code, and no far transfer follows: CS keeps its real-mode base and 16-bit size. SDM Vol. 3A, "Switching to Protected Mode". */
+/**
+ * MODE2: CR0.PE is set in 16-bit code, and no far transfer follows: CS keeps its real-mode base and 16-bit size. SDM Vol. 3A, "Switching to
+ * Protected Mode".
+ */
 import { AR, type Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { staticGdts } from "../knowledge/descriptorTables";

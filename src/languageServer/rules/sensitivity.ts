@@ -1,4 +1,7 @@
-/** VMM1 and VMM2: what becomes of sensitive and privileged instructions under the technique in force. VMM9: techniques that cannot run the program. */
+/**
+ * VMM1 and VMM2: what becomes of sensitive and privileged instructions under the technique in force. VMM9: techniques that cannot run the
+ * program.
+ */
 import {
   exitReasonByKey,
   sensitivityFact,

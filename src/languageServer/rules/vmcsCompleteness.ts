@@ -8,7 +8,10 @@ import { valueWritten, vmcsAccessesOf, writesOfField } from "../knowledge/vmcsAc
 import { withCall } from "./expansions";
 import type { Finding, Rule, RuleContext } from "./rule";
 
-/** VMCLEAR leaves fields undefined, and no entry succeeds by luck with these. SDM Vol. 3C, "Checks on Host Control Registers, MSRs, and SSP", "Checks on Guest State". */
+/**
+ * VMCLEAR leaves fields undefined, and no entry succeeds by luck with these. SDM Vol. 3C, "Checks on Host Control Registers, MSRs, and SSP",
+ * "Checks on Guest State".
+ */
 const NEEDED: readonly VmcsFieldName[] = [
   "PIN_BASED_CONTROLS", "PRIMARY_PROCESSOR_BASED_CONTROLS", "VM_EXIT_CONTROLS", "VM_ENTRY_CONTROLS", "VMCS_LINK_POINTER",
   "HOST_CR0", "HOST_CR3", "HOST_CR4", "HOST_RIP", "HOST_RSP", "HOST_CS_SELECTOR", "HOST_TR_SELECTOR",

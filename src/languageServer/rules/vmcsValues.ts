@@ -1,4 +1,7 @@
-/** Constants that VM entry refuses or that lose bits on the way into the VMCS: VMM11 (width), VMM13 (controls), VMM17 (EPT pointer). SDM Vol. 3C, "VM Entries", "Checks on VMX Controls". */
+/**
+ * Constants that VM entry refuses or that lose bits on the way into the VMCS: VMM11 (width), VMM13 (controls), VMM17 (EPT pointer). SDM Vol.
+ * 3C, "VM Entries", "Checks on VMX Controls".
+ */
 import {
   controlsOf,
   fieldBits,

@@ -1,4 +1,7 @@
-/** VMM12: the region that VMXON, VMCLEAR or VMPTRLD names must be 4 KiB aligned and begin with the revision identifier. SDM Vol. 3C, "Software Use of Virtual-Machine Control Structures". */
+/**
+ * VMM12: the region that VMXON, VMCLEAR or VMPTRLD names must be 4 KiB aligned and begin with the revision identifier. SDM Vol. 3C, "Software
+ * Use of Virtual-Machine Control Structures".
+ */
 import type { Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { contains } from "../positions";
@@ -49,7 +52,10 @@ function regionOf(analysis: Analysis, at: number): Region | undefined {
   return fillingStore(analysis, at, pointer) ?? initialValue(analysis, pointer);
 }
 
-/** Whether a label is at the region, and nothing but the statement that gives its address refers to it: then nothing has written the revision identifier. */
+/**
+ * Whether a label is at the region, and nothing but the statement that gives its address refers to it: then nothing has written the revision
+ * identifier.
+ */
 function isNeverWritten(analysis: Analysis, { address }: Region): boolean {
   const symbol = analysis.model.assembly.symbols.find(
     (each) => each.kind === "label" && each.value === address,

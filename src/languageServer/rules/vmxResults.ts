@@ -1,4 +1,7 @@
-/** VMM10: CF and ZF say whether a VMX instruction failed; the next instruction that writes flags loses the answer. SDM Vol. 3C, "Conventions" of VMX instructions. */
+/**
+ * VMM10: CF and ZF say whether a VMX instruction failed; the next instruction that writes flags loses the answer. SDM Vol. 3C, "Conventions"
+ * of VMX instructions.
+ */
 import type { InstructionForm } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { systemWritesOf } from "../knowledge/systemWrites";

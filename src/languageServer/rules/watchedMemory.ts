@@ -1,4 +1,7 @@
-/** VMM8: plain stores to memory that a VMM must watch. VMM14: stores into code. Both work; they cost a trap or a retranslation each time. Adams and Agesen (2006). */
+/**
+ * VMM8: plain stores to memory that a VMM must watch. VMM14: stores into code. Both work; they cost a trap or a retranslation each time. Adams
+ * and Agesen (2006).
+ */
 import type { Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { controlFlowOf } from "../knowledge/controlFlow";
