@@ -13,7 +13,7 @@ import { registerInlineHistory } from "./inlineHistory";
 import { startLanguageClient } from "./languageClient";
 import { LiveDocuments } from "./liveDocuments";
 import { registerLaunchErrors } from "./launchErrors";
-import { rulePageCommands } from "./rulePages";
+import { pageCommands } from "./documentationPages";
 import { registerSelectionStatus } from "./selectionStatus";
 import { SessionModel } from "./session";
 import { registerStatusBar } from "./statusBar";
@@ -45,7 +45,7 @@ export function activate(context: vscode.ExtensionContext): RingsideApi {
   const commands = {
     ...fileCommands(context),
     ...sourceCommands(client, live),
-    ...rulePageCommands(context.extensionUri),
+    ...pageCommands(context.extensionUri),
     ...runToCommands(model),
     ...lookCommands(model, exits, followed),
   };

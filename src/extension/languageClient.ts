@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 import { LanguageClient, TransportKind } from "vscode-languageclient/node";
 import type { InitializationOptions } from "../languageServer/protocol";
 import { LANGUAGE_ID } from "./contributions/languages";
-import { RULE_PAGE_LINK } from "./rulePages";
+import { PAGE_LINK } from "./documentationPages";
 
 /** Files, and what is no file yet or no longer; not the listings and expansions that the server itself makes. */
 const SOURCES = ["file", "untitled", "git", "vscode-vfs"];
@@ -13,7 +13,7 @@ const SOURCES = ["file", "untitled", "git", "vscode-vfs"];
 const OPTIONS: InitializationOptions = {
   canShowReferences: true,
   sendDiagnostics: true,
-  rulePage: RULE_PAGE_LINK,
+  documentationPage: PAGE_LINK,
 };
 
 /** Undefined when the server is not part of this build. */

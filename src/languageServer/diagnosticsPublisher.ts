@@ -8,7 +8,7 @@ import {
   type ProgramFindings,
 } from "./features/diagnostics";
 import { uriOfFile } from "./fileNames";
-import { rulePageUri } from "./rules/pages";
+import { pageFileUri, type PageUri } from "./rules/pages";
 import type { Settings } from "./settings";
 import { techniqueFor } from "./techniques";
 import type { Workspace } from "./workspace";
@@ -25,8 +25,8 @@ export class DiagnosticsPublisher {
   private readonly pulled = new Map<string, { readonly id: string; readonly key: string }>();
   private pulls = 0;
   private readonly judged = new WeakMap<Analysis, Judged>();
-  /** The link to a rule's page; an editor may ask for another one when it starts. */
-  rulePage: (id: string) => string = rulePageUri;
+  /** Links to the documentation; an editor may ask for others when it starts. */
+  pageUri: PageUri = pageFileUri;
 
   constructor(
     private readonly workspace: Workspace,
@@ -42,8 +42,8 @@ export class DiagnosticsPublisher {
     const kept = this.judged.get(analysis);
     if (kept?.settings === settings && kept.launch === launch) return kept.findings;
     const { technique } = techniqueFor(analysis, settings.vmm, launch);
-    const { rulePage } = this;
-    const links = { uriOf: (file: string): string => this.uriOf(file), rulePage };
+    const { pageUri } = this;
+    const links = { uriOf: (file: string): string => this.uriOf(file), pageUri };
     const findings = diagnosticsOf(analysis, technique, settings, links);
     this.judged.set(analysis, { settings, launch, findings });
     return findings;

@@ -59,6 +59,6 @@ export interface InitializationOptions {
   readonly canShowReferences?: boolean;
   /** It wants to be sent diagnostics although it could ask for them. */
   readonly sendDiagnostics?: boolean;
-  /** What the code of a rule's diagnostic links to, with `{id}` for the rule. Without it the link is the page's file. */
-  readonly rulePage?: string;
+  /** What the code of a rule's diagnostic links to, with `{page}` for "rules/VMM7", "sensitive/popf". Without it the link is the page's file. */
+  readonly documentationPage?: string;
 }

@@ -16,7 +16,7 @@ import { REAL_DISK } from "./disk";
 import { TokenHistory } from "./features/semanticTokens";
 import { fileOfUri } from "./fileNames";
 import type { InitializationOptions } from "./protocol";
-import { rulePages } from "./rules/pages";
+import { pageUriFrom } from "./rules/pages";
 import { readSettings } from "./settings";
 import { readLaunch, techniqueFor, type Technique } from "./techniques";
 import { Workspace } from "./workspace";
@@ -110,7 +110,7 @@ class LanguageServer implements Answering {
     client.canShowReferences = wishes?.canShowReferences === true;
     client.folders = (workspaceFolders ?? []).map((folder) => fileOfUri(folder.uri));
     this.initialOptions = sectionOf(options);
-    this.publisher.rulePage = rulePages(wishes?.rulePage);
+    this.publisher.pageUri = pageUriFrom(wishes?.documentationPage);
     this.configure(undefined, undefined);
     return { capabilities: own, serverInfo: { name: "Ringside" } };
   }

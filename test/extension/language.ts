@@ -33,7 +33,7 @@ export function defineLanguageTests(): void {
       );
       const { target } = finding.code as { target: vscode.Uri };
       assert.equal(target.scheme, "command");
-      await vscode.commands.executeCommand(target.path, "ASM1");
+      await vscode.commands.executeCommand(target.path, "rules/ASM1");
       await eventually("the page", () =>
         vscode.window.tabGroups.all
           .flatMap((group) => group.tabs)

@@ -52,9 +52,12 @@ function techniques(
   };
 }
 
-const CALLOUT: Short = ["ok", "replaced by a callout to the VMM"];
+const CALLOUT: Short = [
+  "ok",
+  "replaced by a callout to the VMM: no trap, but a way out of the code cache and back",
+];
 const NATIVE: Short = ["ok", "runs on the guest's own state in non-root operation"];
-const TRAPS: Short = ["ok", "faults, and the VMM emulates it"];
+const TRAPS: Short = ["ok", "faults, and the VMM emulates it: a trap and a return each time"];
 const EXITS: Short = [
   "ok",
   "exits to the VMM where the control asks for it, else runs on guest state",
@@ -101,7 +104,10 @@ function selectorCheck(what: string): SensitivityFact {
     techniques: techniques(
       ["error", `runs without a trap: ${failure}`],
       ["ok", "callout: walks the virtual descriptor tables with the virtual CPL"],
-      ["error", "must not be used: the tables belong to the VMM"],
+      [
+        "error",
+        "answers for the VMM's descriptor tables and the real ring: must not be used, the kernel knows what it asked the VMM for",
+      ],
       NATIVE,
     ),
   };
@@ -168,9 +174,12 @@ const pushFlags: SensitivityFact = {
   onPentiumList: true,
   svm: "PUSHF intercept, exit 0x70",
   techniques: techniques(
-    ["error", `runs without a trap: ${FLAGS_PUSHED}`],
+    ["error", `at ring 1 it pushes the hardware's flags without a trap: ${FLAGS_PUSHED}`],
     ["ok", "pushes the arithmetic flags merged with the virtual IF, IOPL and NT"],
-    ["error", "read the event mask in the shared page instead"],
+    [
+      "error",
+      "pushes the hardware's IF, which is always 1: read the event mask in the shared page instead",
+    ],
     ["ok", "pushes the guest's own flags"],
   ),
 };
@@ -181,12 +190,18 @@ const popFlags: SensitivityFact = {
   onPentiumList: true,
   svm: "POPF intercept, exit 0x71",
   techniques: techniques(
-    ["error", `runs without a trap: ${FLAGS_POPPED}`],
+    [
+      "error",
+      "at ring 1 IF is left alone without a fault: the guest believes interrupts are off (or on) as it asked, the hardware keeps what it had, and the VMM's virtual flag goes out of step",
+    ],
     [
       "ok",
       "loads the arithmetic flags, puts IF into the virtual flag, and looks for pending interrupts",
     ],
-    ["error", "write the event mask in the shared page instead, then look for pending events"],
+    [
+      "error",
+      "leaves the hardware's IF alone, and the VMM does not see it: write the event mask in the shared page instead, then look for pending events",
+    ],
     ["ok", "loads the guest's own flags"],
   ),
 };
@@ -198,9 +213,15 @@ const interruptReturn: SensitivityFact = {
   onPentiumList: true,
   svm: "IRET intercept, exit 0x74",
   techniques: techniques(
-    ["error", "half of it traps, the rest loses IF and IOPL without a fault"],
+    [
+      "error",
+      "at ring 1 a return to a ring-0 selector faults and can be emulated; any other return runs, and IF is left alone without a fault: the guest believes that interrupts are as its frame says",
+    ],
     ["ok", "callout: returns through the virtual ring and interrupt flag"],
-    ["error", "use the IRET hypercall"],
+    [
+      "error",
+      "leaves the hardware's IF alone, and a return to a ring-0 selector faults: use the IRET hypercall",
+    ],
     NATIVE,
   ),
 };
@@ -212,7 +233,10 @@ const softwareInterrupt: SensitivityFact = {
   onPentiumList: true,
   svm: "INTn intercept, exit 0x75",
   techniques: techniques(
-    ["warning", "goes through the VMM's IDT: only gates with DPL 0 trap"],
+    [
+      "warning",
+      "goes through the VMM's IDT, not the guest's: where the gate has DPL 0 it faults and the VMM can deliver it, where it has DPL 3 the VMM's own handler runs",
+    ],
     ["ok", "delivered through the virtual IDT"],
     ["info", "vectors are registered with the VMM"],
     ["ok", "goes through the guest's own IDT"],

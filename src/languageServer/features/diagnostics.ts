@@ -11,7 +11,7 @@ import { isAllowed } from "../commandComments";
 import { uriOfFile } from "../fileNames";
 import { rangeKey, toRange } from "../positions";
 import { RULES } from "../rules/allRules";
-import { rulePageUri } from "../rules/pages";
+import { pageFileUri, rulePage, type PageUri } from "../rules/pages";
 import type { Finding, Fix } from "../rules/rule";
 import type { RuleSeverity, Settings } from "../settings";
 import { unknownTechniques, type Technique } from "../techniques";
@@ -48,10 +48,10 @@ export type FileUri = (file: string) => string;
 /** Where the links in diagnostics lead. */
 export interface Links {
   readonly uriOf: FileUri;
-  readonly rulePage: (id: string) => string;
+  readonly pageUri: PageUri;
 }
 
-const DEFAULT_LINKS: Links = { uriOf: uriOfFile, rulePage: rulePageUri };
+const DEFAULT_LINKS: Links = { uriOf: uriOfFile, pageUri: pageFileUri };
 
 function asFinding(analysis: Analysis, diagnostic: AsmDiagnostic): Finding {
   const { severity, code, message, range } = diagnostic;
@@ -80,10 +80,14 @@ function dataOf({ replacement, fixes }: Finding, uriOf: FileUri): DiagnosticData
   };
 }
 
+function pageOf({ code, page }: Finding): string {
+  return page ?? rulePage(code);
+}
+
 function toDiagnostic(
   finding: Finding,
   severity: Exclude<RuleSeverity, "off">,
-  { uriOf, rulePage }: Links,
+  { uriOf, pageUri }: Links,
 ): Diagnostic {
   const data = dataOf(finding, uriOf);
   const related = finding.related ?? [];
@@ -93,7 +97,7 @@ function toDiagnostic(
     code: finding.code,
     source: DIAGNOSTIC_SOURCE,
     message: finding.message,
-    ...(RULE_IDS.has(finding.code) ? { codeDescription: { href: rulePage(finding.code) } } : {}),
+    ...(RULE_IDS.has(finding.code) ? { codeDescription: { href: pageUri(pageOf(finding)) } } : {}),
     ...(finding.unnecessary === true ? { tags: [DiagnosticTag.Unnecessary] } : {}),
     ...(data === undefined ? {} : { data }),
     ...(related.length === 0
@@ -107,11 +111,20 @@ function toDiagnostic(
   };
 }
 
+/** A line of a macro's body is told once, however often the macro is called. */
+function distinct(findings: readonly Finding[]): Finding[] {
+  const byPlace = new Map<string, Finding>();
+  for (const finding of findings) {
+    const key = `${finding.code}\n${rangeKey(finding.range)}\n${finding.message}`;
+    if (!byPlace.has(key)) byPlace.set(key, finding);
+  }
+  return [...byPlace.values()];
+}
+
 function ruleFindings(analysis: Analysis, technique: Technique, settings: Settings): Finding[] {
   const context = { analysis, technique, showPrivileged: settings.showPrivileged };
-  const findings = RULES.filter((rule) => settings.rules[rule.id] !== "off").flatMap((rule) => [
-    ...rule.run(context),
-  ]);
+  const rules = RULES.filter((rule) => settings.rules[rule.id] !== "off");
+  const findings = distinct(rules.flatMap((rule) => [...rule.run(context)]));
   for (const { value, range } of unknownTechniques(analysis))
     findings.push({
       code: "unknown-technique",

@@ -75,7 +75,8 @@ export class ControlFlow {
   private readonly byAddress = new Map<number, number>();
   private readonly nextOf: readonly number[];
   private readonly comesFrom = new Map<number, number[]>();
-  private readonly takenIds: ReadonlySet<string>;
+  /** Made when it is first asked for: it costs more than the rest. */
+  private takenIds: ReadonlySet<string> | undefined;
 
   constructor(private readonly analysis: Analysis) {
     this.statements = analysis.model.statements;
@@ -91,7 +92,6 @@ export class ControlFlow {
         else list.push(index);
       }
     });
-    this.takenIds = new Set(this.addressesTaken());
   }
 
   /** The statement that begins at an address; undefined if none does, or more than one. */
@@ -152,6 +152,7 @@ export class ControlFlow {
   }
 
   private isTaken(name: NameOccurrence): boolean {
+    this.takenIds ??= new Set(this.addressesTaken());
     return this.takenIds.has(name.id) || this.analysis.symbol(name.name)?.global === true;
   }
 

@@ -2,7 +2,7 @@
  * Constants in registers, as far as straight-line code shows them: `mov ecx, 0xc0000080` … `wrmsr`. Says nothing rather than something
  * doubtful: a label, a call or an unknown writer on the way ends the search.
  */
-import type { AsmOperand, AsmRegister, Statement } from "../../engine/language";
+import type { AsmOperand, AsmRegister, InstructionForm, Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
 
 const FARTHEST = 12;
@@ -37,16 +37,30 @@ function stringOperation(mnemonic: string): string | undefined {
   return /^(movs|cmps|stos|lods|scas|ins|outs)[bwdq]$/.exec(mnemonic)?.[1];
 }
 
+const implicitByForm = new Map<InstructionForm, readonly number[] | "barrier">();
+
+/** Asked for every statement that a search passes: worked out once for a form. */
+function implicitWrites(form: InstructionForm): readonly number[] | "barrier" {
+  let writes = implicitByForm.get(form);
+  if (writes === undefined) {
+    const { mnemonic, semantics } = form;
+    const family = stringOperation(mnemonic) ?? semantics ?? mnemonic;
+    writes = BARRIERS.test(mnemonic)
+      ? "barrier"
+      : (IMPLICIT_WRITES[family] ?? IMPLICIT_WRITES[mnemonic] ?? []);
+    implicitByForm.set(form, writes);
+  }
+  return writes;
+}
+
 /** Whether a statement may change a general register; "barrier" where nothing can be said. */
 export function writesRegister(statement: Statement, register: number): boolean | "barrier" {
   const { form, operands } = statement;
   if (statement.kind === "directive" || statement.kind === "equ") return false;
   if (form === undefined) return "barrier";
-  if (BARRIERS.test(form.mnemonic)) return "barrier";
-  const implicit =
-    IMPLICIT_WRITES[stringOperation(form.mnemonic) ?? form.semantics ?? form.mnemonic] ??
-    IMPLICIT_WRITES[form.mnemonic];
-  if (implicit?.includes(register) === true) return true;
+  const implicit = implicitWrites(form);
+  if (implicit === "barrier") return "barrier";
+  if (implicit.includes(register)) return true;
   return operands.some((operand, i) => {
     const access = form.operands[i]?.access;
     return (access === "w" || access === "rw") && wholeRegister(operand.value) === register;

@@ -17,7 +17,7 @@ export const TECHNIQUE_TEXT: Readonly<Record<Technique, string>> = {
   "hardware-assisted": "hardware-assisted virtualization",
 };
 
-const CLASS_TEXT: Readonly<Record<Sensitivity, string>> = {
+export const CLASS_TEXT: Readonly<Record<Sensitivity, string>> = {
   innocuous: "innocuous",
   privileged: "privileged: faults at every CPL above 0",
   "iopl-sensitive": "faults when CPL > IOPL",

@@ -13,7 +13,8 @@ function isSignature(statement: Statement): boolean {
   );
 }
 
-function loadsAt7c00(analysis: Analysis): boolean {
+/** Whether a program begins as firmware starts a boot sector. */
+export function loadsAt7c00(analysis: Analysis): boolean {
   const { origin, originGiven, entryBits } = analysis.model.assembly;
   return originGiven && origin === 0x7c00 && entryBits === 16;
 }

@@ -1,16 +1,21 @@
-/** Where the page of a rule lies: beside the server's own program, so that every editor can open it without a network. */
+/** Where a page of the documentation lies: beside the server's own program, so that every editor can open it without a network. */
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-/** Bundled, this file is part of dist/*.js; the pages are in docs/rules of the same package. */
-const PAGES = path.resolve(__dirname, "..", "docs", "rules");
+/** Bundled, this file is part of dist/*.js; the pages are in docs/ of the same package. */
+const PAGES = path.resolve(__dirname, "..", "docs");
 
-export function rulePageUri(id: string): string {
-  return pathToFileURL(path.join(PAGES, `${id}.md`)).href;
+/** A link to a page, which is named without its ending: "rules/VMM1", "sensitive/popf". */
+export type PageUri = (page: string) => string;
+
+export const pageFileUri: PageUri = (page) => pathToFileURL(path.join(PAGES, `${page}.md`)).href;
+
+export function rulePage(id: string): string {
+  return `rules/${id}`;
 }
 
-/** Makes the link that the editor asked for: a template with `{id}` in it; without one, the page's own place. */
-export function rulePages(template: unknown): (id: string) => string {
-  if (typeof template !== "string" || !template.includes("{id}")) return rulePageUri;
-  return (id) => template.replaceAll("{id}", id);
+/** Makes the links that the editor asked for: a template with `{page}` in it; without one, the page's own place. */
+export function pageUriFrom(template: unknown): PageUri {
+  if (typeof template !== "string" || !template.includes("{page}")) return pageFileUri;
+  return (page) => template.replaceAll("{page}", page);
 }

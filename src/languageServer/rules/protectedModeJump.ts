@@ -1,43 +1,18 @@
-/** MODE2: CR0.PE is set in 16-bit code, and no far transfer follows: CS keeps its real-mode base and 16-bit size. SDM Vol. 3A, "Switching to Protected Mode". */
-import type { Statement } from "../../engine/language";
+/**
+ * MODE2: CR0.PE is set in 16-bit code, and no far transfer follows: CS keeps its real-mode base and 16-bit size. SDM Vol. 3A, "Switching to
+ * Protected Mode".
+ */
+import { AR, type Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
-import { gprOf, immediateOf, wholeRegister } from "../knowledge/registerFlow";
-import type { Finding, Rule, RuleContext } from "./rule";
+import { staticGdts } from "../knowledge/descriptorTables";
+import { isMoveToCr0, modeSwitchesOf } from "../knowledge/modeSwitches";
+import { immediateOf } from "../knowledge/registerFlow";
+import { linesAfter } from "./edits";
 import { withCall } from "./expansions";
+import type { Finding, Fix, Rule, RuleContext } from "./rule";
 
 /** Instructions that real code puts between (segment loads, a serialising jump). */
 const FARTHEST = 8;
-
-function isMoveToCr0(statement: Statement): number | undefined {
-  const target = statement.operands[0]?.value;
-  if (statement.form?.mnemonic !== "mov" || target?.kind !== "reg") return undefined;
-  if (target.register.class !== "cr" || target.register.number !== 0) return undefined;
-  return wholeRegister(statement.operands[1]?.value);
-}
-
-/** Whether the last thing that happened to a register before `at` set its bit 0. */
-function setsBit0(statements: readonly Statement[], at: number, register: number): boolean {
-  for (let i = at - 1; i >= 0 && i >= at - 4; i--) {
-    const { form, operands } = statements[i]!;
-    if (gprOf(operands[0]?.value)?.number !== register) continue;
-    const value = immediateOf(operands[1]?.value);
-    if (form?.mnemonic === "inc") return true;
-    if (form?.mnemonic === "or" || form?.mnemonic === "mov") return ((value ?? 0n) & 1n) === 1n;
-    if (form?.mnemonic === "bts") return value === 0n;
-    return false;
-  }
-  return false;
-}
-
-function setsProtectionEnable(statements: readonly Statement[], at: number): boolean {
-  const statement = statements[at]!;
-  if (statement.bits !== 16) return false;
-  const register = isMoveToCr0(statement);
-  if (register !== undefined) return setsBit0(statements, at, register);
-  if (statement.form?.mnemonic !== "lmsw") return false;
-  const source = wholeRegister(statement.operands[0]?.value);
-  return source !== undefined && setsBit0(statements, at, source);
-}
 
 type Next = "far" | "unknown" | "none";
 
@@ -78,21 +53,42 @@ function whatFollows({ model: { statements } }: Analysis, at: number): Next {
   return "unknown";
 }
 
+/** The first 32-bit code segment of a GDT in the source, else the selector that nearly every program has for it. */
+function codeSelector(analysis: Analysis): number {
+  const entries = staticGdts(analysis)[0]?.entries ?? [];
+  const code = entries.find(
+    ({ descriptor }) =>
+      descriptor.kind === "code" && (descriptor.segment.accessRights & AR.DB) !== 0,
+  );
+  return 8 * (code?.index ?? 1);
+}
+
+function jumpFix(analysis: Analysis, statement: Statement): Fix[] {
+  if (statement.macroTrail.length > 0) return [];
+  const names = new Set(analysis.model.assembly.symbols.map(({ name }) => name));
+  let label = "protectedMode";
+  for (let count = 2; names.has(label); count++) label = `protectedMode${count}`;
+  const selector = `0x${codeSelector(analysis).toString(16).padStart(2, "0")}`;
+  const lines = [`        jmp     ${selector}:${label}`, "bits 32", `${label}:`];
+  const edits = [linesAfter(analysis, statement.range, lines)];
+  return [{ title: `Insert a far jump to selector ${selector}`, edits }];
+}
+
 function run({ analysis }: RuleContext): readonly Finding[] {
   const { statements } = analysis.model;
-  const found: Finding[] = [];
-  statements.forEach((statement, at) => {
-    if (!setsProtectionEnable(statements, at) || whatFollows(analysis, at) !== "none") return;
+  return modeSwitchesOf(analysis).flatMap(({ at }) => {
+    const statement = statements[at]!;
+    if (whatFollows(analysis, at) !== "none") return [];
     const finding: Finding = {
       code: "MODE2",
       severity: "warning",
       message:
         "CR0.PE is set, but no far jump follows: CS keeps its real-mode base and its 16-bit size until it is loaded. Add `jmp CODE_SELECTOR:label` directly behind.",
       range: statement.range,
+      fixes: jumpFix(analysis, statement),
     };
-    found.push(withCall(finding, statement));
+    return [withCall(finding, statement)];
   });
-  return found;
 }
 
 export const protectedModeJump: Rule = {

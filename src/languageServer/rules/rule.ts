@@ -31,6 +31,8 @@ export interface Finding {
   readonly replacement?: string;
   /** Other quick fixes, the best one first. */
   readonly fixes?: readonly Fix[];
+  /** A page below docs/ that says more than the rule's own: "sensitive/popf". */
+  readonly page?: string;
   /** Code that does nothing: editors show it faded. */
   readonly unnecessary?: boolean;
 }

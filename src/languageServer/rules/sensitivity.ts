@@ -1,4 +1,7 @@
-/** VMM1 and VMM2: what becomes of sensitive and privileged instructions under the technique in force. VMM9: techniques that cannot run the program. */
+/**
+ * VMM1 and VMM2: what becomes of sensitive and privileged instructions under the technique in force. VMM9: techniques that cannot run the
+ * program.
+ */
 import {
   exitReasonByKey,
   sensitivityFact,
@@ -6,9 +9,12 @@ import {
   type SensitivitySeverity,
   type Statement,
 } from "../../engine/language";
+import type { Analysis } from "../analysis";
 import { TECHNIQUE_TEXT } from "../knowledge/sensitivityCard";
+import { sensitivePage } from "../knowledge/sensitivityPages";
 import type { Technique } from "../techniques";
 import { throughMacros } from "./expansions";
+import { hasBothWays, paravirtualFix } from "./paravirtualFix";
 import type { Finding, Rule, RuleContext } from "./rule";
 
 type Deprivileging = Exclude<Technique, "none" | "hardware-assisted">;
@@ -32,18 +38,27 @@ function isJudged(statement: Statement): boolean {
   return statement.bits === 32;
 }
 
-function sensitiveFinding(statement: Statement, technique: Deprivileging): Finding | undefined {
+function sensitiveFinding(
+  analysis: Analysis,
+  statement: Statement,
+  technique: Deprivileging,
+): Finding | undefined {
   const { form, mnemonic } = statement;
   if (form === undefined || mnemonic === undefined || !isJudged(statement)) return undefined;
   if (form.sensitivity === "privileged" || form.sensitivity === "iopl-sensitive") return undefined;
   const fact = sensitivityFact(form)?.techniques[technique];
   const severity = fact === undefined ? undefined : SEVERITY[fact.severity];
   if (fact === undefined || severity === undefined) return undefined;
+  const isParavirtual = technique === "paravirtual";
+  if (isParavirtual && hasBothWays(analysis, statement)) return undefined;
+  const fix = isParavirtual ? paravirtualFix(analysis, statement) : undefined;
   return {
     code: "VMM1",
     severity,
     message: `${mnemonic.text.toUpperCase()} under ${TECHNIQUE_TEXT[technique]}: ${fact.text}`,
     range: mnemonic.range,
+    page: sensitivePage(form),
+    ...(fix === undefined ? {} : { fixes: [fix] }),
   };
 }
 
@@ -52,7 +67,7 @@ export const sensitiveInstruction: Rule = {
   title: "Sensitive instruction under the technique in force",
   run: ({ analysis, technique }) =>
     deprivileges(technique)
-      ? throughMacros(analysis, (statement) => sensitiveFinding(statement, technique))
+      ? throughMacros(analysis, (statement) => sensitiveFinding(analysis, statement, technique))
       : [],
 };
 
@@ -84,9 +99,10 @@ function privilegedFinding(
   if (cost === undefined) return undefined;
   return {
     code: "VMM2",
-    severity: technique === "paravirtual" ? "information" : "hint",
+    severity: "hint",
     message: `${mnemonic.text.toUpperCase()} under ${TECHNIQUE_TEXT[technique]}: ${cost}`,
     range: mnemonic.range,
+    page: sensitivePage(form),
   };
 }
 
@@ -94,7 +110,8 @@ export const privilegedInstruction: Rule = {
   id: "VMM2",
   title: "What a privileged instruction costs",
   run: ({ analysis, technique, showPrivileged }) =>
-    showPrivileged && technique !== "none"
+    // Of a paravirtual kernel VMM5 says more.
+    showPrivileged && technique !== "none" && technique !== "paravirtual"
       ? throughMacros(analysis, (statement) => privilegedFinding(statement, technique))
       : [],
 };

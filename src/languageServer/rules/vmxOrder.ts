@@ -1,6 +1,7 @@
 /** VMM7: what a hypervisor must do before its first VM entry, and VMCS fields that do not exist or cannot be written. */
 import { accessedField, decodeFieldEncoding, type Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { isWholeProgram } from "../knowledge/systemWrites";
 import { fieldOperandConstant } from "../knowledge/vmcsOperands";
 import { throughMacros } from "./expansions";
 import type { Finding, Rule, RuleContext } from "./rule";
@@ -19,14 +20,6 @@ function writesCr4(statement: Statement): boolean {
   );
 }
 
-/** Code that is made by hand (`db 0x0f, 0xc7 ...`) or lies in other images is not seen: then nothing is missing for sure. */
-function mayHoldHiddenCode(analysis: Analysis): boolean {
-  return (
-    analysis.model.includes.some((include) => include.kind === "incbin") ||
-    analysis.model.assembly.symbols.some((symbol) => symbol.kind === "extern")
-  );
-}
-
 function finding(statement: Statement, message: string): Finding[] {
   return [{ code: "VMM7", severity: "warning", message, range: statement.callRange }];
 }
@@ -34,7 +27,7 @@ function finding(statement: Statement, message: string): Finding[] {
 function order(analysis: Analysis): Finding[] {
   const vmxon = firstOf(analysis, "vmxon");
   // Without VMXON this is a part of a hypervisor, and the rest is elsewhere.
-  if (vmxon === undefined || !analysis.model.assembly.ok || mayHoldHiddenCode(analysis)) return [];
+  if (vmxon === undefined || !isWholeProgram(analysis)) return [];
   const found: Finding[] = [];
   if (!analysis.model.statements.some(writesCr4))
     found.push(

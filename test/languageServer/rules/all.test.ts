@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { RULES } from "../../../src/languageServer/rules/allRules";
-import { rulePages, rulePageUri } from "../../../src/languageServer/rules/pages";
+import { pageFileUri, pageUriFrom } from "../../../src/languageServer/rules/pages";
 import { brief, diagnose, diagnosticsIn, workspaceWith } from "../support";
 import { linesOf } from "./support";
 
@@ -51,9 +51,10 @@ describe("all rules", () => {
   it("link to their page from each diagnostic", () => {
     const [found] = diagnose("bits 32\nhalt\n");
     assert.ok(found?.codeDescription?.href.endsWith("/docs/rules/ASM1.md"));
-    const own = rulePages("https://example.org/{id}.html");
-    assert.equal(own("ASM1"), "https://example.org/ASM1.html");
-    assert.equal(rulePages("no place for the rule")("ASM1"), rulePageUri("ASM1"));
+    const own = pageUriFrom("https://example.org/{page}.html");
+    assert.equal(own("rules/ASM1"), "https://example.org/rules/ASM1.html");
+    const other = pageUriFrom("no place for the page");
+    assert.equal(other("rules/ASM1"), pageFileUri("rules/ASM1"));
   });
 
   it("find nothing in the examples under the technique that they are written for", () => {
