@@ -1,5 +1,6 @@
 /** Every command of the extension: the table that package.json and the registrations are made from. */
 import type { RunToTarget } from "../../debugAdapter/protocol";
+import { SHOW_REFERENCES_COMMAND } from "../../languageServer/protocol";
 import { LANGUAGE_ID } from "./languages";
 
 /** Holds while a Ringside session is the active one. */
@@ -20,7 +21,7 @@ export interface CommandRow {
   readonly icon?: string;
   /** When it can be used. */
   readonly enablement?: string;
-  /** Not offered in the command palette: it needs the row that it is called on. */
+  /** Not offered in the command palette: it needs the row, or the code lens, that it is called on. */
   readonly onRowsOnly?: true;
   readonly key?: string;
 }
@@ -109,6 +110,7 @@ export const COMMAND = {
   translateVariable: "ringside.translateVariable",
   expandMacro: "ringside.expandMacro",
   showListing: "ringside.showListing",
+  showReferences: SHOW_REFERENCES_COMMAND,
   travelToRow: "ringside.travelToRow",
   followAddress: "ringside.followAddress",
   followRow: "ringside.followRow",
@@ -146,6 +148,7 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   { id: COMMAND.expandMacro, title: "Expand the Macro Here", enablement: ON_NASM_EDITOR },
   { id: COMMAND.showListing, title: "Show the Listing", enablement: ON_NASM_EDITOR },
+  { id: COMMAND.showReferences, title: "Show References", ...ON_ROWS },
   { id: COMMAND.followAddress, title: "Follow an Address…", icon: "$(add)" },
   { id: COMMAND.followRow, title: "Follow in the Translation View", ...ON_ROWS },
   { id: COMMAND.unfollow, title: "Stop Following", icon: "$(close)", ...ON_ROWS },
