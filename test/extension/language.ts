@@ -63,12 +63,16 @@ export function defineLanguageTests(): void {
     });
 
     it("formats a file", async () => {
-      const edits = await vscode.commands.executeCommand<vscode.TextEdit[]>(
+      const { uri } = await vscode.workspace.openTextDocument({
+        language: "nasm",
+        content: "bits 32\nstart: mov eax,1\n",
+      });
+      const edits = await vscode.commands.executeCommand<vscode.TextEdit[] | undefined>(
         "vscode.executeFormatDocumentProvider",
-        guestFile("broken.asm"),
+        uri,
         { tabSize: 4, insertSpaces: true },
       );
-      assert.ok(Array.isArray(edits));
+      assert.ok(edits?.some((edit) => edit.range.start.line === 1));
     });
 
     it("keeps a listing beside the source, which updates as it is typed", async () => {

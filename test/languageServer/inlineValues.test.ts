@@ -23,7 +23,7 @@ describe("inline values", () => {
       "  mov esi, 5",
       "count: dd 0",
     ].join("\n");
-    assert.deepEqual(shown(text), ["4 zf", "3 eax", "3 ecx", "2 dword [0x13]"]);
+    assert.deepEqual(shown(text), ["4 zf", "3 eax", "3 ecx", "2 dword [count]"]);
   });
 
   it("leave out memory whose address has changed since", () => {

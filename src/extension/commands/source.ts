@@ -2,7 +2,6 @@
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import type { Location, Position } from "vscode-languageclient/node";
-import { SHOW_REFERENCES_COMMAND } from "../../languageServer/protocol";
 import { COMMAND } from "../contributions/commands";
 import { LANGUAGE_ID } from "../contributions/languages";
 import type { LiveDocuments } from "../liveDocuments";
@@ -16,7 +15,7 @@ export function sourceCommands(
     [COMMAND.expandMacro]: () => inEditor(live, expandMacro),
     [COMMAND.showListing]: () =>
       inEditor(live, (documents, editor) => documents.showListing(editor.document.uri)),
-    [SHOW_REFERENCES_COMMAND]: (uri: string, position: Position, locations: Location[]) =>
+    [COMMAND.showReferences]: (uri: string, position: Position, locations: Location[]) =>
       showReferences(client, uri, position, locations),
   };
 }

@@ -1,5 +1,6 @@
 /** Every command of the extension: the table that package.json and the registrations are made from. */
 import type { RunToTarget } from "../../debugAdapter/protocol";
+import { SHOW_REFERENCES_COMMAND } from "../../languageServer/protocol";
 import { LANGUAGE_ID } from "./languages";
 
 /** Holds while a Ringside session is the active one. */
@@ -20,7 +21,7 @@ export interface CommandRow {
   readonly icon?: string;
   /** When it can be used. */
   readonly enablement?: string;
-  /** Not offered in the command palette: it needs the row that it is called on. */
+  /** Not offered in the command palette: it needs the row, or the code lens, that it is called on. */
   readonly onRowsOnly?: true;
   readonly key?: string;
 }
@@ -110,6 +111,7 @@ export const COMMAND = {
   expandMacro: "ringside.expandMacro",
   showListing: "ringside.showListing",
   showRule: "ringside.showRule",
+  showReferences: SHOW_REFERENCES_COMMAND,
   travelToRow: "ringside.travelToRow",
   followAddress: "ringside.followAddress",
   followRow: "ringside.followRow",
@@ -148,6 +150,7 @@ export const COMMANDS: readonly CommandRow[] = [
   { id: COMMAND.expandMacro, title: "Expand the Macro Here", enablement: ON_NASM_EDITOR },
   { id: COMMAND.showListing, title: "Show the Listing", enablement: ON_NASM_EDITOR },
   { id: COMMAND.showRule, title: "Show the Rules for Kernels and Hypervisors" },
+  { id: COMMAND.showReferences, title: "Show References", ...ON_ROWS },
   { id: COMMAND.followAddress, title: "Follow an Address…", icon: "$(add)" },
   { id: COMMAND.followRow, title: "Follow in the Translation View", ...ON_ROWS },
   { id: COMMAND.unfollow, title: "Stop Following", icon: "$(close)", ...ON_ROWS },

@@ -97,7 +97,16 @@ class Collector {
     }
   }
 
-  private memory({ value, range }: StatementOperand, bits: number): void {
+  /** The label that an operand is written with, where it is all of its address: a name says more than a number. */
+  private labelIn(text: string, address: bigint): string | undefined {
+    return text.match(/[a-z_]\w*/gi)?.find((word) => {
+      const symbol = this.analysis.symbol(word);
+      return symbol?.kind === "label" && symbol.value === address;
+    });
+  }
+
+  private memory(operand: StatementOperand, bits: number): void {
+    const { value, range } = operand;
     if (value?.kind !== "mem" || !value.displacementKnown) return;
     const parts: string[] = [];
     for (const [register, scale] of [
@@ -112,7 +121,8 @@ class Collector {
     const displacement = BigInt.asIntN(64, value.displacement);
     const size = SIZES[value.size ?? bits];
     const isPlain = parts.length === 0;
-    const number = `0x${(displacement < 0n ? -displacement : displacement).toString(16)}`;
+    const label = isPlain ? this.labelIn(operand.text, displacement) : undefined;
+    const number = label ?? `0x${(displacement < 0n ? -displacement : displacement).toString(16)}`;
     const sign = displacement < 0n ? "-" : isPlain ? "" : "+";
     if (isPlain || displacement !== 0n) parts.push(`${sign}${number}`);
     const segment = value.segment === undefined ? "" : `${SEGMENTS[value.segment]}:`;
