@@ -223,6 +223,7 @@ const BIOS_BASES: readonly (readonly [number, number])[] = [
   [0x08, 0],
   [0x70, 8],
 ];
+const GENERAL_PROTECTION = 13;
 const COMMAND_PORTS: Readonly<Record<number, number>> = { 0x20: 0x21, 0xa0: 0xa1 };
 const FIRST_IRQ: Readonly<Record<number, number>> = { 0x21: 0, 0xa1: 8 };
 
@@ -268,6 +269,8 @@ function findInterrupts(analysis: Analysis): Interrupts {
       [0, 1, 2, 3, 4, 5, 6, 7].map((line): [number, number] => [base + line, irq + line]),
     ),
   );
+  // With the BIOS's bases IRQ 5 and #GP share a vector, and real mode has handlers for #GP (limits in "unreal mode").
+  if (used === BIOS_BASES) hardware.delete(GENERAL_PROTECTION);
   return { tables, gates, handlers, hardware };
 }
 
