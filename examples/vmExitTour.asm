@@ -200,7 +200,7 @@ start:
         CHECK   e
         PRINT   "LTR #GP:  "            ; 47; the hypervisor must raise what the CPU would
         mov     edx, 0x1230             ; a selector beyond the GDT
-        SKIPPABLE ltr dx
+        SKIPPABLE ltr dx                ; ringside: allow(DESC3)
         cmp     byte [rel faulted], 13
         CHECK   e
 

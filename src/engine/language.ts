@@ -28,4 +28,5 @@ export type * from "./asm/types";
 export type * from "./asm/sourceModel";
 export { assemble } from "./asm/assemble";
 export { buildSourceModel } from "./asm/buildSourceModel";
+export { readNumber } from "./asm/numbers";
 export { keywordOf, type Keyword } from "./asm/keywords";

@@ -53,20 +53,42 @@ const KINDS: readonly (readonly [RegExp, TransferKind])[] = [
 
 function kindOf(statement: Statement): TransferKind {
   const { form, operands } = statement;
-  if (statement.kind !== "instruction") return statement.length > 0 ? "none" : "next";
+  if (statement.kind !== "instruction") return isData(statement) ? "none" : "next";
   if (form === undefined) return "none";
   const { mnemonic } = form;
   const target = operands[0]?.value;
   const isFar = target?.kind === "far" || (target?.kind === "mem" && target.far);
   if (mnemonic === "jmp") return isFar ? "far-jump" : "jump";
   if (mnemonic === "call") return "call";
-  return KINDS.find(([pattern]) => pattern.test(mnemonic))?.[1] ?? "next";
+  let kind = kindByMnemonic.get(mnemonic);
+  if (kind === undefined) {
+    kind = KINDS.find(([pattern]) => pattern.test(mnemonic))?.[1] ?? "next";
+    kindByMnemonic.set(mnemonic, kind);
+  }
+  return kind;
+}
+
+/** Filled as mnemonics are met: each is asked for many times. */
+const kindByMnemonic = new Map<string, TransferKind>();
+
+/** Bytes that are no instructions; ALIGN between code makes NOPs. */
+function isData({ kind, length, mnemonic }: Statement): boolean {
+  return length > 0 && !(kind === "directive" && mnemonic?.text.toLowerCase() === "align");
 }
 
 /** Whether control leaves a statement towards the one behind it, at once or later. */
 export function goesOn(kind: TransferKind): boolean {
-  return !["jump", "return", "interrupt-return", "far-jump", "stop", "none"].includes(kind);
+  return !ENDS.has(kind);
 }
+
+const ENDS: ReadonlySet<TransferKind> = new Set([
+  "jump",
+  "return",
+  "interrupt-return",
+  "far-jump",
+  "stop",
+  "none",
+] as const);
 
 export class ControlFlow {
   readonly transfers: readonly Transfer[];
@@ -74,6 +96,8 @@ export class ControlFlow {
   /** Statement by address; -1 where two lie at one address (sections with the same vstart). */
   private readonly byAddress = new Map<number, number>();
   private readonly nextOf: readonly number[];
+  private readonly previousOf: readonly number[];
+  private readonly firstIndex: number;
   private readonly comesFrom = new Map<number, number[]>();
   /** Made when it is first asked for: it costs more than the rest. */
   private takenIds: ReadonlySet<string> | undefined;
@@ -83,7 +107,13 @@ export class ControlFlow {
     this.statements.forEach(({ address, length }, index) => {
       if (length > 0) this.byAddress.set(address, this.byAddress.has(address) ? -1 : index);
     });
+    this.firstIndex = this.statements.findIndex(({ length }) => length > 0);
     this.nextOf = this.linkStatements();
+    const previous = this.statements.map(() => -1);
+    this.nextOf.forEach((next, index) => {
+      if (next >= 0) previous[next] = index;
+    });
+    this.previousOf = previous;
     this.transfers = this.statements.map((statement) => this.transferOf(statement));
     this.transfers.forEach((_, index) => {
       for (const next of this.successors(index)) {
@@ -104,6 +134,24 @@ export class ControlFlow {
   next(index: number): number | undefined {
     const next = this.nextOf[index] ?? -1;
     return next < 0 ? undefined : next;
+  }
+
+  /** The statement whose bytes come before in the same section; undefined at its start. */
+  previous(index: number): number | undefined {
+    const before = this.previousOf[index] ?? -1;
+    return before < 0 ? undefined : before;
+  }
+
+  /** The last label that stands at a statement's address: in front of it, or alone on a line above. */
+  labelAt(index: number): Statement["label"] {
+    const { address } = this.statements[index]!;
+    let at: number | undefined = index;
+    while (at !== undefined && this.statements[at]!.address === address) {
+      const { label, kind } = this.statements[at]!;
+      if (label !== undefined && kind !== "equ") return label;
+      at = this.previous(at);
+    }
+    return undefined;
   }
 
   /** Where control can go that the source shows; calls count as coming back. */
@@ -127,12 +175,12 @@ export class ControlFlow {
   }
 
   /**
-   * Whether control may come here from places that are not predecessors: the start of the program or of a section, a label that is global or whose
-   * address is used for anything but a direct jump or call.
+   * Whether control may come here from places that are not predecessors: the start of the program or of a section, bytes before it that may be
+   * instructions written by hand, a label that is global or whose address is used for anything but a direct jump or call.
    */
   mayBeEntered(index: number): boolean {
     const statement = this.statements[index]!;
-    if (index === this.firstIndex) return true;
+    if (index === this.firstIndex || this.beginsCode(index)) return true;
     const { label } = statement;
     if (label === undefined) return false;
     const names = this.analysis.namesAt(label.range).filter(({ role }) => role === "definition");
@@ -147,8 +195,9 @@ export class ControlFlow {
     return reached;
   }
 
-  private get firstIndex(): number {
-    return this.statements.findIndex((statement) => statement.length > 0);
+  private beginsCode(index: number): boolean {
+    const before = this.previousOf[index] ?? -1;
+    return before < 0 || this.transfers[before]!.kind === "none";
   }
 
   private isTaken(name: NameOccurrence): boolean {
@@ -180,17 +229,24 @@ export class ControlFlow {
   /** Labels whose address is used for something else than a direct near jump or call. */
   private *addressesTaken(): Generator<string> {
     for (const name of this.analysis.model.names) {
-      if (name.role !== "reference" || !/^(label|local-label|macro-label|context-label)$/.test(name.kind)) continue; // prettier-ignore
+      if (name.role !== "reference" || !LABELS.has(name.kind)) continue;
       const { file, line, column } = name.range;
       const user = this.analysis
         .statementsOn(file, line)
         .find((statement) => contains(statement.range, { file, line, column }));
-      const isDirect =
-        user !== undefined && ["jump", "branch", "call"].includes(kindOf(user)) && isNearConstant(user); // prettier-ignore
+      const isDirect = user !== undefined && DIRECT.has(kindOf(user)) && isNearConstant(user);
       if (!isDirect) yield name.id;
     }
   }
 }
+
+const LABELS: ReadonlySet<NameOccurrence["kind"]> = new Set([
+  "label",
+  "local-label",
+  "macro-label",
+  "context-label",
+] as const);
+const DIRECT: ReadonlySet<TransferKind> = new Set(["jump", "branch", "call"] as const);
 
 function isNearConstant({ operands }: Statement): boolean {
   return operands.at(-1)?.value?.kind === "imm";
@@ -199,7 +255,9 @@ function isNearConstant({ operands }: Statement): boolean {
 function targetAddress({ operands }: Statement): number | undefined {
   const target = operands[0]?.value;
   if (target?.kind === "far") {
-    return target.known ? Number(BigInt.asUintN(32, target.offset)) : undefined;
+    // `jmp 0x1000:0` goes to another program, whatever stands at address 0 of this one.
+    const isNumber = /:\s*[\da-fx]+h?$/i.test(operands[0]?.text ?? "");
+    return target.known && !isNumber ? Number(BigInt.asUintN(32, target.offset)) : undefined;
   }
   const value = immediateOf(target);
   return value === undefined ? undefined : Number(value);

@@ -2,7 +2,7 @@
 import { vectorName, type Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { staticGdts } from "./descriptorTables";
-import { staticGates } from "./interruptHandlers";
+import { interruptsOf } from "./interruptHandlers";
 
 export function dataMeaning(analysis: Analysis, statement: Statement): string | undefined {
   const { address } = statement;
@@ -14,8 +14,8 @@ export function dataMeaning(analysis: Analysis, statement: Statement): string | 
     const selector = `0x${(8 * entry.index).toString(16).padStart(2, "0")}`;
     return `GDT entry ${entry.index} (selector ${selector}): ${entry.descriptor.text}`;
   }
-  const gate = staticGates(analysis).find(
-    (each) => each.address <= address && address < each.address + each.size,
+  const gate = interruptsOf(analysis).gates.find(
+    (each) => each.address <= address && address < each.address + each.table.entryBytes,
   );
   if (gate === undefined) return undefined;
   const name = gate.vector < 32 ? `, ${vectorName(gate.vector)}` : "";

@@ -23,6 +23,7 @@ export interface StaticTable {
 /** More entries than a GDT in source text ever has. */
 const MOST_ENTRIES = 256;
 
+/** The assembled bytes by address. */
 export class Image {
   private readonly view: DataView;
   private readonly origin: number;
@@ -46,11 +47,16 @@ export class Image {
     return this.view.getUint32(address - this.origin, true);
   }
 
+  byte(address: number): number {
+    return this.view.getUint8(address - this.origin);
+  }
+
   qword(address: number): bigint {
     return this.view.getBigUint64(address - this.origin, true);
   }
 }
 
+/** Where an operand without registers lies. */
 export function constantAddress(statement: Statement): number | undefined {
   const target = statement.operands[0]?.value;
   if (target?.kind !== "mem" || target.base !== undefined || target.index !== undefined)
@@ -73,13 +79,15 @@ function tableOf(
   const base = image.dword(at + 2);
   // A pointer that code fills in at run time holds zeros, or an address that is not in the image.
   // A limit that is the size itself reaches one byte beyond the table: that is for a rule to find.
-  if (pointer === undefined || base === 0 || limit < 7 || !image.holds(base, limit))
-    return undefined;
+  if (pointer === undefined || pointer.kind === "instruction") return undefined;
+  if (base === 0 || limit < 7 || !image.holds(base, limit)) return undefined;
   const entries: StaticDescriptor[] = [];
   for (let index = 0; index < Math.min((limit + 1) >> 3, MOST_ENTRIES); index++) {
     const address = base + 8 * index;
     const statement = analysis.statementAtAddress(address);
-    if (statement === undefined || !image.holds(address, 8)) return undefined;
+    // A table in memory at an address that is code here is made at run time.
+    if (statement === undefined || statement.kind === "instruction" || !image.holds(address, 8))
+      return undefined;
     const raw = image.qword(address);
     const upper = wide && image.holds(address + 8, 8) ? image.qword(address + 8) : 0n;
     const descriptor = decodeDescriptor(raw, wide, upper);

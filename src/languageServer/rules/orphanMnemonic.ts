@@ -21,7 +21,10 @@ export function meantMnemonic(word: string): string | undefined {
 
 function run({ analysis }: RuleContext): readonly Finding[] {
   const found: Finding[] = [];
-  for (const diagnostic of analysis.model.assembly.diagnostics) {
+  const { diagnostics } = analysis.model.assembly;
+  // The word may be a macro of a file that was not found.
+  if (diagnostics.some(({ code }) => code === "file-not-found")) return [];
+  for (const diagnostic of diagnostics) {
     if (diagnostic.code !== "label-orphan") continue;
     const { range } = diagnostic;
     const label = analysis.namesAt({ file: range.file, line: range.line, column: range.column })[0];
