@@ -52,6 +52,9 @@ function sameName(form: Instruction["form"], name: string): boolean {
   if (form.mnemonic.startsWith("hint_nop"))
     return /^(reservednop|nop|prefetch|endbr|bnd|cldemote|rdssp)/.test(name);
   if (form.mnemonic === "fwait") return name === "wait";
+  // FSTP without a fault on an empty stack, at D9 D8 to DF.
+  if (form.mnemonic === "fstp" && name === "fstpnce") return true;
+  if (form.mnemonic === "fsetpm") return name === "fnsetpm";
   return [form.mnemonic, ...form.aliases].some((own) => own === name || `${own}q` === name);
 }
 

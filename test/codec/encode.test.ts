@@ -131,6 +131,10 @@ function registerOf(size: 16 | 32 | 64, number: number): AsmRegister {
   return { class: "gpr", size, number, high: false };
 }
 
+function usesVectorUnit({ form, operands }: Instruction): boolean {
+  return form.feature === "fpu" || operands.some(({ kind }) => /^(st|[xy]?mm)$/.test(kind));
+}
+
 /** A decoded operand as the assembler would hand it to the encoder. */
 function written(instruction: Instruction, index: number): AsmOperand {
   const operand: DecodedOperand = instruction.operands[index]!;
@@ -149,6 +153,10 @@ function written(instruction: Instruction, index: number): AsmOperand {
     case "sreg":
     case "cr":
     case "dr":
+    case "st":
+    case "mm":
+    case "xmm":
+    case "ymm":
       return { kind: "reg", register: { class: operand.kind, number: operand.register } };
     case "imm": {
       const whole = (BigInt(operand.high) << 32n) | BigInt.asUintN(32, BigInt(operand.value));
@@ -184,7 +192,7 @@ function written(instruction: Instruction, index: number): AsmOperand {
         size: operand.size,
       };
     case "mem": {
-      const compound = kind.startsWith("m");
+      const compound = kind.startsWith("m") && !usesVectorUnit(instruction);
       const isFar = kind.startsWith("m16:") && (instruction.form.semantics ?? "").endsWith("_far");
       const size = isFar ? operand.size - 16 : compound ? 0 : operand.size;
       return {

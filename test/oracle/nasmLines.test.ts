@@ -8,7 +8,7 @@ import type { AsmOperand } from "../../src/engine/codec/types";
 import type { Bits } from "../../src/engine/isa/types";
 import { assembleLines, nasmVersion } from "./nasm";
 import type { LineResult } from "./nasm";
-import { far, here, imm, mem, reg } from "./shapes";
+import { far, here, imm, mem, reg, toRegister } from "./shapes";
 import type { Shape } from "./shapes";
 
 const PINNED = "2.16.01";
@@ -196,6 +196,15 @@ function prefixCases(mnemonic: string): Case[] {
     [imm(5n)],
     [here(5)],
     [reg("ds")],
+    ...(usesVectorUnit(mnemonic)
+      ? [
+          [mem({ size: 64, base: "ebx" })],
+          [reg("st1")],
+          [reg("xmm1"), reg("xmm2")],
+          [reg("mm1"), reg("mm2")],
+          [reg("xmm1"), mem({ base: "ebx" })],
+        ]
+      : []),
   ];
   return PREFIXES.flatMap((prefixes) =>
     shapes.map((operands) => caseOf(mnemonic, operands, prefixes)),
@@ -216,6 +225,109 @@ function isLeftOut(one: Case): boolean {
   if (one.mnemonic === "fwait" && one.prefixes.includes("o64")) return true;
   const otherSize = one.prefixes.some((prefix) => prefix === "a32" || prefix === "a16");
   return otherSize && /^(jrcxz|loop.*|invlpga)$/.test(one.mnemonic);
+}
+
+const VECTOR_REGISTERS = [
+  "al", "ax", "eax", "rax", "r9d", "st0", "st1", "mm0", "mm1", "xmm0", "xmm1", "xmm9", "ymm0", "ymm9",
+].map(reg); // prettier-ignore
+const VECTOR_MEMORIES = [
+  mem({ base: "ebx" }),
+  mem({ displacement: 0x1234n }),
+  mem({ base: "r9", index: "rax", scale: 2 }),
+  ...[8, 16, 32, 64, 80, 128, 256].map((size) => mem({ size, displacement: 0x40n })),
+];
+const VECTOR_SHAPES = [...VECTOR_REGISTERS, ...VECTOR_MEMORIES];
+const VECTOR_IMMEDIATES = [
+  imm(5n),
+  imm(0x80n),
+  imm(0x123n),
+  imm(-3n),
+  imm(5n, { size: 8 }),
+  imm(5n, { size: 32 }),
+];
+/** Fewer shapes where four operands multiply. */
+const FEW_VECTOR_SHAPES = [
+  ...["eax", "rax", "mm1", "xmm1", "xmm9", "ymm1"].map(reg),
+  mem({ base: "ebx" }),
+  ...[32, 64, 128, 256].map((size) => mem({ size, displacement: 0x40n })),
+];
+
+function vectorCases(mnemonic: string): Case[] {
+  const most = mostOperands(mnemonic);
+  const one = [
+    ...VECTOR_SHAPES,
+    ...VECTOR_IMMEDIATES,
+    toRegister("st0"),
+    toRegister("st2"),
+    toRegister("xmm1"),
+  ];
+  const cases = [caseOf(mnemonic, []), ...one.map((shape) => caseOf(mnemonic, [shape]))];
+  if (most < 1) return cases;
+  for (const first of [...VECTOR_SHAPES, toRegister("st1")])
+    for (const second of [...VECTOR_SHAPES, ...VECTOR_IMMEDIATES, toRegister("st0")])
+      cases.push(caseOf(mnemonic, [first, second]));
+  if (most < 3) return cases;
+  for (const first of FEW_VECTOR_SHAPES)
+    for (const second of VECTOR_SHAPES)
+      for (const third of [...VECTOR_SHAPES, ...VECTOR_IMMEDIATES])
+        cases.push(caseOf(mnemonic, [first, second, third]));
+  if (most < 4) return cases;
+  for (const first of FEW_VECTOR_SHAPES)
+    for (const second of FEW_VECTOR_SHAPES)
+      for (const third of [...FEW_VECTOR_SHAPES, imm(5n)])
+        for (const fourth of [...FEW_VECTOR_SHAPES, imm(5n), imm(0x123n)])
+          cases.push(caseOf(mnemonic, [first, second, third, fourth]));
+  return cases;
+}
+
+/** Everything of a mnemonic's templates but the opcode. */
+function templateShape(mnemonic: string): string {
+  return JSON.stringify(
+    templatesOf(mnemonic).map(({ form, ...template }) => ({
+      ...template,
+      ...form.encoding,
+      operands: form.operands,
+      opcode: 0,
+    })),
+  );
+}
+
+/** Of vector mnemonics that differ only in their opcode one is compared in full. */
+function vectorSample(mnemonic: string): Case[] {
+  const [registers, memories] = [["mm1", "xmm1", "xmm2", "ymm1", "eax"].map(reg), VECTOR_MEMORIES];
+  const cases = [caseOf(mnemonic, []), ...memories.map((shape) => caseOf(mnemonic, [shape]))];
+  for (const first of registers) {
+    for (const second of [...registers, memories[0]!]) {
+      cases.push(caseOf(mnemonic, [first, second]));
+      if (mostOperands(mnemonic) < 3) continue;
+      cases.push(caseOf(mnemonic, [first, second, imm(5n)]));
+      for (const third of [...registers, memories[0]!]) {
+        cases.push(caseOf(mnemonic, [first, second, third]));
+        if (mostOperands(mnemonic) > 3)
+          cases.push(caseOf(mnemonic, [first, second, third, imm(5n)]));
+      }
+    }
+  }
+  return cases;
+}
+
+function usesVectorUnit(mnemonic: string): boolean {
+  return templatesOf(mnemonic).some(
+    ({ form }) =>
+      form.feature === "fpu" ||
+      form.operands.some(({ kind }) => /mm|^vr/.test(kind) && !kind.startsWith("imm")),
+  );
+}
+
+/** In full for the first mnemonic of each shape, thinly for the others. */
+function allVectorCases(mnemonics: readonly string[]): Case[] {
+  const seen = new Set<string>();
+  return mnemonics.flatMap((mnemonic) => {
+    const shape = templateShape(mnemonic);
+    if (seen.has(shape)) return vectorSample(mnemonic);
+    seen.add(shape);
+    return [...vectorCases(mnemonic), ...prefixCases(mnemonic)];
+  });
 }
 
 function casesOf(mnemonic: string): Case[] {
@@ -266,14 +378,19 @@ function thinly(mnemonic: string): Case[] {
     ]);
 }
 
+/** NASM_ONLY: a part of the mnemonics, for work on them. */
+const ONLY = process.env.NASM_ONLY === undefined ? undefined : new RegExp(process.env.NASM_ONLY);
+
 function allCases(): Case[] {
-  const names = [...new Set([...MNEMONICS, ...TEMPLATE_MNEMONICS])].sort();
+  const all = [...new Set([...MNEMONICS, ...TEMPLATE_MNEMONICS])].sort();
+  const names = all.filter((name) => !usesVectorUnit(name));
   return [
+    ...allVectorCases(all.filter(usesVectorUnit)),
     ...names.flatMap((name) => (isRepetition(name) ? thinly(name) : casesOf(name))),
     ...names.filter((name) => !isRepetition(name)).flatMap(prefixCases),
     ...addressCases(),
     ...specialAddresses(),
-  ].filter((one) => !isLeftOut(one));
+  ].filter((one) => !isLeftOut(one) && (ONLY?.test(one.mnemonic) ?? true));
 }
 
 /** The operand with its address counted from where the line stands. */

@@ -110,7 +110,7 @@ export class OperandEvaluator {
     if (tree.size !== undefined && size !== 0 && tree.size !== size) {
       this.around.warn(token, "regsize", "invalid register size specification ignored");
     }
-    return { kind: "reg", register };
+    return tree.to ? { kind: "reg", register, to: true } : { kind: "reg", register };
   }
 
   private far(tree: FarOperand): AsmOperand | undefined {

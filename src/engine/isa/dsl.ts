@@ -49,6 +49,10 @@ export interface OpcodeBuilder extends Encoding {
   f2: () => OpcodeBuilder;
   f3: () => OpcodeBuilder;
   imm: (...fields: Encoding["immediates"]) => OpcodeBuilder;
+  /** A byte of the opcode behind the operands. */
+  ending: (byte: number) => OpcodeBuilder;
+  /** VEX with the L and W that the row needs; undefined: ignored. */
+  underVex: (l: 0 | 1 | undefined, w?: 0 | 1) => OpcodeBuilder;
 }
 
 function builder(encoding: Encoding): OpcodeBuilder {
@@ -73,6 +77,9 @@ function builder(encoding: Encoding): OpcodeBuilder {
     f2: () => change({ mandatory: 0xf2 }),
     f3: () => change({ mandatory: 0xf3 }),
     imm: (...immediates) => change({ immediates }),
+    ending: (byte) => change({ suffix: byte }),
+    underVex: (l, w) =>
+      change({ vex: { ...(l === undefined ? {} : { l }), ...(w === undefined ? {} : { w }) } }),
   };
 }
 
@@ -130,7 +137,11 @@ export interface Traits {
   readonly feature?: string;
 }
 
-const IMMEDIATE_BYTES = /^(imm|sx|rel|moffs|ptr)/;
+const IMMEDIATE_BYTES = /^(imm|sx|rel|moffs|ptr|is4)/;
+/** What ModRM.rm holds: either of both, a register, memory. */
+const IN_RM = /^(rm\d|rr|m\d|m$|sti$|vm|x?y?mm\/m|mm\/m)/;
+const MEMORY_ONLY = /^(m\d|m$|vm)/;
+const REGISTER_ONLY = /^(rr|sti$)/;
 
 function check(form: InstructionForm): void {
   const { encoding, operands, id } = form;
@@ -146,12 +157,12 @@ function check(form: InstructionForm): void {
     fail("the opcode extension is not 0 to 7");
   if (encoding.fixedModrm !== undefined && encoding.modrm !== undefined)
     fail("a fixed ModRM byte has no operands");
-  const inRm = kinds.filter((kind) => /^(rm|rr|m)\d*/.test(kind) && !kind.startsWith("moffs"));
+  const inRm = kinds.filter((kind) => IN_RM.test(kind));
   if (inRm.length > 1) fail("two operands in ModRM.rm");
   if (inRm.length === 1 && encoding.modrm === undefined) fail("an operand needs a ModRM byte");
-  if (inRm.some((kind) => kind.startsWith("m")) && encoding.mod !== "mem")
+  if (inRm.some((kind) => MEMORY_ONLY.test(kind)) && encoding.mod !== "mem")
     fail("a memory-only operand needs a memory-only ModRM byte");
-  if (inRm.some((kind) => kind.startsWith("rr")) && encoding.mod !== "reg")
+  if (inRm.some((kind) => REGISTER_ONLY.test(kind)) && encoding.mod !== "reg")
     fail("a register-only operand needs a register-only ModRM byte");
   const fields = kinds.filter((kind) => IMMEDIATE_BYTES.test(kind)).length;
   if (fields !== encoding.immediates.length) fail("immediate operands and fields differ in number");
@@ -161,7 +172,7 @@ function check(form: InstructionForm): void {
 }
 
 function idOf(mnemonic: string, operands: readonly OperandSpec[], encoding: Encoding): string {
-  const parts = operands.map((operand) => operand.kind.replaceAll(/[:&]/g, "x"));
+  const parts = operands.map((operand) => operand.kind.replaceAll(/[:&]/g, "x").replace("/m", "m"));
   if (encoding.addressSize !== 0) parts.push(`a${encoding.addressSize}`);
   return [mnemonic, ...parts].join("_");
 }
@@ -175,6 +186,8 @@ function encodingOf(bytes: OpcodeBuilder): Encoding {
     ...(bytes.modrm === undefined ? {} : { modrm: bytes.modrm }),
     ...(bytes.mod === undefined ? {} : { mod: bytes.mod }),
     ...(bytes.fixedModrm === undefined ? {} : { fixedModrm: bytes.fixedModrm }),
+    ...(bytes.suffix === undefined ? {} : { suffix: bytes.suffix }),
+    ...(bytes.vex === undefined ? {} : { vex: bytes.vex }),
     operandSize: bytes.operandSize,
     ...(bytes.size64 === undefined ? {} : { size64: bytes.size64 }),
     addressSize: bytes.addressSize,
@@ -212,6 +225,34 @@ export function insn(
   };
   check(form);
   return form;
+}
+
+/**
+ * Rows that differ in name and opcode only: `names` is "addps 58 andps 54 ...", opcodes in hexadecimal, after a slash the opcode extension.
+ * Only the first row is built and checked, the others are copies: there are hundreds of them, and the table is built at every start.
+ */
+export function family(
+  names: string,
+  operands: readonly OperandSpec[],
+  bytes: OpcodeBuilder,
+  traits: Traits,
+): InstructionForm[] {
+  const words = names.split(" ");
+  let model: InstructionForm | undefined;
+  const rows: InstructionForm[] = [];
+  for (let i = 0; i + 1 < words.length; i += 2) {
+    const mnemonic = words[i]!;
+    const [opcode = "", digit] = words[i + 1]!.split("/");
+    const own = {
+      opcode: Number.parseInt(opcode, 16),
+      ...(digit === undefined ? {} : { modrm: Number(digit) }),
+    };
+    model ??= insn(mnemonic, operands, { ...bytes, ...own }, traits);
+    const encoding = { ...model.encoding, ...own };
+    const id = mnemonic + model.id.slice(model.mnemonic.length);
+    rows.push({ ...model, id, mnemonic, encoding });
+  }
+  return rows;
 }
 
 /** A family's rows for the operand sizes 16, 32 and 64. */

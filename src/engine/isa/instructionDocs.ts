@@ -280,6 +280,92 @@ const TEXTS: Readonly<Record<string, string>> = {
   clflush: "write back and drop the cache line",
 };
 
+/** Operations of the floating-point unit, "fadd" without its "f"; the popping and the integer forms follow from them. */
+const X87_OPERATIONS: Readonly<Record<string, string>> = {
+  add: "destination ← destination + source",
+  mul: "destination ← destination × source",
+  sub: "destination ← destination − source",
+  subr: "destination ← source − destination",
+  div: "destination ← destination ÷ source",
+  divr: "destination ← source ÷ destination",
+};
+
+// prettier-ignore
+const X87_TEXTS: Readonly<Record<string, string>> = {
+  fcom: "compare ST0 with the source, result in the condition codes C0 C2 C3",
+  fcomp: "compare ST0 with the source, result in C0 C2 C3, and pop",
+  fcompp: "compare ST0 with ST1, result in C0 C2 C3, and pop both",
+  fucom: "compare ST0 with the source, result in C0 C2 C3; a quiet NaN is no error",
+  fucomp: "compare ST0 with the source, result in C0 C2 C3, and pop; a quiet NaN is no error",
+  fucompp: "compare ST0 with ST1, result in C0 C2 C3, and pop both; a quiet NaN is no error",
+  fcomi: "ZF PF CF ← ST0 compared with the source",
+  fcomip: "ZF PF CF ← ST0 compared with the source, and pop",
+  fucomi: "ZF PF CF ← ST0 compared with the source; a quiet NaN is no error",
+  fucomip: "ZF PF CF ← ST0 compared with the source, and pop; a quiet NaN is no error",
+  ficom: "compare ST0 with an integer in memory, result in C0 C2 C3",
+  ficomp: "compare ST0 with an integer in memory, result in C0 C2 C3, and pop",
+  ftst: "compare ST0 with 0.0, result in C0 C2 C3",
+  fxam: "classify ST0, result in C0 C2 C3",
+  fcmovb: "ST0 ← source if CF = 1 (below)",
+  fcmove: "ST0 ← source if ZF = 1 (equal)",
+  fcmovbe: "ST0 ← source if CF = 1 or ZF = 1 (below or equal)",
+  fcmovu: "ST0 ← source if PF = 1 (unordered)",
+  fcmovnb: "ST0 ← source if CF = 0 (not below)",
+  fcmovne: "ST0 ← source if ZF = 0 (not equal)",
+  fcmovnbe: "ST0 ← source if CF = 0 and ZF = 0 (above)",
+  fcmovnu: "ST0 ← source if PF = 0 (ordered)",
+  fxch: "exchange ST0 with another stack register",
+  fld: "push a floating-point value",
+  fild: "push an integer from memory, converted",
+  fbld: "push a packed decimal number from memory, converted",
+  fst: "destination ← ST0",
+  fstp: "destination ← ST0, and pop",
+  fist: "memory ← ST0 rounded to an integer",
+  fistp: "memory ← ST0 rounded to an integer, and pop",
+  fisttp: "memory ← ST0 cut to an integer, and pop",
+  fbstp: "memory ← ST0 as a packed decimal number, and pop",
+  ffree: "mark a stack register as empty",
+  ffreep: "mark a stack register as empty, and pop",
+  fchs: "ST0 ← − ST0",
+  fabs: "ST0 ← |ST0|",
+  fld1: "push 1.0",
+  fldl2t: "push log₂ 10",
+  fldl2e: "push log₂ e",
+  fldpi: "push π",
+  fldlg2: "push log₁₀ 2",
+  fldln2: "push ln 2",
+  fldz: "push 0.0",
+  f2xm1: "ST0 ← 2^ST0 − 1",
+  fyl2x: "ST1 ← ST1 × log₂ ST0, and pop",
+  fyl2xp1: "ST1 ← ST1 × log₂ (ST0 + 1), and pop",
+  fptan: "ST0 ← tan ST0, and push 1.0",
+  fpatan: "ST1 ← arctan (ST1 ÷ ST0), and pop",
+  fxtract: "ST0 ← its exponent, and push its significand",
+  fprem: "ST0 ← partial remainder of ST0 ÷ ST1, cut",
+  fprem1: "ST0 ← partial remainder of ST0 ÷ ST1, rounded (IEEE 754)",
+  fdecstp: "move the top of the stack down by one",
+  fincstp: "move the top of the stack up by one",
+  fsqrt: "ST0 ← √ST0",
+  fsin: "ST0 ← sin ST0",
+  fcos: "ST0 ← cos ST0",
+  fsincos: "ST0 ← sin ST0, and push its cosine",
+  frndint: "ST0 ← ST0 rounded to an integer",
+  fscale: "ST0 ← ST0 × 2^ST1, ST1 cut to an integer",
+  fneni: "8087: enable interrupts; a NOP since the 80287",
+  fndisi: "8087: disable interrupts; a NOP since the 80287",
+  fsetpm: "80287: enter protected mode; a NOP since the 80387",
+};
+
+function x87Text(mnemonic: string): string | undefined {
+  const text = X87_TEXTS[mnemonic];
+  if (text !== undefined) return text;
+  const [, integer, operation = "", pop] = /^f(i?)(add|mul|subr?|divr?)(p?)$/.exec(mnemonic) ?? [];
+  const known = X87_OPERATIONS[operation];
+  if (known === undefined) return undefined;
+  const source = integer === "i" ? `${known}; the source is an integer in memory` : known;
+  return pop === "p" ? `${source}, and pop` : source;
+}
+
 function conditionalText(mnemonic: string): string | undefined {
   for (const [condition, names] of CONDITIONS.entries())
     for (const name of names) {
@@ -297,5 +383,5 @@ export function operationText(mnemonic: string): string | undefined {
   if (text !== undefined) return text;
   if (mnemonic.startsWith("hint_nop"))
     return "reserved hint: runs as a NOP that decodes its operand";
-  return conditionalText(mnemonic);
+  return x87Text(mnemonic) ?? conditionalText(mnemonic);
 }

@@ -10,6 +10,7 @@ import { STACK_ROWS } from "./instructions/stack";
 import { STRING_ROWS } from "./instructions/string";
 import { SYSTEM_ROWS } from "./instructions/system";
 import { VIRTUALIZATION_ROWS } from "./instructions/virtualization";
+import { X87_ROWS } from "./instructions/x87";
 import type { InstructionForm } from "./types";
 
 /** What tells two encodings with the same operands apart, for the longer form of an id. */
@@ -56,6 +57,7 @@ export const INSTRUCTIONS: readonly InstructionForm[] = withUniqueIds([
   ...VIRTUALIZATION_ROWS,
   ...HINT_ROWS,
   ...PROCESSOR_STATE_ROWS,
+  ...X87_ROWS,
 ]);
 
 export const INSTRUCTION_BY_ID: ReadonlyMap<string, InstructionForm> = new Map(
