@@ -55,6 +55,9 @@ function sameName(form: Instruction["form"], name: string): boolean {
   // FSTP without a fault on an empty stack, at D9 D8 to DF.
   if (form.mnemonic === "fstp" && name === "fstpnce") return true;
   if (form.mnemonic === "fsetpm") return name === "fnsetpm";
+  if (form.mnemonic === "pmulhrwa") return name === "pmulhrw";
+  if (/^pcmpestr[im]$/.test(form.mnemonic))
+    return name === form.mnemonic || name === `${form.mnemonic}64`;
   return [form.mnemonic, ...form.aliases].some((own) => own === name || `${own}q` === name);
 }
 
@@ -101,11 +104,12 @@ describe("decode", () => {
     });
   }
 
-  it("accepts no integer instruction that iced-x86 refuses", () => {
+  it("accepts no instruction that iced-x86 refuses", () => {
     const differences: string[] = [];
     for (const bits of ALL_BITS)
       for (const { bytes, instruction } of sampleInstructions(bits, 6))
-        if (!iced(bytes, bits).valid)
+        // Cyrix's own: iced-x86 knows AMD's only.
+        if (!iced(bytes, bits).valid && !/^pfrs?(cp|qrt)v$/.test(instruction.form.mnemonic))
           differences.push(`${bits}: ${hexBytes(bytes)} ${instruction.form.id}`);
     assert.deepEqual(differences.slice(0, 10), []);
   });

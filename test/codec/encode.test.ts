@@ -131,6 +131,9 @@ function registerOf(size: 16 | 32 | 64, number: number): AsmRegister {
   return { class: "gpr", size, number, high: false };
 }
 
+/** NASM takes no size, or the wrong one, at their memory operand. */
+const SIZELESS = /^(palignr|pblendvb|pmuludq|psubq|pshuf(w|d|hw|lw)|cmpsd)$/;
+
 function usesVectorUnit({ form, operands }: Instruction): boolean {
   return form.feature === "fpu" || operands.some(({ kind }) => /^(st|[xy]?mm)$/.test(kind));
 }
@@ -194,7 +197,8 @@ function written(instruction: Instruction, index: number): AsmOperand {
     case "mem": {
       const compound = kind.startsWith("m") && !usesVectorUnit(instruction);
       const isFar = kind.startsWith("m16:") && (instruction.form.semantics ?? "").endsWith("_far");
-      const size = isFar ? operand.size - 16 : compound ? 0 : operand.size;
+      const sizeless = compound || SIZELESS.test(instruction.form.mnemonic);
+      const size = isFar ? operand.size - 16 : sizeless ? 0 : operand.size;
       return {
         kind: "mem",
         far: isFar,
@@ -228,6 +232,9 @@ function isOrdinary(instruction: Instruction): boolean {
         operand.kind === "mem" && (operand.ripRelative || (operand.base < 0 && operand.index < 0)),
     )
   )
+    return false;
+  // NASM moves a quadword from memory without REX.W.
+  if (/^movq_(x?mm_rm64|rm64_x?mm)/.test(form.id) && operands.some(({ kind }) => kind === "mem"))
     return false;
   if (form.mnemonic === "bswap" && instruction.operandSize === 16) return false;
   if (/^(movzx|movsx)_r16_rm16|^movsxd_r(16|32)|^sldt_rr64|^mov_rr64_sreg/.test(form.id))

@@ -59,6 +59,11 @@ function opcodeBytes(form: InstructionForm, random: Prng): number[] {
   return [...escape, plusReg ? opcode | (random.next32() & 7) : opcode];
 }
 
+/** 3DNow! opcodes stand behind the operands: these have a register there. */
+function withSuffix(form: InstructionForm, random: Prng): number[] {
+  return [0xc0 | (random.next32() & 63), form.encoding.suffix!];
+}
+
 /** Up to `perRow` instructions of every row that exists in the code size. */
 export function sampleInstructions(bits: Bits, perRow: number): Sample[] {
   const random = new Prng(0x1234567 + bits);
@@ -70,7 +75,7 @@ export function sampleInstructions(bits: Bits, perRow: number): Sample[] {
       const bytes = Uint8Array.from([
         ...prefixBytes(form, bits, random),
         ...opcodeBytes(form, random),
-        ...tail(form, random),
+        ...(form.encoding.suffix === undefined ? tail(form, random) : withSuffix(form, random)),
       ]);
       const instruction = decode(bytes, 0, bits);
       if ("failure" in instruction || instruction.form.id !== form.id) continue;

@@ -30,6 +30,19 @@ function signedHex(value: number): string {
   return value < 0 ? `-${hex(-value)}` : `+${hex(value)}`;
 }
 
+/** Operations whose memory operand NASM takes only without a size; and CMPSD, whose m64 it wants to be called an oword. */
+const UNSIZED_MEMORY = new Set([
+  "palignr",
+  "pblendvb",
+  "pmuludq",
+  "psubq",
+  "pshufw",
+  "pshufd",
+  "pshufhw",
+  "pshuflw",
+  "cmpsd",
+]);
+
 const VECTOR_KINDS: ReadonlySet<string> = new Set(VECTOR_FILES);
 
 type SymbolAt = (address: bigint) => string | undefined;
@@ -97,7 +110,8 @@ function needsSizeWord(
   kind: OperandKind,
   memory: MemoryOperand,
 ): boolean {
-  if (usesVectorUnit(instruction)) return memory.size !== 0;
+  if (usesVectorUnit(instruction))
+    return memory.size !== 0 && !UNSIZED_MEMORY.has(instruction.form.mnemonic);
   if (!kind.startsWith("rm")) return false;
   if (/^(crc32|movzx|movsx)$/.test(instruction.form.mnemonic)) return true;
   return !instruction.operands.some(

@@ -1,5 +1,6 @@
 /** One line per mnemonic: what it does, for hover and completion. */
 import { CONDITIONS } from "./dsl";
+import { vectorText } from "./vectorDocs";
 
 /** When each condition holds, in encoding order. SDM Vol. 1, "Condition Codes". */
 const CONDITION_TEXTS = [
@@ -135,11 +136,11 @@ const TEXTS: Readonly<Record<string, string>> = {
   sysexit: "go to (E/R)DX at CPL 3 with stack (E/R)CX",
   movsb: "byte ES:[(E/R)DI] ← DS:[(E/R)SI], both move by DF",
   movsw: "word ES:[(E/R)DI] ← DS:[(E/R)SI], both move by DF",
-  movsd: "dword ES:[(E/R)DI] ← DS:[(E/R)SI], both move by DF",
+  movsd: "dword ES:[(E/R)DI] ← DS:[(E/R)SI], both move by DF; with operands: move a double-precision number",
   movsq: "qword ES:[(E/R)DI] ← DS:[(E/R)SI], both move by DF",
   cmpsb: "flags of byte DS:[(E/R)SI] − ES:[(E/R)DI], both move by DF",
   cmpsw: "flags of word DS:[(E/R)SI] − ES:[(E/R)DI], both move by DF",
-  cmpsd: "flags of dword DS:[(E/R)SI] − ES:[(E/R)DI], both move by DF",
+  cmpsd: "flags of dword DS:[(E/R)SI] − ES:[(E/R)DI], both move by DF; with operands: compare two double-precision numbers as the constant says",
   cmpsq: "flags of qword DS:[(E/R)SI] − ES:[(E/R)DI], both move by DF",
   stosb: "ES:[(E/R)DI] ← AL, (E/R)DI moves by DF",
   stosw: "ES:[(E/R)DI] ← AX, (E/R)DI moves by DF",
@@ -383,5 +384,5 @@ export function operationText(mnemonic: string): string | undefined {
   if (text !== undefined) return text;
   if (mnemonic.startsWith("hint_nop"))
     return "reserved hint: runs as a NOP that decodes its operand";
-  return x87Text(mnemonic) ?? conditionalText(mnemonic);
+  return x87Text(mnemonic) ?? conditionalText(mnemonic) ?? vectorText(mnemonic);
 }

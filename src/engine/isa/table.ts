@@ -4,8 +4,10 @@ import { ARITHMETIC_ROWS } from "./instructions/arithmetic";
 import { BIT_ROWS } from "./instructions/bits";
 import { BRANCH_ROWS } from "./instructions/branch";
 import { HINT_ROWS } from "./instructions/hints";
+import { MMX_ROWS } from "./instructions/mmx";
 import { MOVE_ROWS } from "./instructions/move";
 import { PROCESSOR_STATE_ROWS } from "./instructions/processorState";
+import { SSE_ROWS } from "./instructions/sse";
 import { STACK_ROWS } from "./instructions/stack";
 import { STRING_ROWS } from "./instructions/string";
 import { SYSTEM_ROWS } from "./instructions/system";
@@ -58,6 +60,8 @@ export const INSTRUCTIONS: readonly InstructionForm[] = withUniqueIds([
   ...HINT_ROWS,
   ...PROCESSOR_STATE_ROWS,
   ...X87_ROWS,
+  ...MMX_ROWS,
+  ...SSE_ROWS,
 ]);
 
 export const INSTRUCTION_BY_ID: ReadonlyMap<string, InstructionForm> = new Map(

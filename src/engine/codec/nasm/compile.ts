@@ -207,6 +207,12 @@ function formOf(stem: string, row: string): InstructionForm {
   return form;
 }
 
+/** NASM takes its AR flags for a number: AR2, the third bit, means operand 3, which is none. */
+function defaultOperand(flags: ReadonlySet<string>): number {
+  if (flags.has("AR2")) return 3;
+  return flags.has("AR1") ? 1 : flags.has("AR0") ? 0 : -1;
+}
+
 function templateOf(
   form: InstructionForm,
   patterns: readonly Pattern[],
@@ -217,7 +223,7 @@ function templateOf(
     form,
     patterns,
     defaultSize: defaultName === undefined ? 0 : DEFAULT_SIZES[defaultName]!,
-    defaultFor: flags.has("AR0") ? 0 : flags.has("AR1") ? 1 : flags.has("AR2") ? 2 : -1,
+    defaultFor: defaultOperand(flags),
     sameSize: flags.has("SM") ? patterns.length : flags.has("SM2") ? 2 : 0,
     modes: modesOf(form, flags),
     givesNoSize: flags.has("SX"),

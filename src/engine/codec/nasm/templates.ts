@@ -5,7 +5,7 @@
  * A line is `patterns FLAGS = row`, where row is the id of the row without its mnemonic (`.` for the mnemonic alone, `@id` for a whole id).
  * Flags:
  *  SM SM2      all (the first two) operands have one size
- *  SB SW SD SQ SO SY SZ   the size of an operand that has none; AR0 AR1 AR2 limit that to one operand; SIZE: that of the mode; ANY: every size fits;
+ *  SB SW SD SQ SO SY SZ   the size of an operand that has none; AR0 AR1 limit that to one operand, AR2 to none; SIZE: that of the mode; ANY: every size fits;
  *              SX: no missing size is deduced from this line
  *  NL LONG     not in, only in 64-bit mode (from the row if not said); BOTH: either, whatever the row says
  *  o16 o32 o64 nw odf none   operand size: 16, 32, 64 with REX.W, 64 without it, that of the mode, any (from the row if not said)
@@ -16,6 +16,7 @@
  */
 import { CONDITIONS } from "../../isa/dsl";
 import { SEGMENTS } from "../../isa/registers";
+import { vectorTemplates } from "./vectorTemplates";
 
 /** Templates of one mnemonic: lines, and the mnemonic of the rows that they name. */
 export interface TemplateSource {
@@ -485,6 +486,7 @@ function explicitTemplates(): Map<string, TemplateSource> {
   for (const name of ["pushf", "popf", "iret", "pusha", "popa"])
     add(`${name}=${name}w`, ["void odf = ."]);
   x87Templates(add);
+  vectorTemplates(add);
   for (const name of ["fxsave", "fxrstor", "xsave", "xrstor", "xsaveopt", "xsavec"])
     add(`${name} ${name}64`, ["mem = m"]);
   add("ldmxcsr stmxcsr", ["mem32 = m32"]);
