@@ -56,7 +56,7 @@ function sameName(form: Instruction["form"], name: string): boolean {
   if (form.mnemonic === "fstp" && name === "fstpnce") return true;
   if (form.mnemonic === "fsetpm") return name === "fnsetpm";
   if (form.mnemonic === "pmulhrwa") return name === "pmulhrw";
-  if (/^pcmpestr[im]$/.test(form.mnemonic))
+  if (/^v?pcmpestr[im]$/.test(form.mnemonic))
     return name === form.mnemonic || name === `${form.mnemonic}64`;
   return [form.mnemonic, ...form.aliases].some((own) => own === name || `${own}q` === name);
 }

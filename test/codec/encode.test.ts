@@ -9,8 +9,9 @@ import type {
   DecodedOperand,
   EncodeResult,
   Instruction,
+  MemoryOperand,
 } from "../../src/engine/codec/types";
-import type { Bits } from "../../src/engine/isa/types";
+import type { Bits, OperandKind } from "../../src/engine/isa/types";
 import { far, here, imm, mem, reg } from "../oracle/shapes";
 import type { Shape } from "../oracle/shapes";
 import { sampleInstructions } from "./samples";
@@ -132,10 +133,47 @@ function registerOf(size: 16 | 32 | 64, number: number): AsmRegister {
 }
 
 /** NASM takes no size, or the wrong one, at their memory operand. */
-const SIZELESS = /^(palignr|pblendvb|pmuludq|psubq|pshuf(w|d|hw|lw)|cmpsd)$/;
+const SIZELESS = /^(palignr|pblendvb|pmuludq|psubq|pshuf(w|d|hw|lw)|cmpsd|vcmpss)$/;
 
 function usesVectorUnit({ form, operands }: Instruction): boolean {
   return form.feature === "fpu" || operands.some(({ kind }) => /^(st|[xy]?mm)$/.test(kind));
+}
+
+function indexOf(memory: MemoryOperand): AsmRegister {
+  return memory.vectorIndex === undefined
+    ? registerOf(memory.addressSize, memory.index)
+    : { class: memory.vectorIndex, number: memory.index };
+}
+
+function writtenMemory(
+  instruction: Instruction,
+  kind: OperandKind,
+  operand: MemoryOperand,
+): AsmOperand {
+  const compound = kind.startsWith("m") && !usesVectorUnit(instruction);
+  const isFar = kind.startsWith("m16:") && (instruction.form.semantics ?? "").endsWith("_far");
+  const sizeless = compound || SIZELESS.test(instruction.form.mnemonic);
+  const size = isFar ? operand.size - 16 : sizeless ? 0 : operand.size;
+  return {
+    kind: "mem",
+    far: isFar,
+    scale: operand.scale,
+    noSplit: true,
+    displacement:
+      (BigInt(operand.displacementHigh) << 32n) | BigInt.asUintN(32, BigInt(operand.displacement)),
+    displacementKnown: true,
+    hasDisplacement: true,
+    displacementIsAddress: false,
+    strict: false,
+    ...(size === 0 ? {} : { size }),
+    ...(operand.base < 0 ? {} : { base: registerOf(operand.addressSize, operand.base) }),
+    ...(operand.index < 0 ? {} : { index: indexOf(operand) }),
+    ...(operand.segmentOverride ? { segment: operand.segment } : {}),
+    ...(operand.vectorIndex === undefined ? {} : { addressSize: operand.addressSize }),
+    ...(operand.index >= 0 && operand.base < 0 && operand.scale === 1 && !operand.vectorIndex
+      ? { hint: { kind: "notBase", register: registerOf(operand.addressSize, operand.index) } }
+      : {}),
+  };
 }
 
 /** A decoded operand as the assembler would hand it to the encoder. */
@@ -194,32 +232,8 @@ function written(instruction: Instruction, index: number): AsmOperand {
         known: true,
         size: operand.size,
       };
-    case "mem": {
-      const compound = kind.startsWith("m") && !usesVectorUnit(instruction);
-      const isFar = kind.startsWith("m16:") && (instruction.form.semantics ?? "").endsWith("_far");
-      const sizeless = compound || SIZELESS.test(instruction.form.mnemonic);
-      const size = isFar ? operand.size - 16 : sizeless ? 0 : operand.size;
-      return {
-        kind: "mem",
-        far: isFar,
-        scale: operand.scale,
-        noSplit: true,
-        displacement:
-          (BigInt(operand.displacementHigh) << 32n) |
-          BigInt.asUintN(32, BigInt(operand.displacement)),
-        displacementKnown: true,
-        hasDisplacement: true,
-        displacementIsAddress: false,
-        strict: false,
-        ...(size === 0 ? {} : { size }),
-        ...(operand.base < 0 ? {} : { base: registerOf(operand.addressSize, operand.base) }),
-        ...(operand.index < 0 ? {} : { index: registerOf(operand.addressSize, operand.index) }),
-        ...(operand.segmentOverride ? { segment: operand.segment } : {}),
-        ...(operand.index >= 0 && operand.base < 0 && operand.scale === 1
-          ? { hint: { kind: "notBase", register: registerOf(operand.addressSize, operand.index) } }
-          : {}),
-      };
-    }
+    case "mem":
+      return writtenMemory(instruction, kind, operand);
   }
 }
 

@@ -158,7 +158,8 @@ export function mem(options: MemoryOptions): Shape {
   let base = options.base === undefined ? undefined : registerNamed(options.base);
   let index = options.index === undefined ? undefined : registerNamed(options.index);
   // NASM's parser takes a lone register times one as a base that was not meant to be one.
-  const lone = base === undefined && options.scale === 1 ? index : undefined;
+  const lone =
+    base === undefined && options.scale === 1 && index?.class === "gpr" ? index : undefined;
   if (lone !== undefined) [base, index] = [lone, undefined];
   return {
     text: `${outside}[${inside}]`,

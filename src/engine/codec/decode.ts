@@ -375,6 +375,15 @@ function vvvvAllowed(row: RowPlan): boolean {
   return row.operands.some(({ slot }) => slot === Slot.VectorVvvv || slot === Slot.GeneralVvvv);
 }
 
+/** A gather needs three different vector registers: destination, index and mask. */
+function areDistinct(row: RowPlan, operands: readonly DecodedOperand[]): boolean {
+  if (row.operands[1]?.slot !== Slot.VectorMemory) return true;
+  const numbers = operands.map((one) =>
+    one.kind === "mem" ? one.index : one.kind === "xmm" || one.kind === "ymm" ? one.register : -1,
+  );
+  return new Set(numbers).size === numbers.length;
+}
+
 /** The row, by the byte behind its operands where that tells, if it allows LOCK and VEX.vvvv as they are. */
 function checkedRow(
   node: OpcodeNode,
@@ -383,7 +392,8 @@ function checkedRow(
   lock: boolean,
 ): RowPlan | undefined {
   if (operands === undefined) return undefined;
-  if (!vvvvAllowed(row) || (lock && !lockAllowed(row, operands))) return undefined;
+  if (!vvvvAllowed(row) || !areDistinct(row, operands)) return undefined;
+  if (lock && !lockAllowed(row, operands)) return undefined;
   return row.form.encoding.suffix === undefined ? row : rowWithSuffix(node, byteAt());
 }
 

@@ -30,7 +30,7 @@ function signedHex(value: number): string {
   return value < 0 ? `-${hex(-value)}` : `+${hex(value)}`;
 }
 
-/** Operations whose memory operand NASM takes only without a size; and CMPSD, whose m64 it wants to be called an oword. */
+/** Operations whose memory operand NASM takes only without a size, and two where it wants the wrong one. */
 const UNSIZED_MEMORY = new Set([
   "palignr",
   "pblendvb",
@@ -41,6 +41,7 @@ const UNSIZED_MEMORY = new Set([
   "pshufhw",
   "pshuflw",
   "cmpsd",
+  "vcmpss",
 ]);
 
 const VECTOR_KINDS: ReadonlySet<string> = new Set(VECTOR_FILES);
@@ -79,7 +80,8 @@ function addressText(context: Context, operand: MemoryOperand): string {
   const names = GENERAL[addressSize];
   if (operand.vectorIndex !== undefined) {
     const scaled = `${operand.vectorIndex}${index}*${scale}${signedHex(operand.displacement)}`;
-    return base < 0 ? scaled : `${names[base]!}+${scaled}`;
+    if (base >= 0) return `${names[base]!}+${scaled}`;
+    return addressSize === context.instruction.bits ? scaled : `a${addressSize} ${scaled}`;
   }
   if (index < 0) return names[base]! + signedHex(operand.displacement);
   const scaled = addressSize === 16 ? names[index]! : `${names[index]!}*${scale}`;

@@ -81,7 +81,7 @@ const COMPOUND: Partial<Record<OperandKind, number>> = {
 
 /** The width in an operand kind's name, 0 if it has none. */
 export function kindSize(kind: OperandKind): number {
-  return COMPOUND[kind] ?? FIXED[kind]?.[0] ?? Number(/\d+(?=[xy]?$)/.exec(kind)?.[0] ?? "0");
+  return COMPOUND[kind] ?? FIXED[kind]?.[0] ?? Number(/\d+$/.exec(kind)?.[0] ?? "0");
 }
 
 const VECTOR = /^(v|rr|is4)?(sti|st0|x?y?mm)(0|\/m\d+)?$/;
@@ -147,7 +147,8 @@ function makeOperandPlan(kind: OperandKind, plusReg: boolean): OperandPlan {
   const vector = vectorSlot(kind);
   return {
     ...(vector ?? { slot: slotOf(kind, plusReg) }),
-    size: kindSize(kind),
+    // Memory at many addresses has no one width.
+    size: vector?.slot === Slot.VectorMemory ? 0 : kindSize(kind),
     fixed: SEGMENT_KINDS.includes(kind) ? SEGMENT_KINDS.indexOf(kind) : (FIXED[kind]?.[1] ?? 0),
   };
 }

@@ -195,6 +195,11 @@ function encodingOf(bytes: OpcodeBuilder): Encoding {
   };
 }
 
+/** Whether VEX.W asks for a 64-bit general register. */
+function hasWideRegister(operands: readonly OperandSpec[], encoding: Encoding): boolean {
+  return encoding.vex?.w === 1 && operands.some(({ kind }) => /^(r|rm|rr|vr)64$/.test(kind));
+}
+
 /** One row. A 64-bit operand or address size makes it a row of 64-bit mode. */
 export function insn(
   mnemonic: string,
@@ -203,7 +208,10 @@ export function insn(
   traits: Traits = {},
 ): InstructionForm {
   const encoding = encodingOf(bytes);
-  const wide = encoding.operandSize === 64 || encoding.addressSize === 64;
+  const wide =
+    encoding.operandSize === 64 ||
+    encoding.addressSize === 64 ||
+    hasWideRegister(operands, encoding);
   const semantics = traits.semantics === undefined ? mnemonic : traits.semantics;
   const form: InstructionForm = {
     id: idOf(mnemonic, operands, encoding),

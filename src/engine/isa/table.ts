@@ -1,7 +1,9 @@
 /** The whole instruction table, in one array, with its look-ups. */
 import { InvariantError } from "../base/errors";
 import { ARITHMETIC_ROWS } from "./instructions/arithmetic";
+import { AVX_ROWS } from "./instructions/avx";
 import { BIT_ROWS } from "./instructions/bits";
+import { BMI_ROWS } from "./instructions/bmi";
 import { BRANCH_ROWS } from "./instructions/branch";
 import { HINT_ROWS } from "./instructions/hints";
 import { MMX_ROWS } from "./instructions/mmx";
@@ -62,6 +64,8 @@ export const INSTRUCTIONS: readonly InstructionForm[] = withUniqueIds([
   ...X87_ROWS,
   ...MMX_ROWS,
   ...SSE_ROWS,
+  ...AVX_ROWS,
+  ...BMI_ROWS,
 ]);
 
 export const INSTRUCTION_BY_ID: ReadonlyMap<string, InstructionForm> = new Map(

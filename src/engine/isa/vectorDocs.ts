@@ -192,6 +192,33 @@ const OTHERS: Readonly<Record<string, string>> = {
   gf2p8mulb: "D ← A × B, packed bytes in the Galois field of 2⁸",
   gf2p8affineqb: "D ← affine transformation of the bytes of A by the matrices of B",
   gf2p8affineinvqb: "D ← affine transformation of the inverses of the bytes of A by the matrices of B",
+  ldmxcsr: "load MXCSR",
+  stmxcsr: "store MXCSR",
+  vzeroupper: "clear the upper halves of all YMM registers",
+  vzeroall: "clear all YMM registers",
+  broadcastss: "D ← copies of one single-precision number",
+  broadcastsd: "D ← copies of one double-precision number",
+  broadcastf128: "D ← 128 bits from memory, twice",
+  broadcasti128: "D ← 128 bits from memory, twice",
+  extractf128: "D ← the half of the source that the constant chooses",
+  extracti128: "D ← the half of the source that the constant chooses",
+  insertf128: "D ← A with B in the half that the constant chooses",
+  inserti128: "D ← A with B in the half that the constant chooses",
+  perm2f128: "D ← two of the halves of A and B, as the constant says",
+  perm2i128: "D ← two of the halves of A and B, as the constant says",
+  andn: "destination ← NOT first source, AND second source; CF and OF cleared",
+  bextr: "destination ← the bit field of the source that starts at bits 7-0 of the last operand and is as long as bits 15-8 say",
+  blsi: "destination ← the lowest 1 of the source alone",
+  blsmsk: "destination ← ones up to and with the lowest 1 of the source",
+  blsr: "destination ← source without its lowest 1",
+  bzhi: "destination ← source with zeros from the bit on that the last operand says",
+  mulx: "first operand:second operand ← (E/R)DX × source, unsigned; no flags change",
+  pdep: "destination ← the low bits of the first source, put where the second one has ones",
+  pext: "destination ← the bits of the first source where the second one has ones, put together",
+  rorx: "destination ← source rotated right; no flags change",
+  sarx: "destination ← source shifted right, copies of the sign come in; no flags change",
+  shlx: "destination ← source shifted left; no flags change",
+  shrx: "destination ← source shifted right, zeros come in; no flags change",
   femms: "AMD: mark all MMX registers as free for floating point",
   pavgusb: "D ← average of A and B, rounded up; packed bytes",
   pmulhrwa: "D ← upper halves of A × B, rounded; packed words",
@@ -278,8 +305,44 @@ function spelled(text: string, names: Readonly<Record<string, string>>): string 
   return text.replaceAll(/(?<![\w/])[DABS](?!\w|-)/g, (letter) => names[letter]!);
 }
 
+const VEX_NAMES: Readonly<Record<string, string>> = {
+  D: "destination",
+  A: "first source",
+  B: "second source",
+  S: "source",
+};
+
+const FUSED_OPERATIONS: Readonly<Record<string, string>> = {
+  madd: "D ← x × y + z",
+  msub: "D ← x × y − z",
+  nmadd: "D ← −(x × y) + z",
+  nmsub: "D ← −(x × y) − z",
+  maddsub: "D ← x × y − z in the even elements, + z in the odd ones",
+  msubadd: "D ← x × y + z in the even elements, − z in the odd ones",
+};
+const ORDINALS: Readonly<Record<string, string>> = {
+  1: "D",
+  2: "second operand",
+  3: "third operand",
+};
+
+/** VFMADD132PS ...: the digits say which operands are multiplied and which one is added. */
+function fusedText(mnemonic: string): string | undefined {
+  const [, name = "", order = "", element = ""] =
+    /^vf([a-z]+)(132|213|231)([ps][sd])$/.exec(mnemonic) ?? [];
+  const operation = FUSED_OPERATIONS[name];
+  if (operation === undefined) return undefined;
+  const places: Record<string, string> = { x: order[0]!, y: order[1]!, z: order[2]! };
+  const text = operation.replaceAll(/\b[xyz]\b/g, (letter) => ORDINALS[places[letter]!]!);
+  return `${text}, rounded once; ${FLOAT_ELEMENTS[element]!}`;
+}
+
 /** What an instruction of the vector units does; undefined for any other word. */
 export function vectorText(mnemonic: string): string | undefined {
   const text = legacyText(mnemonic);
-  return text === undefined ? undefined : spelled(text, LEGACY_NAMES);
+  if (text !== undefined) return spelled(text, LEGACY_NAMES);
+  const wide = fusedText(mnemonic) ?? OTHERS[mnemonic];
+  if (wide !== undefined) return spelled(wide, VEX_NAMES);
+  const under = mnemonic.startsWith("v") ? legacyText(mnemonic.slice(1)) : undefined;
+  return under === undefined ? undefined : spelled(under, VEX_NAMES);
 }

@@ -15,6 +15,7 @@ import {
 } from "./operandTypes";
 import type { Pattern } from "./operandTypes";
 import { EXPLICIT_TEMPLATES } from "./templates";
+import { BEYOND_VEX } from "./vexTemplates";
 
 /** What an immediate field of a template is: its width and how it is checked. */
 export type FieldStyle =
@@ -66,6 +67,8 @@ export interface Template {
   readonly obsolete: boolean;
   readonly wait: boolean;
   readonly empty: boolean;
+  /** Takes memory indexed by a vector register. */
+  readonly vectorMemory: boolean;
   /** SPL to DIL go without a REX prefix. */
   readonly noHigh: boolean;
   /** Asm operands in ModRM.reg, ModRM.rm, the opcode and VEX.vvvv, or -1. */
@@ -227,6 +230,7 @@ function templateOf(
     sameSize: flags.has("SM") ? patterns.length : flags.has("SM2") ? 2 : 0,
     modes: modesOf(form, flags),
     givesNoSize: flags.has("SX"),
+    vectorMemory: form.operands.some(({ kind }) => kind.startsWith("vm")),
     noHigh: flags.has("NOHI"),
     impliedRm: flags.has("ST1") ? 1 : -1,
     ...operandSizeOf(form, flags),
@@ -256,6 +260,15 @@ function compile(mnemonic: string): readonly Template[] {
   if (explicit !== undefined) return explicit.lines.map((line) => parseLine(explicit.stem, line));
   const form = formsByMnemonic(mnemonic)[0];
   return form === undefined ? [] : [templateOf(form, [], new Set())];
+}
+
+/** Whether the operands have a shape that NASM would encode with EVEX or XOP, as we do not. */
+export function isBeyond(
+  mnemonic: string,
+  fits: (patterns: readonly Pattern[]) => boolean,
+): boolean {
+  const shapes = BEYOND_VEX.get(mnemonic) ?? [];
+  return shapes.some((shape) => fits(shape.split(",").map(parsePattern)));
 }
 
 /** The templates of a mnemonic in NASM's order; none for a word that is no instruction of ours. */

@@ -2,7 +2,7 @@
 import type { Bits } from "../../isa/types";
 import type { AsmOperand, EncodeWarning } from "../types";
 import type { FieldStyle, Placement, Template } from "./compile";
-import { effectiveAddress, isPlainOffset } from "./effectiveAddress";
+import { effectiveAddress, isPlainOffset, isVectorIndex } from "./effectiveAddress";
 import type { AddressBytes, Memory } from "./effectiveAddress";
 import { IMMEDIATE, IP_REL, MEMORY, REGISTER, SIZE16, SIZE32, SIZE64, SIZE8 } from "./operandTypes";
 import type { TypedOperand } from "./operandTypes";
@@ -136,6 +136,8 @@ class Emitter {
     if (operand === undefined) return undefined;
     if ((operand.types & REGISTER) !== 0) return 0xc0 | (operand.register & 7);
     const memory = memoryOf(operand);
+    if (isVectorIndex(memory.index) && !template.vectorMemory)
+      return `invalid ${bits}-bit effective address`;
     const address = effectiveAddress(memory, bits, addressSize, this.ripRelative(operand, memory));
     this.warnAddress(operand, memory);
     return address ?? `invalid ${bits}-bit effective address`;

@@ -12,7 +12,7 @@ import {
   STRICT,
   TO,
 } from "./operandTypes";
-import type { TypedOperand } from "./operandTypes";
+import type { Pattern, TypedOperand } from "./operandTypes";
 
 /** Reasons to refuse, the more specific the greater: the greatest is reported. */
 export const enum Match {
@@ -159,6 +159,21 @@ export function findTemplate(
     operand.size |= sizes;
   }
   return search(templates, operands, context, first.match);
+}
+
+/** Whether the operands have the classes of the patterns, and no other sizes. */
+export function haveShape(
+  operands: readonly TypedOperand[],
+  patterns: readonly Pattern[],
+): boolean {
+  return (
+    operands.length === patterns.length &&
+    operands.every(({ types, size }, i) => {
+      const pattern = patterns[i]!;
+      const sized = size === 0 || pattern.size === 0 || size === pattern.size;
+      return (pattern.types & ~types) === 0 && sized;
+    })
+  );
 }
 
 /** NASM's words. */

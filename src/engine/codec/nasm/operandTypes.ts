@@ -213,12 +213,17 @@ function farOperands(source: Extract<AsmOperand, { kind: "far" }>): TypedOperand
 
 const ANY_MEMORY = MEMORY | REGMEM | GPR | MMXREG | XMMREG | YMMREG;
 
+function indexTypes(index: AsmRegister | undefined): number {
+  if (index?.class === "xmm") return XMM_INDEXED;
+  return index?.class === "ymm" ? YMM_INDEXED : 0;
+}
+
 function memoryOperand(source: Extract<AsmOperand, { kind: "mem" }>, bits: Bits): TypedOperand {
   const plain = source.base === undefined && (source.index === undefined || source.scale === 0);
   const relative = bits === 64 && source.relative === "rel";
   return {
     source,
-    types: ANY_MEMORY | (plain ? (relative ? IP_REL : MEM_OFFS) : 0),
+    types: ANY_MEMORY | (plain ? (relative ? IP_REL : MEM_OFFS) : indexTypes(source.index)),
     size: sizeBit(source.size ?? 0) | (source.far ? FAR : 0),
     register: -1,
     high: false,

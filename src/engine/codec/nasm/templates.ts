@@ -17,6 +17,7 @@
 import { CONDITIONS } from "../../isa/dsl";
 import { SEGMENTS } from "../../isa/registers";
 import { vectorTemplates } from "./vectorTemplates";
+import { vexTemplates } from "./vexTemplates";
 
 /** Templates of one mnemonic: lines, and the mnemonic of the rows that they name. */
 export interface TemplateSource {
@@ -487,6 +488,7 @@ function explicitTemplates(): Map<string, TemplateSource> {
     add(`${name}=${name}w`, ["void odf = ."]);
   x87Templates(add);
   vectorTemplates(add);
+  vexTemplates(add);
   for (const name of ["fxsave", "fxrstor", "xsave", "xrstor", "xsaveopt", "xsavec"])
     add(`${name} ${name}64`, ["mem = m"]);
   add("ldmxcsr stmxcsr", ["mem32 = m32"]);

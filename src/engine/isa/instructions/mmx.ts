@@ -12,13 +12,15 @@ const AMD: Traits = { semantics: null, feature: "3dnow" };
 export const PACKED_INTEGERS =
   "packssdw 6b packsswb 63 packuswb 67 paddb fc paddd fe paddsb ec paddsw ed paddusb dc paddusw dd paddw fd " +
   "pand db pandn df pcmpeqb 74 pcmpeqd 76 pcmpeqw 75 pcmpgtb 64 pcmpgtd 66 pcmpgtw 65 pmaddwd f5 pmulhw e5 " +
-  "pmullw d5 por eb pslld f2 psllq f3 psllw f1 psrad e2 psraw e1 psrld d2 psrlq d3 psrlw d1 psubb f8 psubd fa " +
-  "psubsb e8 psubsw e9 psubusb d8 psubusw d9 psubw f9 punpckhbw 68 punpckhdq 6a punpckhwd 69 punpcklbw 60 " +
-  "punpckldq 62 punpcklwd 61 pxor ef";
+  "pmullw d5 por eb psubb f8 psubd fa psubsb e8 psubsw e9 psubusb d8 psubusw d9 psubw f9 punpckhbw 68 " +
+  "punpckhdq 6a punpckhwd 69 punpcklbw 60 punpckldq 62 punpcklwd 61 pxor ef";
 /** Those that came with SSE, and with SSE2. */
 export const PACKED_INTEGERS_OF_SSE =
   "pavgb e0 pavgw e3 pmaxsw ee pmaxub de pminsw ea pminub da pmulhuw e4 psadbw f6";
 export const PACKED_INTEGERS_OF_SSE2 = "paddq d4 pmuludq f4 psubq fb";
+/** Shifts by a count in a register or memory. */
+export const COUNTED_SHIFTS =
+  "pslld f2 psllq f3 psllw f1 psrad e2 psraw e1 psrld d2 psrlq d3 psrlw d1";
 /** Shifts by a constant. */
 export const PACKED_SHIFTS =
   "pslld 72/6 psllq 73/6 psllw 71/6 psrad 72/4 psraw 71/4 psrld 72/2 psrlq 73/2 psrlw 71/2";
@@ -57,7 +59,7 @@ const plain = op0f(0).reg().np();
 const ofMm = [rw("mm"), r("mm/m64")];
 
 export const MMX_ROWS: readonly InstructionForm[] = [
-  ...family(PACKED_INTEGERS, ofMm, plain, MMX),
+  ...family(`${PACKED_INTEGERS} ${COUNTED_SHIFTS}`, ofMm, plain, MMX),
   ...family(PACKED_INTEGERS_OF_SSE, ofMm, plain, SSE),
   ...family(PACKED_INTEGERS_OF_SSE2, ofMm, plain, SSE2),
   ...family(PACKED_SHIFTS, [rw("rrmm"), r("imm8")], plain.ext(0).register().imm("ib"), MMX),

@@ -3,6 +3,7 @@ import type { InstructionForm } from "../types";
 import { family, insn, op0f, op38, op3a, r, rw, w } from "../dsl";
 import type { Traits } from "../dsl";
 import {
+  COUNTED_SHIFTS,
   PACKED_INTEGERS,
   PACKED_INTEGERS_OF_SSE,
   PACKED_INTEGERS_OF_SSE2,
@@ -35,32 +36,23 @@ const store = (target: "xmm/m32" | "xmm/m64" | "xmm/m128") => [w(target), r("xmm
 const compare = (source: "xmm/m32" | "xmm/m64" | "xmm/m128") => [r("xmm"), r(source)];
 const updateBy = (source: "xmm/m32" | "xmm/m64" | "xmm/m128") => [...update(source), r("imm8")];
 
+/** At the same opcodes without a prefix (packed single) and under 66 (packed double), F3 and F2 (scalars). */
+export const PACKED_SINGLES =
+  "addps 58 andnps 55 andps 54 divps 5e maxps 5f minps 5d mulps 59 orps 56 subps 5c unpckhps 15 unpcklps 14 xorps 57";
+export const PACKED_DOUBLES =
+  "addpd 58 andnpd 55 andpd 54 divpd 5e maxpd 5f minpd 5d mulpd 59 orpd 56 subpd 5c unpckhpd 15 unpcklpd 14 xorpd 57";
+export const SINGLES =
+  "addss 58 divss 5e maxss 5f minss 5d mulss 59 rcpss 53 rsqrtss 52 sqrtss 51 subss 5c";
+export const DOUBLES = "addsd 58 divsd 5e maxsd 5f minsd 5d mulsd 59 sqrtsd 51 subsd 5c";
+export const SSE3_DOUBLES = "addsubpd d0 haddpd 7c hsubpd 7d";
+export const SSE3_SINGLES = "addsubps d0 haddps 7c hsubps 7d";
+
 /** SSE and SSE2: packed single (no prefix), packed double (66), scalar double (F2), scalar single (F3). */
 const FLOATS: readonly InstructionForm[] = [
-  ...family(
-    "addps 58 andnps 55 andps 54 divps 5e maxps 5f minps 5d mulps 59 orps 56 subps 5c unpckhps 15 unpcklps 14 xorps 57",
-    update("xmm/m128"),
-    np,
-    SSE,
-  ),
-  ...family(
-    "addpd 58 andnpd 55 andpd 54 divpd 5e maxpd 5f minpd 5d mulpd 59 orpd 56 subpd 5c unpckhpd 15 unpcklpd 14 xorpd 57",
-    update("xmm/m128"),
-    p66,
-    SSE2,
-  ),
-  ...family(
-    "addss 58 divss 5e maxss 5f minss 5d mulss 59 rcpss 53 rsqrtss 52 sqrtss 51 subss 5c",
-    update("xmm/m32"),
-    f3,
-    SSE,
-  ),
-  ...family(
-    "addsd 58 divsd 5e maxsd 5f minsd 5d mulsd 59 sqrtsd 51 subsd 5c",
-    update("xmm/m64"),
-    f2,
-    SSE2,
-  ),
+  ...family(PACKED_SINGLES, update("xmm/m128"), np, SSE),
+  ...family(PACKED_DOUBLES, update("xmm/m128"), p66, SSE2),
+  ...family(SINGLES, update("xmm/m32"), f3, SSE),
+  ...family(DOUBLES, update("xmm/m64"), f2, SSE2),
   ...family("rcpps 53 rsqrtps 52 sqrtps 51", load("xmm/m128"), np, SSE),
   ...family("sqrtpd 51", load("xmm/m128"), p66, SSE2),
   ...family("cmpps c2 shufps c6", updateBy("xmm/m128"), np.imm("ib"), SSE),
@@ -69,8 +61,8 @@ const FLOATS: readonly InstructionForm[] = [
   ...family("cmpsd c2", updateBy("xmm/m64"), f2.imm("ib"), SSE2),
   ...family("comiss 2f ucomiss 2e", compare("xmm/m32"), np, SSE),
   ...family("comisd 2f ucomisd 2e", compare("xmm/m64"), p66, SSE2),
-  ...family("addsubpd d0 haddpd 7c hsubpd 7d", update("xmm/m128"), p66, SSE3),
-  ...family("addsubps d0 haddps 7c hsubps 7d", update("xmm/m128"), f2, SSE3),
+  ...family(SSE3_DOUBLES, update("xmm/m128"), p66, SSE3),
+  ...family(SSE3_SINGLES, update("xmm/m128"), f2, SSE3),
 ];
 
 const CONVERSIONS: readonly InstructionForm[] = [
@@ -137,20 +129,24 @@ const MOVES: readonly InstructionForm[] = [
   ...family("movntdqa 2a", [w("xmm"), r("m128")], p66Of38.memory(), SSE41),
 ];
 
+export const UNPACKED_QWORDS = "punpckhqdq 6d punpcklqdq 6c";
+export const BYTE_SHIFTS = "pslldq 73/7 psrldq 73/3";
 /** SSSE3 has these for MM registers, too. */
-const SSSE3_UPDATES =
+export const SSSE3_UPDATES =
   "phaddw 01 phaddd 02 phaddsw 03 phsubw 05 phsubd 06 phsubsw 07 pmaddubsw 04 pmulhrsw 0b pshufb 00 psignb 08 psignw 09 psignd 0a";
-const SSSE3_LOADS = "pabsb 1c pabsw 1d pabsd 1e";
+export const SSSE3_LOADS = "pabsb 1c pabsw 1d pabsd 1e";
+export const SSE41_UPDATES =
+  "packusdw 2b pcmpeqq 29 pmaxsb 3c pmaxsd 3d pmaxud 3f pmaxuw 3e pminsb 38 pminsd 39 pminud 3b pminuw 3a pmuldq 28 pmulld 40";
 
 const INTEGERS: readonly InstructionForm[] = [
   ...family(
-    `${PACKED_INTEGERS} ${PACKED_INTEGERS_OF_SSE} ${PACKED_INTEGERS_OF_SSE2} punpckhqdq 6d punpcklqdq 6c`,
+    `${PACKED_INTEGERS} ${PACKED_INTEGERS_OF_SSE} ${PACKED_INTEGERS_OF_SSE2} ${UNPACKED_QWORDS} ${COUNTED_SHIFTS}`,
     update("xmm/m128"),
     p66,
     SSE2,
   ),
   ...family(
-    `${PACKED_SHIFTS} pslldq 73/7 psrldq 73/3`,
+    `${PACKED_SHIFTS} ${BYTE_SHIFTS}`,
     [rw("rrxmm"), r("imm8")],
     p66.ext(0).register().imm("ib"),
     SSE2,
@@ -164,12 +160,7 @@ const INTEGERS: readonly InstructionForm[] = [
   ...family(SSSE3_LOADS, load("xmm/m128"), p66Of38, SSSE3),
   ...family("palignr 0f", [rw("mm"), r("mm/m64"), r("imm8")], op3a(0).reg().np().imm("ib"), SSSE3),
   ...family("palignr 0f", updateBy("xmm/m128"), p66Of3a, SSSE3),
-  ...family(
-    "packusdw 2b pcmpeqq 29 pmaxsb 3c pmaxsd 3d pmaxud 3f pmaxuw 3e pminsb 38 pminsd 39 pminud 3b pminuw 3a pmuldq 28 pmulld 40",
-    update("xmm/m128"),
-    p66Of38,
-    SSE41,
-  ),
+  ...family(SSE41_UPDATES, update("xmm/m128"), p66Of38, SSE41),
   ...family("phminposuw 41", load("xmm/m128"), p66Of38, SSE41),
   ...family(
     "pmovsxbw 20 pmovsxwd 23 pmovsxdq 25 pmovzxbw 30 pmovzxwd 33 pmovzxdq 35",
