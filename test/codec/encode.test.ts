@@ -250,6 +250,8 @@ function isOrdinary(instruction: Instruction): boolean {
   // NASM moves a quadword from memory without REX.W.
   if (/^movq_(x?mm_rm64|rm64_x?mm)/.test(form.id) && operands.some(({ kind }) => kind === "mem"))
     return false;
+  // NASM puts 66 before it in 16-bit code, which makes it another instruction.
+  if (form.mnemonic === "wrssd" && bits === 16) return false;
   if (form.mnemonic === "bswap" && instruction.operandSize === 16) return false;
   if (/^(movzx|movsx)_r16_rm16|^movsxd_r(16|32)|^sldt_rr64|^mov_rr64_sreg/.test(form.id))
     return false;

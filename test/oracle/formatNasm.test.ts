@@ -71,6 +71,8 @@ function cannotBeWritten(instruction: Instruction): boolean {
   if (/^(skinit|rdpkru|wrpkru)$/.test(form.mnemonic)) return bits !== 64;
   if (form.mnemonic === "bswap" || /^(movzx|movsx)_r16_rm16$/.test(form.id))
     return operandSize === 16;
+  // NASM puts 66 before it in 16-bit code, which makes it another instruction.
+  if (form.mnemonic === "wrssd" && bits === 16) return true;
   // NASM moves a quadword from memory without REX.W.
   if (/^movq_(x?mm_rm64|rm64_x?mm)/.test(form.id) && operands.some(({ kind }) => kind === "mem"))
     return true;

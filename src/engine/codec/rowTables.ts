@@ -209,7 +209,12 @@ export function rowOperandSize(form: InstructionForm, bits: Bits, key: number): 
 /** Whether 66 before the row is its operand-size prefix, or would be for a 16-bit sibling, and has no other meaning. */
 function selectsSize({ encoding }: InstructionForm, node: OpcodeNode): boolean {
   if (encoding.operandSize === 0 || encoding.size64 !== undefined) return false;
-  return encoding.operandSize !== 64 || node.rows.some((row) => row.operandSize === 16);
+  if (encoding.operandSize !== 64) return true;
+  const { modrm, mod } = encoding;
+  return node.rows.some(
+    ({ operandSize, form }) =>
+      operandSize === 16 && form.encoding.modrm === modrm && form.encoding.mod === mod,
+  );
 }
 
 /** 3 for the best match of a mandatory prefix, -1 for none. */

@@ -5,6 +5,7 @@ import { AVX_ROWS } from "./instructions/avx";
 import { BIT_ROWS } from "./instructions/bits";
 import { BMI_ROWS } from "./instructions/bmi";
 import { BRANCH_ROWS } from "./instructions/branch";
+import { EXTENSION_ROWS } from "./instructions/extensions";
 import { HINT_ROWS } from "./instructions/hints";
 import { MMX_ROWS } from "./instructions/mmx";
 import { MOVE_ROWS } from "./instructions/move";
@@ -61,6 +62,7 @@ export const INSTRUCTIONS: readonly InstructionForm[] = withUniqueIds([
   ...VIRTUALIZATION_ROWS,
   ...HINT_ROWS,
   ...PROCESSOR_STATE_ROWS,
+  ...EXTENSION_ROWS,
   ...X87_ROWS,
   ...MMX_ROWS,
   ...SSE_ROWS,

@@ -339,6 +339,26 @@ function x87Templates(add: (names: string, lines: readonly string[]) => void): v
   add("finit=fninit fclex=fnclex fdisi=fndisi feni=fneni", ["void WAIT = ."]);
 }
 
+function extensionTemplates(add: (names: string, lines: readonly string[]) => void): void {
+  add("monitorx", ["void = .", "rax,ecx,edx LONG = .", "eax,ecx,edx = .", "ax,ecx,edx = ."]);
+  add("mwaitx", ["void = .", "eax,ecx = ."]);
+  add("clzero", ["void = .", "ax a16 NL = .", "eax a32 = .", "rax a64 LONG = ."]);
+  add("adcx adox", ["reg32,rm32 = r32_rm32", "reg64,rm64 = r64_rm64"]);
+  add("movdiri", ["mem32,reg32 SD = m32_r32", "mem64,reg64 SQ = m64_r64"]);
+  add("tpause umwait", ["reg32 = rr32", "reg32,edx,eax = rr32"]);
+  add("senduipi", ["reg64 nw = rr64"]);
+  add("hreset", ["imm,eax SB = imm8", "imm SB = imm8"]);
+  add("rdsspd", ["reg32 = rr32"]);
+  add("incsspd", ["reg32 o32 = rr32"]);
+  add("rdsspq incsspq", ["reg64 = rr64"]);
+  add("rstorssp clrssbsy", ["mem64 = m64"]);
+  add("wrssd wrussd", ["mem32,reg32 o32 = m32_r32"]);
+  add("wrssq wrussq", ["mem64,reg64 = m64_r64"]);
+  add("prefetchit0=hint_nop7 prefetchit1=hint_nop6", ["mem8 SB none = rm16"]);
+  add("cldemote=hint_nop32", ["mem none = rm16"]);
+  add("smi=int1", ["void = ."]);
+}
+
 function source(stem: string, lines: readonly string[]): TemplateSource {
   return { stem, lines };
 }
@@ -489,10 +509,20 @@ function explicitTemplates(): Map<string, TemplateSource> {
   x87Templates(add);
   vectorTemplates(add);
   vexTemplates(add);
-  for (const name of ["fxsave", "fxrstor", "xsave", "xrstor", "xsaveopt", "xsavec"])
+  for (const name of [
+    "fxsave",
+    "fxrstor",
+    "xsave",
+    "xrstor",
+    "xsaveopt",
+    "xsavec",
+    "xsaves",
+    "xrstors",
+  ])
     add(`${name} ${name}64`, ["mem = m"]);
   add("ldmxcsr stmxcsr", ["mem32 = m32"]);
   add("clflushopt clwb", ["mem = m8"]);
+  extensionTemplates(add);
   add("pushfq popfq", ["void o32 = ."]);
   add("pushfw popfw", ["void o16 BOTH = ."]);
   add("xlat=xlatb_strbx8 icebp=int1 int01=int1 int03=int3 ud2a=ud2", ["void = ."]);
