@@ -55,43 +55,118 @@ export interface OpcodeBuilder extends Encoding {
   underVex: (l: 0 | 1 | undefined, w?: 0 | 1) => OpcodeBuilder;
 }
 
-function builder(encoding: Encoding): OpcodeBuilder {
-  const change = (part: Partial<Encoding>): OpcodeBuilder => builder({ ...encoding, ...part });
-  return {
-    ...encoding,
-    reg: () => change({ modrm: "reg" }),
-    ext: (digit) => change({ modrm: digit }),
-    plus: () => change({ plusReg: true }),
-    memory: () => change({ mod: "mem" }),
-    register: () => change({ mod: "reg" }),
-    fixed: (modrm) => change({ fixedModrm: modrm }),
-    size: (size) => change({ operandSize: size === 8 ? 0 : size }),
-    o16: () => change({ operandSize: 16 }),
-    o32: () => change({ operandSize: 32 }),
-    o64: () => change({ operandSize: 64 }),
-    address: (addressSize) => change({ addressSize }),
-    d64: () => change({ size64: "d64" }),
-    f64: () => change({ size64: "f64" }),
-    np: () => change({ mandatory: "none" }),
-    p66: () => change({ mandatory: 0x66 }),
-    f2: () => change({ mandatory: 0xf2 }),
-    f3: () => change({ mandatory: 0xf3 }),
-    imm: (...immediates) => change({ immediates }),
-    ending: (byte) => change({ suffix: byte }),
-    underVex: (l, w) =>
-      change({ vex: { ...(l === undefined ? {} : { l }), ...(w === undefined ? {} : { w }) } }),
-  };
+/** A class, because thousands are made at every start: methods on a prototype cost nothing each time. */
+class Opcode implements OpcodeBuilder {
+  declare readonly map: Encoding["map"];
+  declare readonly opcode: number;
+  declare readonly plusReg: boolean;
+  declare readonly mandatory?: Exclude<Encoding["mandatory"], undefined>;
+  declare readonly modrm?: Exclude<Encoding["modrm"], undefined>;
+  declare readonly mod?: "reg" | "mem";
+  declare readonly fixedModrm?: number;
+  declare readonly suffix?: number;
+  declare readonly vex?: Exclude<Encoding["vex"], undefined>;
+  declare readonly operandSize: Encoding["operandSize"];
+  declare readonly size64?: "d64" | "f64";
+  declare readonly addressSize: Encoding["addressSize"];
+  declare readonly immediates: Encoding["immediates"];
+
+  constructor(encoding: Encoding, part: Partial<Encoding>) {
+    Object.assign(this, encoding, part);
+  }
+
+  private change(part: Partial<Encoding>): OpcodeBuilder {
+    return new Opcode(this, part);
+  }
+
+  reg(): OpcodeBuilder {
+    return this.change({ modrm: "reg" });
+  }
+
+  ext(digit: number): OpcodeBuilder {
+    return this.change({ modrm: digit });
+  }
+
+  plus(): OpcodeBuilder {
+    return this.change({ plusReg: true });
+  }
+
+  memory(): OpcodeBuilder {
+    return this.change({ mod: "mem" });
+  }
+
+  register(): OpcodeBuilder {
+    return this.change({ mod: "reg" });
+  }
+
+  fixed(modrm: number): OpcodeBuilder {
+    return this.change({ fixedModrm: modrm });
+  }
+
+  size(size: AnySize | 0): OpcodeBuilder {
+    return this.change({ operandSize: size === 8 ? 0 : size });
+  }
+
+  o16(): OpcodeBuilder {
+    return this.change({ operandSize: 16 });
+  }
+
+  o32(): OpcodeBuilder {
+    return this.change({ operandSize: 32 });
+  }
+
+  o64(): OpcodeBuilder {
+    return this.change({ operandSize: 64 });
+  }
+
+  address(addressSize: 16 | 32 | 64): OpcodeBuilder {
+    return this.change({ addressSize });
+  }
+
+  d64(): OpcodeBuilder {
+    return this.change({ size64: "d64" });
+  }
+
+  f64(): OpcodeBuilder {
+    return this.change({ size64: "f64" });
+  }
+
+  np(): OpcodeBuilder {
+    return this.change({ mandatory: "none" });
+  }
+
+  p66(): OpcodeBuilder {
+    return this.change({ mandatory: 0x66 });
+  }
+
+  f2(): OpcodeBuilder {
+    return this.change({ mandatory: 0xf2 });
+  }
+
+  f3(): OpcodeBuilder {
+    return this.change({ mandatory: 0xf3 });
+  }
+
+  imm(...immediates: Encoding["immediates"]): OpcodeBuilder {
+    return this.change({ immediates });
+  }
+
+  ending(suffix: number): OpcodeBuilder {
+    return this.change({ suffix });
+  }
+
+  underVex(l: 0 | 1 | undefined, w?: 0 | 1): OpcodeBuilder {
+    return this.change({
+      vex: { ...(l === undefined ? {} : { l }), ...(w === undefined ? {} : { w }) },
+    });
+  }
 }
 
 function opcodeIn(map: Encoding["map"], opcode: number): OpcodeBuilder {
-  return builder({
-    map,
-    opcode,
-    plusReg: false,
-    operandSize: 0,
-    addressSize: 0,
-    immediates: [],
-  });
+  return new Opcode(
+    { map, opcode, plusReg: false, operandSize: 0, addressSize: 0, immediates: [] },
+    {},
+  );
 }
 
 /** One-byte opcode. */
@@ -177,7 +252,7 @@ function idOf(mnemonic: string, operands: readonly OperandSpec[], encoding: Enco
   return [mnemonic, ...parts].join("_");
 }
 
-function encodingOf(bytes: OpcodeBuilder): Encoding {
+function encodingOf(bytes: Encoding): Encoding {
   return {
     map: bytes.map,
     opcode: bytes.opcode,
@@ -204,7 +279,7 @@ function hasWideRegister(operands: readonly OperandSpec[], encoding: Encoding): 
 export function insn(
   mnemonic: string,
   operands: readonly OperandSpec[],
-  bytes: OpcodeBuilder,
+  bytes: Encoding,
   traits: Traits = {},
 ): InstructionForm {
   const encoding = encodingOf(bytes);

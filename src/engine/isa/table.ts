@@ -35,20 +35,20 @@ function encodingSuffix(form: InstructionForm): string {
 function withUniqueIds(rows: readonly InstructionForm[]): InstructionForm[] {
   const taken = new Set<string>();
   return rows.map((form) => {
-    const { operandSize } = form.encoding;
-    const sized = operandSize === 0 ? form.id : `${form.id}_o${operandSize}`;
-    const candidates = [
-      form.id,
-      sized,
-      form.id + encodingSuffix(form),
-      sized + encodingSuffix(form),
-    ];
-    const id = candidates.find((candidate) => !taken.has(candidate));
-    if (id === undefined)
-      throw new InvariantError(`instruction row ${form.id} stands twice in the table`);
+    const id = taken.has(form.id) ? longerId(form, taken) : form.id;
     taken.add(id);
     return id === form.id ? form : { ...form, id };
   });
+}
+
+function longerId(form: InstructionForm, taken: ReadonlySet<string>): string {
+  const { operandSize } = form.encoding;
+  const sized = operandSize === 0 ? form.id : `${form.id}_o${operandSize}`;
+  const candidates = [sized, form.id + encodingSuffix(form), sized + encodingSuffix(form)];
+  const id = candidates.find((candidate) => !taken.has(candidate));
+  if (id === undefined)
+    throw new InvariantError(`instruction row ${form.id} stands twice in the table`);
+  return id;
 }
 
 export const INSTRUCTIONS: readonly InstructionForm[] = withUniqueIds([

@@ -257,9 +257,17 @@ const compiled = new Map<string, readonly Template[]>();
 
 function compile(mnemonic: string): readonly Template[] {
   const explicit = EXPLICIT_TEMPLATES.get(mnemonic);
-  if (explicit !== undefined) return explicit.lines.map((line) => parseLine(explicit.stem, line));
+  if (explicit !== undefined) {
+    const lines = typeof explicit.lines === "function" ? explicit.lines() : explicit.lines;
+    return lines.map((line) => parseLine(explicit.stem, line));
+  }
   const form = formsByMnemonic(mnemonic)[0];
   return form === undefined ? [] : [templateOf(form, [], new Set())];
+}
+
+/** Whether a word has templates; without compiling them, since every word of NASM's is asked for at the start. */
+export function hasTemplates(mnemonic: string): boolean {
+  return EXPLICIT_TEMPLATES.has(mnemonic) || formsByMnemonic(mnemonic).length > 0;
 }
 
 /** Whether the operands have a shape that NASM would encode with EVEX or XOP, as we do not. */

@@ -16,13 +16,14 @@
  */
 import { CONDITIONS } from "../../isa/dsl";
 import { SEGMENTS } from "../../isa/registers";
+import type { AddTemplates, TemplateLines } from "./templateLines";
 import { vectorTemplates } from "./vectorTemplates";
 import { vexTemplates } from "./vexTemplates";
 
 /** Templates of one mnemonic: lines, and the mnemonic of the rows that they name. */
 export interface TemplateSource {
   readonly stem: string;
-  readonly lines: readonly string[];
+  readonly lines: TemplateLines;
 }
 
 const WIDE = [16, 32, 64] as const;
@@ -311,7 +312,7 @@ const stackArithmetic = (name: string): string[] => [
 const stackPop = ["fpureg = sti_st0", "fpureg,fpu0 = sti_st0", "void ST1 = sti_st0"];
 const stackCompare = ["fpureg = st0_sti", "fpu0,fpureg = st0_sti", "void ST1 = st0_sti"];
 
-function x87Templates(add: (names: string, lines: readonly string[]) => void): void {
+function x87Templates(add: AddTemplates): void {
   for (const name of ["fadd", "fmul", "fsub", "fsubr", "fdiv", "fdivr"]) {
     add(name, stackArithmetic(name));
     add(`${name}p`, stackPop);
@@ -339,7 +340,7 @@ function x87Templates(add: (names: string, lines: readonly string[]) => void): v
   add("finit=fninit fclex=fnclex fdisi=fndisi feni=fneni", ["void WAIT = ."]);
 }
 
-function extensionTemplates(add: (names: string, lines: readonly string[]) => void): void {
+function extensionTemplates(add: AddTemplates): void {
   add("monitorx", ["void = .", "rax,ecx,edx LONG = .", "eax,ecx,edx = .", "ax,ecx,edx = ."]);
   add("mwaitx", ["void = .", "eax,ecx = ."]);
   add("clzero", ["void = .", "ax a16 NL = .", "eax a32 = .", "rax a64 LONG = ."]);
@@ -359,14 +360,14 @@ function extensionTemplates(add: (names: string, lines: readonly string[]) => vo
   add("smi=int1", ["void = ."]);
 }
 
-function source(stem: string, lines: readonly string[]): TemplateSource {
+function source(stem: string, lines: TemplateLines): TemplateSource {
   return { stem, lines };
 }
 
 /** Mnemonics whose operands NASM names. All others take none: their templates come from the rows alone. */
 function explicitTemplates(): Map<string, TemplateSource> {
   const all = new Map<string, TemplateSource>();
-  const add = (names: string, lines: readonly string[]): void => {
+  const add: AddTemplates = (names, lines) => {
     for (const name of names.split(" ")) {
       const [word = "", stem = word] = name.split("=");
       all.set(word, source(stem, lines));

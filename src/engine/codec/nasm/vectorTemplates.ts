@@ -1,6 +1,5 @@
 /** Templates of MMX, 3DNow! and the SSE family: facts about NASM 2.16.01, in the notation of templates.ts. */
-
-type Add = (names: string, lines: readonly string[]) => void;
+import type { AddTemplates as Add } from "./templateLines";
 
 /** The predicates that NASM has names for, by their number: `cmpeqps` is CMPPS with 0. */
 const PREDICATES = ["eq", "lt", "le", "unord", "neq", "nlt", "nle", "ord"] as const;

@@ -1,6 +1,5 @@
 /** Templates of AVX, AVX2, FMA, F16C and BMI: facts about NASM 2.16.01, in the notation of templates.ts. */
-
-type Add = (names: string, lines: readonly string[]) => void;
+import type { AddTemplates as Add } from "./templateLines";
 
 /** NASM lets the first source be left out where it is the destination. */
 const relaxed = (operands: string, row: string): string[] => {
@@ -42,13 +41,13 @@ function comparisons(add: Add): void {
       relaxed(shape, row).map((line) => line.replace(" = ", ` ${constant} = `));
     for (const name of names) {
       for (const packed of ["ps", "pd"])
-        add(`vcmp${name}${packed}`, [
+        add(`vcmp${name}${packed}`, () => [
           ...fixed("xmmreg,xmmreg,xmmrm128", `@vcmp${packed}_xmm_vxmm_xmmm128_imm8`),
           ...fixed("ymmreg,ymmreg,ymmrm256", `@vcmp${packed}_ymm_vymm_ymmm256_imm8`),
         ]);
       // NASM wants a qword for singles, too.
-      add(`vcmp${name}ss`, fixed("xmmreg,xmmreg,xmmrm64", "@vcmpss_xmm_vxmm_xmmm32_imm8"));
-      add(`vcmp${name}sd`, fixed("xmmreg,xmmreg,xmmrm64", "@vcmpsd_xmm_vxmm_xmmm64_imm8"));
+      add(`vcmp${name}ss`, () => fixed("xmmreg,xmmreg,xmmrm64", "@vcmpss_xmm_vxmm_xmmm32_imm8"));
+      add(`vcmp${name}sd`, () => fixed("xmmreg,xmmreg,xmmrm64", "@vcmpsd_xmm_vxmm_xmmm64_imm8"));
     }
   });
   add("vcmpss", relaxed("xmmreg,xmmreg,xmmrm64,imm8", "xmm_vxmm_xmmm32_imm8"));

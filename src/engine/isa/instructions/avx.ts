@@ -104,8 +104,9 @@ const FLOATS: readonly InstructionForm[] = [
   ...both("vblendpd 0d vblendps 0c vdpps 40", (width) => byConstant(binary(width)), p66Of3a, AVX),
   ...family("vdppd 41", byConstant(binary("xmm")), p66Of3a(0), AVX),
   ...both("vroundpd 09 vroundps 08", (width) => byConstant(unary(width)), p66Of3a, AVX),
-  ...family("vroundss 0a vinsertps 21", byConstant(scalar("xmm/m32")), p66Of3a(0), AVX),
-  ...family("vroundsd 0b", byConstant(scalar("xmm/m64")), p66Of3a(0), AVX),
+  ...family("vinsertps 21", byConstant(scalar("xmm/m32")), p66Of3a(0), AVX),
+  ...family("vroundss 0a", byConstant(scalar("xmm/m32")), p66Of3a(undefined), AVX),
+  ...family("vroundsd 0b", byConstant(scalar("xmm/m64")), p66Of3a(undefined), AVX),
   ...both(
     "vblendvpd 4b vblendvps 4a",
     (width) => [...binary(width), r(`is4${width}`)],
