@@ -78,7 +78,10 @@ describe("refusals in NASM's words", () => {
     ["mov ax, [bx", "1: expecting ] at end of memory operand"],
     ["loop x\ntimes 130 nop\nx:", "1: short jump is out of range"],
     ['%include "no.inc"', "1: unable to open include file `no.inc': No such file or directory"],
-    ["addps xmm0, xmm1", "1: instruction `addps' is not supported"],
+    ["vaddps xmm0{k1}, xmm1", "1: decorators are not supported: known, not assembled"],
+    ["vaddps zmm0, zmm1, zmm2", "1: register `zmm0' is not supported: known, not assembled"],
+    ["vpslld xmm1, [bx], 5", "1: this form is not supported: known, not assembled"],
+    ["vaddph xmm0, xmm1", "1: instruction `vaddph' is not supported: known, not assembled"],
   ];
   for (const [text, expected] of cases) {
     it(JSON.stringify(text), () => assert.equal(image(text), expected));

@@ -9,8 +9,9 @@ import type {
   DecodedOperand,
   EncodeResult,
   Instruction,
+  MemoryOperand,
 } from "../../src/engine/codec/types";
-import type { Bits } from "../../src/engine/isa/types";
+import type { Bits, OperandKind } from "../../src/engine/isa/types";
 import { far, here, imm, mem, reg } from "../oracle/shapes";
 import type { Shape } from "../oracle/shapes";
 import { sampleInstructions } from "./samples";
@@ -131,6 +132,50 @@ function registerOf(size: 16 | 32 | 64, number: number): AsmRegister {
   return { class: "gpr", size, number, high: false };
 }
 
+/** NASM takes no size, or the wrong one, at their memory operand. */
+const SIZELESS = /^(palignr|pblendvb|pmuludq|psubq|pshuf(w|d|hw|lw)|cmpsd|vcmpss)$/;
+
+function usesVectorUnit({ form, operands }: Instruction): boolean {
+  return form.feature === "fpu" || operands.some(({ kind }) => /^(st|[xy]?mm)$/.test(kind));
+}
+
+function indexOf(memory: MemoryOperand): AsmRegister {
+  return memory.vectorIndex === undefined
+    ? registerOf(memory.addressSize, memory.index)
+    : { class: memory.vectorIndex, number: memory.index };
+}
+
+function writtenMemory(
+  instruction: Instruction,
+  kind: OperandKind,
+  operand: MemoryOperand,
+): AsmOperand {
+  const compound = kind.startsWith("m") && !usesVectorUnit(instruction);
+  const isFar = kind.startsWith("m16:") && (instruction.form.semantics ?? "").endsWith("_far");
+  const sizeless = compound || SIZELESS.test(instruction.form.mnemonic);
+  const size = isFar ? operand.size - 16 : sizeless ? 0 : operand.size;
+  return {
+    kind: "mem",
+    far: isFar,
+    scale: operand.scale,
+    noSplit: true,
+    displacement:
+      (BigInt(operand.displacementHigh) << 32n) | BigInt.asUintN(32, BigInt(operand.displacement)),
+    displacementKnown: true,
+    hasDisplacement: true,
+    displacementIsAddress: false,
+    strict: false,
+    ...(size === 0 ? {} : { size }),
+    ...(operand.base < 0 ? {} : { base: registerOf(operand.addressSize, operand.base) }),
+    ...(operand.index < 0 ? {} : { index: indexOf(operand) }),
+    ...(operand.segmentOverride ? { segment: operand.segment } : {}),
+    ...(operand.vectorIndex === undefined ? {} : { addressSize: operand.addressSize }),
+    ...(operand.index >= 0 && operand.base < 0 && operand.scale === 1 && !operand.vectorIndex
+      ? { hint: { kind: "notBase", register: registerOf(operand.addressSize, operand.index) } }
+      : {}),
+  };
+}
+
 /** A decoded operand as the assembler would hand it to the encoder. */
 function written(instruction: Instruction, index: number): AsmOperand {
   const operand: DecodedOperand = instruction.operands[index]!;
@@ -149,6 +194,10 @@ function written(instruction: Instruction, index: number): AsmOperand {
     case "sreg":
     case "cr":
     case "dr":
+    case "st":
+    case "mm":
+    case "xmm":
+    case "ymm":
       return { kind: "reg", register: { class: operand.kind, number: operand.register } };
     case "imm": {
       const whole = (BigInt(operand.high) << 32n) | BigInt.asUintN(32, BigInt(operand.value));
@@ -183,31 +232,8 @@ function written(instruction: Instruction, index: number): AsmOperand {
         known: true,
         size: operand.size,
       };
-    case "mem": {
-      const compound = kind.startsWith("m");
-      const isFar = kind.startsWith("m16:") && (instruction.form.semantics ?? "").endsWith("_far");
-      const size = isFar ? operand.size - 16 : compound ? 0 : operand.size;
-      return {
-        kind: "mem",
-        far: isFar,
-        scale: operand.scale,
-        noSplit: true,
-        displacement:
-          (BigInt(operand.displacementHigh) << 32n) |
-          BigInt.asUintN(32, BigInt(operand.displacement)),
-        displacementKnown: true,
-        hasDisplacement: true,
-        displacementIsAddress: false,
-        strict: false,
-        ...(size === 0 ? {} : { size }),
-        ...(operand.base < 0 ? {} : { base: registerOf(operand.addressSize, operand.base) }),
-        ...(operand.index < 0 ? {} : { index: registerOf(operand.addressSize, operand.index) }),
-        ...(operand.segmentOverride ? { segment: operand.segment } : {}),
-        ...(operand.index >= 0 && operand.base < 0 && operand.scale === 1
-          ? { hint: { kind: "notBase", register: registerOf(operand.addressSize, operand.index) } }
-          : {}),
-      };
-    }
+    case "mem":
+      return writtenMemory(instruction, kind, operand);
   }
 }
 
@@ -221,6 +247,11 @@ function isOrdinary(instruction: Instruction): boolean {
     )
   )
     return false;
+  // NASM moves a quadword from memory without REX.W.
+  if (/^movq_(x?mm_rm64|rm64_x?mm)/.test(form.id) && operands.some(({ kind }) => kind === "mem"))
+    return false;
+  // NASM puts 66 before it in 16-bit code, which makes it another instruction.
+  if (form.mnemonic === "wrssd" && bits === 16) return false;
   if (form.mnemonic === "bswap" && instruction.operandSize === 16) return false;
   if (/^(movzx|movsx)_r16_rm16|^movsxd_r(16|32)|^sldt_rr64|^mov_rr64_sreg/.test(form.id))
     return false;

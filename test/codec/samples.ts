@@ -43,7 +43,8 @@ function tail(form: InstructionForm, random: Prng): number[] {
           ? random.next32() % 3
           : random.next32() & 3;
     const reg = typeof encoding.modrm === "number" ? encoding.modrm : random.next32() & 7;
-    bytes.push((mod << 6) | (reg << 3) | (random.next32() & 7));
+    const vectors = form.operands.some(({ kind }) => kind.startsWith("vm"));
+    bytes.push((mod << 6) | (reg << 3) | (vectors ? 4 : random.next32() & 7));
   }
   const small = random.next32() % 3;
   for (let i = 0; i < 14; i++)
@@ -53,10 +54,36 @@ function tail(form: InstructionForm, random: Prng): number[] {
   return bytes;
 }
 
+const VEX_PREFIXES = { none: 0, 0x66: 1, 0xf3: 2, 0xf2: 3 } as const;
+
+/** A prefix that VEX allows before it, VEX in its short or long form, and the opcode. */
+function vexBytes(form: InstructionForm, bits: Bits, random: Prng): number[] {
+  const { vex, map, mandatory, opcode } = form.encoding;
+  const needs67 = bits === 16 && form.operands.some(({ kind }) => kind.startsWith("vm"));
+  const chance = random.next32() % 4 === 0 ? [[0x67], [0x64], [0x2e]][random.next32() % 3]! : [];
+  const other = needs67 ? [0x67] : chance;
+  const l = vex?.l ?? random.next32() & 1;
+  const wide = vex?.w ?? random.next32() & 1;
+  const usesVvvv = form.operands.some(({ kind }) => /^v(r\d|[xy]mm)/.test(kind));
+  const vvvv = usesVvvv ? (random.next32() & 7) | (bits === 64 ? random.next32() & 8 : 8) : 15;
+  const last = (vvvv << 3) | (l << 2) | VEX_PREFIXES[mandatory ?? "none"];
+  const inverted = bits === 64 ? random.next32() & 0xe0 : 0xe0;
+  const prefix =
+    map === 1 && wide === 0 && random.next32() % 2 === 0
+      ? [0xc5, (bits === 64 ? inverted & 0x80 : 0x80) | last]
+      : [0xc4, inverted | map, (wide << 7) | last];
+  return [...other, ...prefix, opcode];
+}
+
 function opcodeBytes(form: InstructionForm, random: Prng): number[] {
   const { map, opcode, plusReg } = form.encoding;
   const escape = [[], [0x0f], [0x0f, 0x38], [0x0f, 0x3a]][map]!;
   return [...escape, plusReg ? opcode | (random.next32() & 7) : opcode];
+}
+
+/** 3DNow! opcodes stand behind the operands: these have a register there. */
+function withSuffix(form: InstructionForm, random: Prng): number[] {
+  return [0xc0 | (random.next32() & 63), form.encoding.suffix!];
 }
 
 /** Up to `perRow` instructions of every row that exists in the code size. */
@@ -68,9 +95,10 @@ export function sampleInstructions(bits: Bits, perRow: number): Sample[] {
     let found = 0;
     for (let attempt = 0; attempt < perRow * 8 && found < perRow; attempt++) {
       const bytes = Uint8Array.from([
-        ...prefixBytes(form, bits, random),
-        ...opcodeBytes(form, random),
-        ...tail(form, random),
+        ...(form.encoding.vex === undefined
+          ? [...prefixBytes(form, bits, random), ...opcodeBytes(form, random)]
+          : vexBytes(form, bits, random)),
+        ...(form.encoding.suffix === undefined ? tail(form, random) : withSuffix(form, random)),
       ]);
       const instruction = decode(bytes, 0, bits);
       if ("failure" in instruction || instruction.form.id !== form.id) continue;

@@ -67,10 +67,15 @@ function meaning(instruction: Instruction): unknown {
 
 /** Rows that NASM has no word for, or whose operand size it cannot be told. */
 function cannotBeWritten(instruction: Instruction): boolean {
-  const { form, operandSize, bits } = instruction;
+  const { form, operandSize, bits, operands } = instruction;
   if (/^(skinit|rdpkru|wrpkru)$/.test(form.mnemonic)) return bits !== 64;
   if (form.mnemonic === "bswap" || /^(movzx|movsx)_r16_rm16$/.test(form.id))
     return operandSize === 16;
+  // NASM puts 66 before it in 16-bit code, which makes it another instruction.
+  if (form.mnemonic === "wrssd" && bits === 16) return true;
+  // NASM moves a quadword from memory without REX.W.
+  if (/^movq_(x?mm_rm64|rm64_x?mm)/.test(form.id) && operands.some(({ kind }) => kind === "mem"))
+    return true;
   // NASM leaves REX.W out of stores of a selector to a register: the result is the same.
   if (/^(sldt_rr64|mov_rr64_sreg)$/.test(form.id)) return true;
   return form.mnemonic === "movsxd" && operandSize !== 64;

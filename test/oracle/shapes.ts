@@ -19,8 +19,11 @@ addAll(GPR32, 32);
 addAll(GPR64, 64);
 SEGMENTS.forEach((name, number) => NAMES.set(name, { class: "sreg", number }));
 for (let number = 0; number < 16; number++) {
-  NAMES.set(`cr${number}`, { class: "cr", number });
-  NAMES.set(`dr${number}`, { class: "dr", number });
+  for (const kind of ["cr", "dr", "xmm", "ymm"] as const)
+    NAMES.set(`${kind}${number}`, { class: kind, number });
+  if (number < 8)
+    for (const kind of ["st", "mm"] as const)
+      NAMES.set(`${kind}${number}`, { class: kind, number });
 }
 
 export function registerNamed(name: string): AsmRegister {
@@ -33,6 +36,11 @@ export function reg(name: string): Shape {
   return { text: name, operand: { kind: "reg", register: registerNamed(name) } };
 }
 
+/** `to st1`. */
+export function toRegister(name: string): Shape {
+  return { text: `to ${name}`, operand: { kind: "reg", register: registerNamed(name), to: true } };
+}
+
 const SIZE_WORDS: Readonly<Record<number, string>> = {
   8: "byte",
   16: "word",
@@ -40,6 +48,8 @@ const SIZE_WORDS: Readonly<Record<number, string>> = {
   64: "qword",
   80: "tword",
   128: "oword",
+  256: "yword",
+  512: "zword",
 };
 
 export interface ImmediateOptions {
@@ -148,7 +158,8 @@ export function mem(options: MemoryOptions): Shape {
   let base = options.base === undefined ? undefined : registerNamed(options.base);
   let index = options.index === undefined ? undefined : registerNamed(options.index);
   // NASM's parser takes a lone register times one as a base that was not meant to be one.
-  const lone = base === undefined && options.scale === 1 ? index : undefined;
+  const lone =
+    base === undefined && options.scale === 1 && index?.class === "gpr" ? index : undefined;
   if (lone !== undefined) [base, index] = [lone, undefined];
   return {
     text: `${outside}[${inside}]`,

@@ -1,8 +1,8 @@
 /** The words that mean something to NASM's assembler proper: registers, prefixes, sizes, pseudo-instructions, instructions. */
 import type { AsmRegister } from "../codec/types";
-import { GPR16, GPR32, GPR64, GPR8, GPR8_HIGH, SEGMENTS } from "../isa/registers";
+import { GPR16, GPR32, GPR64, GPR8, GPR8_HIGH, SEGMENTS, type VectorFile } from "../isa/registers";
 import type { OperandSize } from "../isa/types";
-import { templatesOf } from "../codec/nasm/compile";
+import { hasTemplates } from "../codec/nasm/compile";
 import { NASM_MNEMONICS } from "./nasmMnemonics";
 
 export interface RegisterKeyword {
@@ -10,7 +10,7 @@ export interface RegisterKeyword {
   readonly name: string;
   /** Rank in NASM's own order (alphabetical): its expression vectors are sorted by it. */
   readonly rank: number;
-  /** Absent for registers that our instruction table has no operand for (ymm0, k1 ...). */
+  /** Absent for registers that our instruction table has no operand for (zmm0, k1 ...). */
   readonly register: AsmRegister | undefined;
   /** Bits of a general register, else 0. */
   readonly size: number;
@@ -36,7 +36,7 @@ export type Keyword =
 function table(): Map<string, Keyword> {
   const words = new Map<string, Keyword>();
   for (const name of NASM_MNEMONICS) {
-    words.set(name, { kind: "instruction", supported: templatesOf(name).length > 0 });
+    words.set(name, { kind: "instruction", supported: hasTemplates(name) });
   }
   const add = (names: string, keyword: Keyword): void => {
     for (const name of names.split(" ")) words.set(name, keyword);
@@ -112,7 +112,7 @@ function registers(): [string, AsmRegister | undefined, number][] {
   const numbered = (
     stem: string,
     count: number,
-    kind: "cr" | "dr" | "tr" | "st" | "mm" | "xmm" | undefined,
+    kind: "cr" | "dr" | "tr" | VectorFile | undefined,
   ): void => {
     for (let number = 0; number < count; number++) {
       list.push([`${stem}${number}`, kind && { class: kind, number }, 0]);
@@ -124,8 +124,8 @@ function registers(): [string, AsmRegister | undefined, number][] {
   numbered("st", 8, "st");
   numbered("mm", 8, "mm");
   numbered("xmm", 16, "xmm");
-  for (let n = 16; n < 32; n++) list.push([`xmm${n}`, undefined, 0]);
-  numbered("ymm", 32, undefined);
+  numbered("ymm", 16, "ymm");
+  for (let n = 16; n < 32; n++) list.push([`xmm${n}`, undefined, 0], [`ymm${n}`, undefined, 0]);
   numbered("zmm", 32, undefined);
   numbered("tmm", 8, undefined);
   numbered("k", 8, undefined);

@@ -67,6 +67,13 @@ class OperandParser {
     return undefined;
   }
 
+  /** Masks, broadcasts and rounding of AVX-512 stand in braces behind an operand. */
+  private endExpected(message: string): void {
+    if (this.cursor.isOp("{"))
+      this.fail("unsupported-decorator", "decorators are not supported: known, not assembled");
+    else this.fail("operand-syntax", message);
+  }
+
   parse(): OperandTree | undefined {
     const { cursor } = this;
     const head = this.head();
@@ -88,8 +95,7 @@ class OperandParser {
       return this.memory(head);
     }
     if (!this.atEnd()) {
-      const message = "comma, colon, decorator or end of line expected after operand";
-      this.fail("operand-syntax", message);
+      this.endExpected("comma, colon, decorator or end of line expected after operand");
       return;
     }
     return { kind: "plain", span: this.span(), ...head, expression };
@@ -145,7 +151,7 @@ class OperandParser {
     const offset = second && parseExpression(this.cursor, this.context);
     if (second === undefined || offset === undefined) return undefined;
     if (!this.atEnd()) {
-      this.fail("operand-syntax", "comma, colon, decorator or end of line expected after operand");
+      this.endExpected("comma, colon, decorator or end of line expected after operand");
       return;
     }
     return {
@@ -226,7 +232,7 @@ class OperandParser {
       cursor.advance();
     }
     if (!this.atEnd()) {
-      this.fail("operand-syntax", "comma, decorator or end of line expected after memory operand");
+      this.endExpected("comma, decorator or end of line expected after memory operand");
       return false;
     }
     return true;

@@ -105,12 +105,12 @@ export class OperandEvaluator {
     }
     const { register, size, name } = term.register;
     if (register === undefined) {
-      return this.fail(token, "unsupported-register", `register \`${name}' is not supported`);
+      return this.fail(token, "unsupported-register", unsupportedRegister(name));
     }
     if (tree.size !== undefined && size !== 0 && tree.size !== size) {
       this.around.warn(token, "regsize", "invalid register size specification ignored");
     }
-    return { kind: "reg", register };
+    return tree.to ? { kind: "reg", register, to: true } : { kind: "reg", register };
   }
 
   private far(tree: FarOperand): AsmOperand | undefined {
@@ -179,11 +179,7 @@ export class OperandEvaluator {
     for (const used of [base, index]) {
       if (used && used.register === undefined) {
         const token = tree.parts[0]!.token;
-        return this.fail(
-          token,
-          "unsupported-register",
-          `register \`${used.name}' is not supported`,
-        );
+        return this.fail(token, "unsupported-register", unsupportedRegister(used.name));
       }
     }
     const registers = base !== undefined || (index !== undefined && scale !== 0);
@@ -243,6 +239,10 @@ export class OperandEvaluator {
     return BigInt.asIntN(64, value);
   }
 }
+
+/** Of AVX-512, AMX or MPX. */
+const unsupportedRegister = (name: string): string =>
+  `register \`${name}' is not supported: known, not assembled`;
 
 function hintFor(
   kind: BaseHint["kind"],

@@ -193,7 +193,8 @@ export class StatementParser {
     if (operands === undefined) return;
     this.statement.operands = operands;
     if (!supported) {
-      this.error(token, "unsupported-instruction", `instruction \`${mnemonic}' is not supported`);
+      const message = `instruction \`${mnemonic}' is not supported: known, not assembled`;
+      this.error(token, "unsupported-instruction", message);
       return;
     }
     this.statement.body = { kind: "instruction", mnemonic, operands };

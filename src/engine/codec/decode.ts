@@ -1,6 +1,6 @@
 /** Machine code to instructions, driven by the instruction table. */
 import type { Bits } from "../isa/types";
-import type { SegmentIndex } from "../isa/registers";
+import type { SegmentIndex, VectorFile } from "../isa/registers";
 import { CS, DS, ES, FS, GS, RBP, RBX, RDI, RSI, RSP, SS } from "../isa/registers";
 import type { Decode, DecodedOperand, DecodeFailure, Instruction, MemoryOperand } from "./types";
 import {
@@ -10,13 +10,16 @@ import {
   KEY_B,
   KEY_F2,
   KEY_F3,
+  KEY_L,
   KEY_W,
   nodesFor,
   rowOperandSize,
+  rowWithSuffix,
   select,
   Slot,
+  VEX_NODES,
 } from "./rowTables";
-import type { NodeTable, OperandPlan, RowPlan } from "./rowTables";
+import type { NodeTable, OpcodeNode, OperandPlan, RowPlan } from "./rowTables";
 
 /** An instruction longer than this raises #GP(0): SDM Vol. 2A, "Instruction Prefixes". */
 export const MAX_INSTRUCTION_LENGTH = 15;
@@ -49,6 +52,11 @@ let mode: Bits = 32;
 let addressSize: 16 | 32 | 64 = 32;
 /** Segment override in effect, or -1. */
 let override = -1;
+/** VEX.vvvv, a register number, and whether the field says "none". */
+let vvvv = 0;
+let vvvvIsUnused = true;
+/** What the VEX prefix adds to the prefix key. */
+let vexKey = 0;
 
 function byteAt(): number {
   if (at >= limit) {
@@ -194,6 +202,31 @@ function modrmOperand(plan: OperandPlan, row: RowPlan): DecodedOperand {
   return addressSize === 16 ? memory16(plan.size) : memory32(plan.size);
 }
 
+/** ST and MM registers are eight: REX says nothing about them. */
+function vectorRegister(file: VectorFile, number: number): DecodedOperand {
+  return { kind: file, register: file === "st" || file === "mm" ? number & 7 : number };
+}
+
+function vectorInRm(plan: OperandPlan): DecodedOperand {
+  if (modrm >= 0xc0) return vectorRegister(plan.file!, (modrm & 7) | ((rex & 1) << 3));
+  return addressSize === 16 ? memory16(plan.size) : memory32(plan.size);
+}
+
+/** Memory indexed by a vector needs a SIB byte, whose index may be register 4: SDM Vol. 2A, "VSIB Memory Addressing". */
+function vectorMemory(plan: OperandPlan): DecodedOperand {
+  if ((modrm & 7) !== 4 || addressSize === 16) return INVALID_OPERAND;
+  const sib = at < limit ? code[at]! : 0;
+  const plain = memory32(plan.size);
+  const index = ((sib >> 3) & 7) | ((rex & 2) << 2);
+  return { ...plain, index, scale: SCALES[sib >> 6]!, vectorIndex: plan.file as "xmm" };
+}
+
+/** A register in the upper half of a byte; there are eight of them outside of 64-bit mode. */
+function registerInByte(plan: OperandPlan): DecodedOperand {
+  const number = byteAt() >> 4;
+  return vectorRegister(plan.file!, mode === 64 ? number : number & 7);
+}
+
 function stringDestination(size: number): MemoryOperand {
   return { ...memory(size, RDI, -1, 1, 0, 0), segment: ES, segmentOverride: false };
 }
@@ -236,6 +269,20 @@ function operand(plan: OperandPlan, row: RowPlan, operandSize: number): DecodedO
       return stringDestination(plan.size);
     case Slot.Table:
       return memory(8, RBX, -1, 1, 0, 0);
+    case Slot.VectorReg:
+      return vectorRegister(plan.file!, ((modrm >> 3) & 7) | ((rex & 4) << 1));
+    case Slot.VectorRm:
+      return vectorInRm(plan);
+    case Slot.VectorFixed:
+      return vectorRegister(plan.file!, 0);
+    case Slot.VectorVvvv:
+      return vectorRegister(plan.file!, vvvv);
+    case Slot.VectorIs4:
+      return registerInByte(plan);
+    case Slot.VectorMemory:
+      return vectorMemory(plan);
+    case Slot.GeneralVvvv:
+      return register(plan.size, vvvv);
   }
 }
 
@@ -267,12 +314,43 @@ const SEGMENT_OF_PREFIX: Readonly<Record<number, SegmentIndex>> = {
 /** Opcode 63 and the like are one byte long; 0F, 0F 38 and 0F 3A open the other maps. Leaves `opcode` set. */
 function opcodeMap(first: number): number {
   opcode = first;
+  vexKey = 0;
   if (first !== 0x0f) return 0;
   opcode = byteAt();
   if (opcode !== 0x38 && opcode !== 0x3a) return 256;
   const map = opcode === 0x38 ? 512 : 768;
   opcode = byteAt();
   return map;
+}
+
+/** Prefix keys of VEX.pp. */
+const VEX_PREFIXES = [0, KEY_66, KEY_F3, KEY_F2] as const;
+
+/** C5 and C4 are LDS and LES where a ModRM byte for memory follows them outside of 64-bit mode. */
+function isVex(first: number): boolean {
+  if (first !== 0xc4 && first !== 0xc5) return false;
+  return mode === 64 || (at < limit && code[at]! >= 0xc0);
+}
+
+/** Where there are no nodes. */
+const NO_MAP = 2 * VEX_NODES;
+
+/**
+ * Reads a VEX prefix and the opcode: SDM Vol. 2A, "The VEX Prefix". Returns where the map's nodes start. REX, 66, F2 and F3 before it are
+ * invalid.
+ */
+function vexMap(first: number, prefixes: number): number {
+  const isSpoilt = rex !== 0 || (prefixes & (KEY_66 | KEY_F2 | KEY_F3)) !== 0;
+  const second = byteAt();
+  const last = first === 0xc5 ? second : byteAt();
+  rex = 0x40 | (first === 0xc5 ? (~second >> 5) & 4 : ((~second >> 5) & 7) | ((last >> 4) & 8));
+  if (mode !== 64) rex &= ~7;
+  const field = (~last >> 3) & 15;
+  vvvvIsUnused = field === 0;
+  vvvv = mode === 64 ? field : field & 7;
+  vexKey = VEX_PREFIXES[last & 3]! | ((last & 4) === 0 ? 0 : KEY_L);
+  opcode = byteAt();
+  return isSpoilt ? NO_MAP : VEX_NODES + (first === 0xc5 ? 1 : second & 31) * 256;
 }
 
 function failure(kind: DecodeFailure["failure"], length: number): DecodeFailure {
@@ -289,6 +367,34 @@ function outOfBytes(offset: number): DecodeFailure {
 /** LOCK needs a row that takes it and a memory destination, else #UD: SDM Vol. 2A, "LOCK". */
 function lockAllowed(row: RowPlan, operands: readonly DecodedOperand[]): boolean {
   return row.form.lock && operands[0]?.kind === "mem";
+}
+
+/** Rows that do not name VEX.vvvv want it to say so: SDM Vol. 2A, "VEX.vvvv". */
+function vvvvAllowed(row: RowPlan): boolean {
+  if (row.form.encoding.vex === undefined || vvvvIsUnused) return true;
+  return row.operands.some(({ slot }) => slot === Slot.VectorVvvv || slot === Slot.GeneralVvvv);
+}
+
+/** A gather needs three different vector registers: destination, index and mask. */
+function areDistinct(row: RowPlan, operands: readonly DecodedOperand[]): boolean {
+  if (row.operands[1]?.slot !== Slot.VectorMemory) return true;
+  const numbers = operands.map((one) =>
+    one.kind === "mem" ? one.index : one.kind === "xmm" || one.kind === "ymm" ? one.register : -1,
+  );
+  return new Set(numbers).size === numbers.length;
+}
+
+/** The row, by the byte behind its operands where that tells, if it allows LOCK and VEX.vvvv as they are. */
+function checkedRow(
+  node: OpcodeNode,
+  row: RowPlan,
+  operands: readonly DecodedOperand[] | undefined,
+  lock: boolean,
+): RowPlan | undefined {
+  if (operands === undefined) return undefined;
+  if (!vvvvAllowed(row) || !areDistinct(row, operands)) return undefined;
+  if (lock && !lockAllowed(row, operands)) return undefined;
+  return row.form.encoding.suffix === undefined ? row : rowWithSuffix(node, byteAt());
 }
 
 export const decode: Decode = (bytes, offset, bits): Instruction | DecodeFailure => {
@@ -322,12 +428,13 @@ export const decode: Decode = (bytes, offset, bits): Instruction | DecodeFailure
       if (bits !== 64 || segment >= FS || segmentPrefix < FS) segmentPrefix = segment;
     }
   }
-  const map = opcodeMap(first);
+  if (repeat !== 0) key |= repeat === 0xf3 ? KEY_F3 : KEY_F2;
+  const map = isVex(first) ? vexMap(first, key) : opcodeMap(first);
   if (overrun) return outOfBytes(offset);
 
   if ((rex & 8) !== 0) key |= KEY_W;
   if ((rex & 1) !== 0) key |= KEY_B;
-  if (repeat !== 0) key |= repeat === 0xf3 ? KEY_F3 : KEY_F2;
+  key |= vexKey;
   const node = (TABLES[bits] ??= nodesFor(bits))[map + opcode];
   if (node === undefined) return failure("invalid", at - offset);
   modrm = 0;
@@ -343,11 +450,11 @@ export const decode: Decode = (bytes, offset, bits): Instruction | DecodeFailure
   const operandSize =
     row.operandSize !== 0 ? (row.operandSize as 16 | 32 | 64) : rowOperandSize(row.form, bits, key);
   const operands = operandsOf(row, operandSize);
+  const whole = checkedRow(node, row, operands, lock);
   if (overrun) return outOfBytes(offset);
-  if (operands === undefined || (lock && !lockAllowed(row, operands)))
-    return failure("invalid", at - offset);
+  if (operands === undefined || whole === undefined) return failure("invalid", at - offset);
   return {
-    form: row.form,
+    form: whole.form,
     length: at - offset,
     bits,
     operandSize,

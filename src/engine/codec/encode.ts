@@ -1,10 +1,10 @@
 /** One assembly statement to bytes, as NASM 2.16.01 with -Ox does it: same choice of form, same bytes, same refusals. */
 import type { Bits, InstructionForm } from "../isa/types";
 import { decode } from "./decode";
-import { templatesOf } from "./nasm/compile";
+import { isBeyond, templatesOf } from "./nasm/compile";
 import type { Template } from "./nasm/compile";
 import { emitTemplate, templateLength } from "./nasm/emit";
-import { findTemplate, refusal } from "./nasm/match";
+import { findTemplate, haveShape, refusal } from "./nasm/match";
 import { isPlainOffset } from "./nasm/effectiveAddress";
 import { MEM_OFFS, typedOperands } from "./nasm/operandTypes";
 import type { TypedOperand } from "./nasm/operandTypes";
@@ -86,6 +86,8 @@ function formOf(bytes: Uint8Array, bits: Bits, template: Template): InstructionF
   return "failure" in decoded ? template.form : decoded.form;
 }
 
+const BEYOND = "this form is not supported: known, not assembled";
+
 function refuse(error: string): EncodeResult {
   return { ok: false, error };
 }
@@ -116,7 +118,10 @@ export function encodeInstruction(request: EncodeRequest): EncodeResult {
   };
   const found = findTemplate(templates, operands, { bits, repeat: prefixes.repeat, jumpFits });
   const { template } = found;
-  if (template === undefined) return refuse(refusal(found.match, bits, prefixes.repeat));
+  if (template === undefined) {
+    const beyond = isBeyond(request.mnemonic, (patterns) => haveShape(operands, patterns));
+    return refuse(beyond ? BEYOND : refusal(found.match, bits, prefixes.repeat));
+  }
   // NASM itself breaks on JRCXZ with another address size: there is no such form.
   if (template.addressSize === 64 && addressSize !== 64)
     return refuse("impossible combination of address sizes");

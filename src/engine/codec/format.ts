@@ -1,6 +1,6 @@
 /** Instructions as NASM text that assembles to the same meaning, and to the same bytes where NASM lets one say so. */
 import type { Bits, InstructionForm, OperandKind } from "../isa/types";
-import { GPR16, GPR32, GPR64, GPR8, GPR8_HIGH, SEGMENTS } from "../isa/registers";
+import { GPR16, GPR32, GPR64, GPR8, GPR8_HIGH, SEGMENTS, VECTOR_FILES } from "../isa/registers";
 import type { DecodedOperand, Format, Instruction, MemoryOperand, RegisterOperand } from "./types";
 
 const SIZE_WORDS: Readonly<Record<number, string>> = {
@@ -8,6 +8,10 @@ const SIZE_WORDS: Readonly<Record<number, string>> = {
   16: "word",
   32: "dword",
   64: "qword",
+  80: "tword",
+  128: "oword",
+  256: "yword",
+  512: "zword",
 };
 const FAR_WORDS: Readonly<Record<number, string>> = { 32: "word", 48: "dword", 80: "qword" };
 const GENERAL = { 8: GPR8, 16: GPR16, 32: GPR32, 64: GPR64 } as const;
@@ -25,6 +29,22 @@ function signedHex(value: number): string {
   if (value === 0) return "";
   return value < 0 ? `-${hex(-value)}` : `+${hex(value)}`;
 }
+
+/** Operations whose memory operand NASM takes only without a size, and two where it wants the wrong one. */
+const UNSIZED_MEMORY = new Set([
+  "palignr",
+  "pblendvb",
+  "pmuludq",
+  "psubq",
+  "pshufw",
+  "pshufd",
+  "pshufhw",
+  "pshuflw",
+  "cmpsd",
+  "vcmpss",
+]);
+
+const VECTOR_KINDS: ReadonlySet<string> = new Set(VECTOR_FILES);
 
 type SymbolAt = (address: bigint) => string | undefined;
 
@@ -58,6 +78,11 @@ function addressText(context: Context, operand: MemoryOperand): string {
   const { base, index, scale, addressSize } = operand;
   if (base < 0 && index < 0) return absoluteText(context, operand);
   const names = GENERAL[addressSize];
+  if (operand.vectorIndex !== undefined) {
+    const scaled = `${operand.vectorIndex}${index}*${scale}${signedHex(operand.displacement)}`;
+    if (base >= 0) return `${names[base]!}+${scaled}`;
+    return addressSize === context.instruction.bits ? scaled : `a${addressSize} ${scaled}`;
+  }
   if (index < 0) return names[base]! + signedHex(operand.displacement);
   const scaled = addressSize === 16 ? names[index]! : `${names[index]!}*${scale}`;
   if (base >= 0) return `${names[base]!}+${scaled}${signedHex(operand.displacement)}`;
@@ -76,12 +101,19 @@ function memoryText(context: Context, operand: MemoryOperand, kind: OperandKind)
     : text;
 }
 
+/** Beside a register of the floating-point or vector unit, and alone in the former, a memory operand's width shows nowhere. */
+function usesVectorUnit({ form, operands }: Instruction): boolean {
+  return form.feature === "fpu" || operands.some(({ kind }) => VECTOR_KINDS.has(kind));
+}
+
 /** A size word is needed where no register of the same width stands beside the memory operand. */
 function needsSizeWord(
   instruction: Instruction,
   kind: OperandKind,
   memory: MemoryOperand,
 ): boolean {
+  if (usesVectorUnit(instruction))
+    return memory.size !== 0 && !UNSIZED_MEMORY.has(instruction.form.mnemonic);
   if (!kind.startsWith("rm")) return false;
   if (/^(crc32|movzx|movsx)$/.test(instruction.form.mnemonic)) return true;
   return !instruction.operands.some(
@@ -184,6 +216,10 @@ function operandText(context: Context, index: number): string {
       return SEGMENTS[operand.register];
     case "cr":
     case "dr":
+    case "st":
+    case "mm":
+    case "xmm":
+    case "ymm":
       return `${operand.kind}${operand.register}`;
     case "imm":
       return immediateText(instruction, kind, operand);

@@ -3,6 +3,7 @@
  * remembers which row wins for a combination of prefixes and ModRM byte.
  */
 import type { Bits, InstructionForm, OperandKind } from "../isa/types";
+import type { VectorFile } from "../isa/registers";
 import { INSTRUCTIONS } from "../isa/table";
 
 /** How an operand is read from the bytes. */
@@ -25,6 +26,13 @@ export const enum Slot {
   StringSource,
   StringDestination,
   Table,
+  VectorReg,
+  VectorRm,
+  VectorFixed,
+  VectorVvvv,
+  VectorIs4,
+  VectorMemory,
+  GeneralVvvv,
 }
 
 export interface OperandPlan {
@@ -33,6 +41,8 @@ export interface OperandPlan {
   readonly size: number;
   /** Register number of a fixed operand. */
   readonly fixed: number;
+  /** Registers of a vector slot; of the index, where memory is indexed by a vector. */
+  readonly file?: VectorFile;
 }
 
 /** A row with its operands compiled. */
@@ -74,6 +84,26 @@ export function kindSize(kind: OperandKind): number {
   return COMPOUND[kind] ?? FIXED[kind]?.[0] ?? Number(/\d+$/.exec(kind)?.[0] ?? "0");
 }
 
+const VECTOR = /^(v|rr|is4)?(sti|st0|x?y?mm)(0|\/m\d+)?$/;
+const VECTOR_INDEXED = /^vm\d+([xy])$/;
+
+/** Slot and registers of an operand of the floating-point and vector units. */
+function vectorSlot(kind: OperandKind): Pick<OperandPlan, "slot" | "file"> | undefined {
+  const indexed = VECTOR_INDEXED.exec(kind)?.[1];
+  if (indexed !== undefined)
+    return { slot: Slot.VectorMemory, file: indexed === "x" ? "xmm" : "ymm" };
+  if (kind === "vr32" || kind === "vr64") return { slot: Slot.GeneralVvvv };
+  const [, place, name = "", rest] = VECTOR.exec(kind) ?? [];
+  if (name === "") return undefined;
+  if (name === "st0" || name === "sti")
+    return { slot: name === "st0" ? Slot.VectorFixed : Slot.VectorRm, file: "st" };
+  const file = name as VectorFile;
+  if (place === "v") return { slot: Slot.VectorVvvv, file };
+  if (place === "is4") return { slot: Slot.VectorIs4, file };
+  if (rest === "0") return { slot: Slot.VectorFixed, file };
+  return { slot: place === "rr" || rest !== undefined ? Slot.VectorRm : Slot.VectorReg, file };
+}
+
 function slotOf(kind: OperandKind, plusReg: boolean): Slot {
   if (FIXED[kind] !== undefined) return Slot.Fixed;
   if (SEGMENT_KINDS.includes(kind)) return Slot.SegmentFixed;
@@ -103,17 +133,33 @@ function slotOf(kind: OperandKind, plusReg: boolean): Slot {
   }
 }
 
+/** Plans depend on nothing but these two, so equal operands share one. */
+const operandPlans = new Map<string, OperandPlan>();
+
+function operandPlan(kind: OperandKind, plusReg: boolean): OperandPlan {
+  const key = plusReg ? `+${kind}` : kind;
+  let plan = operandPlans.get(key);
+  if (plan === undefined) operandPlans.set(key, (plan = makeOperandPlan(kind, plusReg)));
+  return plan;
+}
+
+function makeOperandPlan(kind: OperandKind, plusReg: boolean): OperandPlan {
+  const vector = vectorSlot(kind);
+  return {
+    ...(vector ?? { slot: slotOf(kind, plusReg) }),
+    // Memory at many addresses has no one width.
+    size: vector?.slot === Slot.VectorMemory ? 0 : kindSize(kind),
+    fixed: SEGMENT_KINDS.includes(kind) ? SEGMENT_KINDS.indexOf(kind) : (FIXED[kind]?.[1] ?? 0),
+  };
+}
+
 function planOf(form: InstructionForm): RowPlan {
   const { encoding } = form;
   return {
     form,
     needsModrm: encoding.modrm !== undefined || encoding.fixedModrm !== undefined,
     operandSize: encoding.operandSize,
-    operands: form.operands.map(({ kind }) => ({
-      slot: slotOf(kind, encoding.plusReg),
-      size: kindSize(kind),
-      fixed: SEGMENT_KINDS.includes(kind) ? SEGMENT_KINDS.indexOf(kind) : (FIXED[kind]?.[1] ?? 0),
-    })),
+    operands: form.operands.map(({ kind }) => operandPlan(kind, encoding.plusReg)),
   };
 }
 
@@ -135,6 +181,11 @@ export const KEY_W = 4;
 export const KEY_B = 8;
 export const KEY_F3 = 16;
 export const KEY_F2 = 32;
+/** VEX.L; only in the keys of VEX opcodes. */
+export const KEY_L = 64;
+
+/** VEX opcodes have nodes of their own, behind those of the four plain maps. */
+export const VEX_NODES = 1024;
 
 /** SDM Vol. 1, "Operand-Size and Address-Size Attributes". */
 export function effectiveOperandSize(bits: Bits, key: number): 16 | 32 | 64 {
@@ -158,7 +209,12 @@ export function rowOperandSize(form: InstructionForm, bits: Bits, key: number): 
 /** Whether 66 before the row is its operand-size prefix, or would be for a 16-bit sibling, and has no other meaning. */
 function selectsSize({ encoding }: InstructionForm, node: OpcodeNode): boolean {
   if (encoding.operandSize === 0 || encoding.size64 !== undefined) return false;
-  return encoding.operandSize !== 64 || node.rows.some((row) => row.operandSize === 16);
+  if (encoding.operandSize !== 64) return true;
+  const { modrm, mod } = encoding;
+  return node.rows.some(
+    ({ operandSize, form }) =>
+      operandSize === 16 && form.encoding.modrm === modrm && form.encoding.mod === mod,
+  );
 }
 
 /** 3 for the best match of a mandatory prefix, -1 for none. */
@@ -183,11 +239,20 @@ function modrmMatches(form: InstructionForm, modrm: number): boolean {
   return encoding.mod === (modrm >= 0xc0 ? "reg" : "mem");
 }
 
+/** Outside of 64-bit mode VEX.W does not choose the size of a general register: it is 32. */
+function vexMatches(form: InstructionForm, bits: Bits, key: number): boolean {
+  const { vex } = form.encoding;
+  if (vex === undefined) return true;
+  if (vex.l !== undefined && (vex.l === 1) !== ((key & KEY_L) !== 0)) return false;
+  if (vex.w === undefined || (vex.w === 1) === ((key & KEY_W) !== 0)) return true;
+  return bits !== 64 && form.operands.some(({ kind }) => /^(r|rm|rr|vr)32$/.test(kind));
+}
+
 /** Bits, most significant first: mandatory prefix, fixed ModRM, exact opcode over +r, one kind of ModRM.rm over both, exact operand size. */
 function specificity(row: RowPlan, node: OpcodeNode, key: number, modrm: number): number {
   const { form } = row;
   const { encoding } = form;
-  if (!modrmMatches(form, modrm)) return -1;
+  if (!modrmMatches(form, modrm) || !vexMatches(form, node.bits, key)) return -1;
   const prefix = prefixRank(form, node, key);
   if (prefix < 0) return -1;
   if (encoding.addressSize !== 0 && encoding.addressSize !== effectiveAddressSize(node.bits, key))
@@ -227,6 +292,11 @@ function choose(node: OpcodeNode, key: number, modrm: number): RowPlan | null {
   return best;
 }
 
+/** The row of an opcode whose rows are told apart by the byte behind their operands (3DNow!). */
+export function rowWithSuffix(node: OpcodeNode, suffix: number): RowPlan | undefined {
+  return node.rows.find((row) => row.form.encoding.suffix === suffix);
+}
+
 /** The row for a prefix key and a ModRM byte (0 where the opcode has none), or null if there is none. */
 export function select(node: OpcodeNode, key: number, modrm: number): RowPlan | null {
   if (key === 0) {
@@ -248,13 +318,14 @@ function buildNodes(bits: Bits, plans: readonly RowPlan[]): (OpcodeNode | undefi
     const { encoding, modes } = plan.form;
     if (modes === (bits === 64 ? "legacy" : "long")) continue;
     for (let low = 0; low < (encoding.plusReg ? 8 : 1); low++) {
-      const index = encoding.map * 256 + encoding.opcode + low;
+      const index =
+        (encoding.vex === undefined ? 0 : VEX_NODES) + encoding.map * 256 + encoding.opcode + low;
       const list = rows.get(index);
       if (list === undefined) rows.set(index, [plan]);
       else list.push(plan);
     }
   }
-  const nodes = new Array<OpcodeNode | undefined>(1024).fill(undefined);
+  const nodes = new Array<OpcodeNode | undefined>(2 * VEX_NODES).fill(undefined);
   for (const [index, list] of rows)
     nodes[index] = {
       bits,
@@ -266,7 +337,7 @@ function buildNodes(bits: Bits, plans: readonly RowPlan[]): (OpcodeNode | undefi
   return nodes;
 }
 
-/** Nodes by map * 256 + opcode, for one code size. */
+/** Nodes by map * 256 + opcode, VEX opcodes behind the others, for one code size. */
 export type NodeTable = readonly (OpcodeNode | undefined)[];
 
 const built: Partial<Record<Bits, NodeTable>> = {};

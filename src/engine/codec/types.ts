@@ -1,5 +1,5 @@
 import type { Bits, InstructionForm, OperandSize } from "../isa/types";
-import type { SegmentIndex } from "../isa/registers";
+import type { SegmentIndex, VectorFile } from "../isa/registers";
 
 /** A memory operand. The effective address is (base + index * scale + displacement) truncated to addressSize. */
 export interface MemoryOperand {
@@ -23,6 +23,8 @@ export interface MemoryOperand {
   readonly addressSize: 16 | 32 | 64;
   /** RIP-relative: add the address of the next instruction. */
   readonly ripRelative: boolean;
+  /** The index is a vector register: one address per element. */
+  readonly vectorIndex?: "xmm" | "ymm";
 }
 
 export interface RegisterOperand {
@@ -37,7 +39,7 @@ export type DecodedOperand =
   | RegisterOperand
   | MemoryOperand
   | { readonly kind: "sreg"; readonly register: SegmentIndex }
-  | { readonly kind: "cr" | "dr"; readonly register: number }
+  | { readonly kind: "cr" | "dr" | VectorFile; readonly register: number }
   /** `value`: low 32 bits as a signed number, already sign-extended as the row says; `high`: bits 63-32, signed. */
   | {
       readonly kind: "imm";
@@ -102,11 +104,12 @@ export type AsmRegister =
       readonly number: number;
       readonly high: boolean;
     }
-  | { readonly class: "sreg" | "cr" | "dr" | "tr" | "st" | "mm" | "xmm"; readonly number: number };
+  | { readonly class: "sreg" | "cr" | "dr" | "tr" | VectorFile; readonly number: number };
 
 /** An operand as the assembler's parser sees it, all expressions already evaluated in this pass. */
 export type AsmOperand =
-  | { readonly kind: "reg"; readonly register: AsmRegister }
+  /** `to`: the word stands before it (`fadd to st1`). */
+  | { readonly kind: "reg"; readonly register: AsmRegister; readonly to?: boolean }
   | {
       readonly kind: "imm";
       /** 64-bit value, sign as the expression gave it (NASM computes in 64 bits). */
@@ -118,7 +121,7 @@ export type AsmOperand =
       /** `byte`, `word`, `dword`, `qword` written before it. */
       readonly size?: OperandSize;
       readonly strict: boolean;
-      /** `short`, `near`, `far`, `to` written before it. */
+      /** `short`, `near`, `far` written before it. */
       readonly distance?: "short" | "near" | "far";
       /** True if the address lies in another section than the instruction: no short jump reaches it. */
       readonly otherSection?: boolean;

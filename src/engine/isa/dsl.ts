@@ -49,42 +49,124 @@ export interface OpcodeBuilder extends Encoding {
   f2: () => OpcodeBuilder;
   f3: () => OpcodeBuilder;
   imm: (...fields: Encoding["immediates"]) => OpcodeBuilder;
+  /** A byte of the opcode behind the operands. */
+  ending: (byte: number) => OpcodeBuilder;
+  /** VEX with the L and W that the row needs; undefined: ignored. */
+  underVex: (l: 0 | 1 | undefined, w?: 0 | 1) => OpcodeBuilder;
 }
 
-function builder(encoding: Encoding): OpcodeBuilder {
-  const change = (part: Partial<Encoding>): OpcodeBuilder => builder({ ...encoding, ...part });
-  return {
-    ...encoding,
-    reg: () => change({ modrm: "reg" }),
-    ext: (digit) => change({ modrm: digit }),
-    plus: () => change({ plusReg: true }),
-    memory: () => change({ mod: "mem" }),
-    register: () => change({ mod: "reg" }),
-    fixed: (modrm) => change({ fixedModrm: modrm }),
-    size: (size) => change({ operandSize: size === 8 ? 0 : size }),
-    o16: () => change({ operandSize: 16 }),
-    o32: () => change({ operandSize: 32 }),
-    o64: () => change({ operandSize: 64 }),
-    address: (addressSize) => change({ addressSize }),
-    d64: () => change({ size64: "d64" }),
-    f64: () => change({ size64: "f64" }),
-    np: () => change({ mandatory: "none" }),
-    p66: () => change({ mandatory: 0x66 }),
-    f2: () => change({ mandatory: 0xf2 }),
-    f3: () => change({ mandatory: 0xf3 }),
-    imm: (...immediates) => change({ immediates }),
-  };
+/** A class, because thousands are made at every start: methods on a prototype cost nothing each time. */
+class Opcode implements OpcodeBuilder {
+  declare readonly map: Encoding["map"];
+  declare readonly opcode: number;
+  declare readonly plusReg: boolean;
+  declare readonly mandatory?: Exclude<Encoding["mandatory"], undefined>;
+  declare readonly modrm?: Exclude<Encoding["modrm"], undefined>;
+  declare readonly mod?: "reg" | "mem";
+  declare readonly fixedModrm?: number;
+  declare readonly suffix?: number;
+  declare readonly vex?: Exclude<Encoding["vex"], undefined>;
+  declare readonly operandSize: Encoding["operandSize"];
+  declare readonly size64?: "d64" | "f64";
+  declare readonly addressSize: Encoding["addressSize"];
+  declare readonly immediates: Encoding["immediates"];
+
+  constructor(encoding: Encoding, part: Partial<Encoding>) {
+    Object.assign(this, encoding, part);
+  }
+
+  private change(part: Partial<Encoding>): OpcodeBuilder {
+    return new Opcode(this, part);
+  }
+
+  reg(): OpcodeBuilder {
+    return this.change({ modrm: "reg" });
+  }
+
+  ext(digit: number): OpcodeBuilder {
+    return this.change({ modrm: digit });
+  }
+
+  plus(): OpcodeBuilder {
+    return this.change({ plusReg: true });
+  }
+
+  memory(): OpcodeBuilder {
+    return this.change({ mod: "mem" });
+  }
+
+  register(): OpcodeBuilder {
+    return this.change({ mod: "reg" });
+  }
+
+  fixed(modrm: number): OpcodeBuilder {
+    return this.change({ fixedModrm: modrm });
+  }
+
+  size(size: AnySize | 0): OpcodeBuilder {
+    return this.change({ operandSize: size === 8 ? 0 : size });
+  }
+
+  o16(): OpcodeBuilder {
+    return this.change({ operandSize: 16 });
+  }
+
+  o32(): OpcodeBuilder {
+    return this.change({ operandSize: 32 });
+  }
+
+  o64(): OpcodeBuilder {
+    return this.change({ operandSize: 64 });
+  }
+
+  address(addressSize: 16 | 32 | 64): OpcodeBuilder {
+    return this.change({ addressSize });
+  }
+
+  d64(): OpcodeBuilder {
+    return this.change({ size64: "d64" });
+  }
+
+  f64(): OpcodeBuilder {
+    return this.change({ size64: "f64" });
+  }
+
+  np(): OpcodeBuilder {
+    return this.change({ mandatory: "none" });
+  }
+
+  p66(): OpcodeBuilder {
+    return this.change({ mandatory: 0x66 });
+  }
+
+  f2(): OpcodeBuilder {
+    return this.change({ mandatory: 0xf2 });
+  }
+
+  f3(): OpcodeBuilder {
+    return this.change({ mandatory: 0xf3 });
+  }
+
+  imm(...immediates: Encoding["immediates"]): OpcodeBuilder {
+    return this.change({ immediates });
+  }
+
+  ending(suffix: number): OpcodeBuilder {
+    return this.change({ suffix });
+  }
+
+  underVex(l: 0 | 1 | undefined, w?: 0 | 1): OpcodeBuilder {
+    return this.change({
+      vex: { ...(l === undefined ? {} : { l }), ...(w === undefined ? {} : { w }) },
+    });
+  }
 }
 
 function opcodeIn(map: Encoding["map"], opcode: number): OpcodeBuilder {
-  return builder({
-    map,
-    opcode,
-    plusReg: false,
-    operandSize: 0,
-    addressSize: 0,
-    immediates: [],
-  });
+  return new Opcode(
+    { map, opcode, plusReg: false, operandSize: 0, addressSize: 0, immediates: [] },
+    {},
+  );
 }
 
 /** One-byte opcode. */
@@ -130,7 +212,11 @@ export interface Traits {
   readonly feature?: string;
 }
 
-const IMMEDIATE_BYTES = /^(imm|sx|rel|moffs|ptr)/;
+const IMMEDIATE_BYTES = /^(imm|sx|rel|moffs|ptr|is4)/;
+/** What ModRM.rm holds: either of both, a register, memory. */
+const IN_RM = /^(rm\d|rr|m\d|m$|sti$|vm|x?y?mm\/m|mm\/m)/;
+const MEMORY_ONLY = /^(m\d|m$|vm)/;
+const REGISTER_ONLY = /^(rr|sti$)/;
 
 function check(form: InstructionForm): void {
   const { encoding, operands, id } = form;
@@ -146,12 +232,12 @@ function check(form: InstructionForm): void {
     fail("the opcode extension is not 0 to 7");
   if (encoding.fixedModrm !== undefined && encoding.modrm !== undefined)
     fail("a fixed ModRM byte has no operands");
-  const inRm = kinds.filter((kind) => /^(rm|rr|m)\d*/.test(kind) && !kind.startsWith("moffs"));
+  const inRm = kinds.filter((kind) => IN_RM.test(kind));
   if (inRm.length > 1) fail("two operands in ModRM.rm");
   if (inRm.length === 1 && encoding.modrm === undefined) fail("an operand needs a ModRM byte");
-  if (inRm.some((kind) => kind.startsWith("m")) && encoding.mod !== "mem")
+  if (inRm.some((kind) => MEMORY_ONLY.test(kind)) && encoding.mod !== "mem")
     fail("a memory-only operand needs a memory-only ModRM byte");
-  if (inRm.some((kind) => kind.startsWith("rr")) && encoding.mod !== "reg")
+  if (inRm.some((kind) => REGISTER_ONLY.test(kind)) && encoding.mod !== "reg")
     fail("a register-only operand needs a register-only ModRM byte");
   const fields = kinds.filter((kind) => IMMEDIATE_BYTES.test(kind)).length;
   if (fields !== encoding.immediates.length) fail("immediate operands and fields differ in number");
@@ -161,12 +247,12 @@ function check(form: InstructionForm): void {
 }
 
 function idOf(mnemonic: string, operands: readonly OperandSpec[], encoding: Encoding): string {
-  const parts = operands.map((operand) => operand.kind.replaceAll(/[:&]/g, "x"));
+  const parts = operands.map((operand) => operand.kind.replaceAll(/[:&]/g, "x").replace("/m", "m"));
   if (encoding.addressSize !== 0) parts.push(`a${encoding.addressSize}`);
   return [mnemonic, ...parts].join("_");
 }
 
-function encodingOf(bytes: OpcodeBuilder): Encoding {
+function encodingOf(bytes: Encoding): Encoding {
   return {
     map: bytes.map,
     opcode: bytes.opcode,
@@ -175,6 +261,8 @@ function encodingOf(bytes: OpcodeBuilder): Encoding {
     ...(bytes.modrm === undefined ? {} : { modrm: bytes.modrm }),
     ...(bytes.mod === undefined ? {} : { mod: bytes.mod }),
     ...(bytes.fixedModrm === undefined ? {} : { fixedModrm: bytes.fixedModrm }),
+    ...(bytes.suffix === undefined ? {} : { suffix: bytes.suffix }),
+    ...(bytes.vex === undefined ? {} : { vex: bytes.vex }),
     operandSize: bytes.operandSize,
     ...(bytes.size64 === undefined ? {} : { size64: bytes.size64 }),
     addressSize: bytes.addressSize,
@@ -182,15 +270,23 @@ function encodingOf(bytes: OpcodeBuilder): Encoding {
   };
 }
 
+/** Whether VEX.W asks for a 64-bit general register. */
+function hasWideRegister(operands: readonly OperandSpec[], encoding: Encoding): boolean {
+  return encoding.vex?.w === 1 && operands.some(({ kind }) => /^(r|rm|rr|vr)64$/.test(kind));
+}
+
 /** One row. A 64-bit operand or address size makes it a row of 64-bit mode. */
 export function insn(
   mnemonic: string,
   operands: readonly OperandSpec[],
-  bytes: OpcodeBuilder,
+  bytes: Encoding,
   traits: Traits = {},
 ): InstructionForm {
   const encoding = encodingOf(bytes);
-  const wide = encoding.operandSize === 64 || encoding.addressSize === 64;
+  const wide =
+    encoding.operandSize === 64 ||
+    encoding.addressSize === 64 ||
+    hasWideRegister(operands, encoding);
   const semantics = traits.semantics === undefined ? mnemonic : traits.semantics;
   const form: InstructionForm = {
     id: idOf(mnemonic, operands, encoding),
@@ -212,6 +308,34 @@ export function insn(
   };
   check(form);
   return form;
+}
+
+/**
+ * Rows that differ in name and opcode only: `names` is "addps 58 andps 54 ...", opcodes in hexadecimal, after a slash the opcode extension.
+ * Only the first row is built and checked, the others are copies: there are hundreds of them, and the table is built at every start.
+ */
+export function family(
+  names: string,
+  operands: readonly OperandSpec[],
+  bytes: OpcodeBuilder,
+  traits: Traits,
+): InstructionForm[] {
+  const words = names.split(" ");
+  let model: InstructionForm | undefined;
+  const rows: InstructionForm[] = [];
+  for (let i = 0; i + 1 < words.length; i += 2) {
+    const mnemonic = words[i]!;
+    const [opcode = "", digit] = words[i + 1]!.split("/");
+    const own = {
+      opcode: Number.parseInt(opcode, 16),
+      ...(digit === undefined ? {} : { modrm: Number(digit) }),
+    };
+    model ??= insn(mnemonic, operands, { ...bytes, ...own }, traits);
+    const encoding = { ...model.encoding, ...own };
+    const id = mnemonic + model.id.slice(model.mnemonic.length);
+    rows.push({ ...model, id, mnemonic, encoding });
+  }
+  return rows;
 }
 
 /** A family's rows for the operand sizes 16, 32 and 64. */

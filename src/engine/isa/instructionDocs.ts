@@ -1,5 +1,6 @@
 /** One line per mnemonic: what it does, for hover and completion. */
 import { CONDITIONS } from "./dsl";
+import { vectorText } from "./vectorDocs";
 
 /** When each condition holds, in encoding order. SDM Vol. 1, "Condition Codes". */
 const CONDITION_TEXTS = [
@@ -135,11 +136,11 @@ const TEXTS: Readonly<Record<string, string>> = {
   sysexit: "go to (E/R)DX at CPL 3 with stack (E/R)CX",
   movsb: "byte ES:[(E/R)DI] ← DS:[(E/R)SI], both move by DF",
   movsw: "word ES:[(E/R)DI] ← DS:[(E/R)SI], both move by DF",
-  movsd: "dword ES:[(E/R)DI] ← DS:[(E/R)SI], both move by DF",
+  movsd: "dword ES:[(E/R)DI] ← DS:[(E/R)SI], both move by DF; with operands: move a double-precision number",
   movsq: "qword ES:[(E/R)DI] ← DS:[(E/R)SI], both move by DF",
   cmpsb: "flags of byte DS:[(E/R)SI] − ES:[(E/R)DI], both move by DF",
   cmpsw: "flags of word DS:[(E/R)SI] − ES:[(E/R)DI], both move by DF",
-  cmpsd: "flags of dword DS:[(E/R)SI] − ES:[(E/R)DI], both move by DF",
+  cmpsd: "flags of dword DS:[(E/R)SI] − ES:[(E/R)DI], both move by DF; with operands: compare two double-precision numbers as the constant says",
   cmpsq: "flags of qword DS:[(E/R)SI] − ES:[(E/R)DI], both move by DF",
   stosb: "ES:[(E/R)DI] ← AL, (E/R)DI moves by DF",
   stosw: "ES:[(E/R)DI] ← AX, (E/R)DI moves by DF",
@@ -275,10 +276,138 @@ const TEXTS: Readonly<Record<string, string>> = {
   xsaveopt64: "store the selected state components that have changed, with 64-bit pointers",
   xsavec: "store the selected state components compacted",
   xsavec64: "store the selected state components compacted, with 64-bit pointers",
+  xsaves: "store the selected state components compacted, those of the supervisor too",
+  xsaves64: "store the selected state components compacted, those of the supervisor too, with 64-bit pointers",
+  xrstors: "load the selected state components, those of the supervisor too",
+  xrstors64: "load the selected state components, those of the supervisor too, with 64-bit pointers",
+  monitorx: "AMD: watch the line at DS:(E/R)AX for MWAITX",
+  mwaitx: "AMD: wait for a write to the watched line, an interrupt, or for EBX cycles",
+  clzero: "AMD: fill the cache line at (E/R)AX with zeros",
+  serialize: "no later instruction starts before all earlier ones are done",
+  xend: "commit the transaction",
+  xtest: "ZF ← not in a transaction",
+  encls: "SGX: supervisor's enclave function EAX",
+  enclu: "SGX: user's enclave function EAX",
+  enclv: "SGX: VMM's enclave function EAX",
+  pconfig: "platform-configuration function EAX",
+  xsusldtrk: "stop to track the loads of the transaction",
+  xresldtrk: "track the loads of the transaction again",
+  setssbsy: "shadow stacks: mark the supervisor's shadow stack as busy",
+  saveprevssp: "shadow stacks: leave a restore token on the previous shadow stack",
+  rstorssp: "shadow stacks: go to the shadow stack of a restore token",
+  clrssbsy: "shadow stacks: mark a supervisor's shadow stack as free",
+  rdsspd: "shadow stacks: register ← SSP; a NOP without CET",
+  rdsspq: "shadow stacks: register ← SSP; a NOP without CET",
+  incsspd: "shadow stacks: drop as many 4-byte entries as the register says",
+  incsspq: "shadow stacks: drop as many 8-byte entries as the register says",
+  wrssd: "shadow stacks: write a dword to the shadow stack",
+  wrssq: "shadow stacks: write a qword to the shadow stack",
+  wrussd: "shadow stacks: write a dword to a user's shadow stack",
+  wrussq: "shadow stacks: write a qword to a user's shadow stack",
+  uiret: "return from a user interrupt",
+  testui: "CF ← user-interrupt flag",
+  clui: "user-interrupt flag ← 0",
+  stui: "user-interrupt flag ← 1",
+  senduipi: "send the user interrupt of an entry of the table",
+  wrmsrns: "model-specific register ECX ← EDX:EAX, without serialising",
+  rdmsrlist: "read the model-specific registers of a list",
+  wrmsrlist: "write the model-specific registers of a list",
+  adcx: "destination ← destination + source + CF; only CF changes",
+  adox: "destination ← destination + source + OF; only OF changes",
+  movdiri: "memory ← register, past the caches",
+  tpause: "wait until the time-stamp counter is EDX:EAX",
+  umwait: "wait for a write to the line of UMONITOR, or until the time-stamp counter is EDX:EAX",
+  hreset: "reset the parts of the prediction history that EAX selects",
   clflushopt: "write back and drop the cache line, weakly ordered",
   clwb: "write back the cache line and keep it",
   clflush: "write back and drop the cache line",
 };
+
+/** Operations of the floating-point unit, "fadd" without its "f"; the popping and the integer forms follow from them. */
+const X87_OPERATIONS: Readonly<Record<string, string>> = {
+  add: "destination ← destination + source",
+  mul: "destination ← destination × source",
+  sub: "destination ← destination − source",
+  subr: "destination ← source − destination",
+  div: "destination ← destination ÷ source",
+  divr: "destination ← source ÷ destination",
+};
+
+// prettier-ignore
+const X87_TEXTS: Readonly<Record<string, string>> = {
+  fcom: "compare ST0 with the source, result in the condition codes C0 C2 C3",
+  fcomp: "compare ST0 with the source, result in C0 C2 C3, and pop",
+  fcompp: "compare ST0 with ST1, result in C0 C2 C3, and pop both",
+  fucom: "compare ST0 with the source, result in C0 C2 C3; a quiet NaN is no error",
+  fucomp: "compare ST0 with the source, result in C0 C2 C3, and pop; a quiet NaN is no error",
+  fucompp: "compare ST0 with ST1, result in C0 C2 C3, and pop both; a quiet NaN is no error",
+  fcomi: "ZF PF CF ← ST0 compared with the source",
+  fcomip: "ZF PF CF ← ST0 compared with the source, and pop",
+  fucomi: "ZF PF CF ← ST0 compared with the source; a quiet NaN is no error",
+  fucomip: "ZF PF CF ← ST0 compared with the source, and pop; a quiet NaN is no error",
+  ficom: "compare ST0 with an integer in memory, result in C0 C2 C3",
+  ficomp: "compare ST0 with an integer in memory, result in C0 C2 C3, and pop",
+  ftst: "compare ST0 with 0.0, result in C0 C2 C3",
+  fxam: "classify ST0, result in C0 C2 C3",
+  fcmovb: "ST0 ← source if CF = 1 (below)",
+  fcmove: "ST0 ← source if ZF = 1 (equal)",
+  fcmovbe: "ST0 ← source if CF = 1 or ZF = 1 (below or equal)",
+  fcmovu: "ST0 ← source if PF = 1 (unordered)",
+  fcmovnb: "ST0 ← source if CF = 0 (not below)",
+  fcmovne: "ST0 ← source if ZF = 0 (not equal)",
+  fcmovnbe: "ST0 ← source if CF = 0 and ZF = 0 (above)",
+  fcmovnu: "ST0 ← source if PF = 0 (ordered)",
+  fxch: "exchange ST0 with another stack register",
+  fld: "push a floating-point value",
+  fild: "push an integer from memory, converted",
+  fbld: "push a packed decimal number from memory, converted",
+  fst: "destination ← ST0",
+  fstp: "destination ← ST0, and pop",
+  fist: "memory ← ST0 rounded to an integer",
+  fistp: "memory ← ST0 rounded to an integer, and pop",
+  fisttp: "memory ← ST0 cut to an integer, and pop",
+  fbstp: "memory ← ST0 as a packed decimal number, and pop",
+  ffree: "mark a stack register as empty",
+  ffreep: "mark a stack register as empty, and pop",
+  fchs: "ST0 ← − ST0",
+  fabs: "ST0 ← |ST0|",
+  fld1: "push 1.0",
+  fldl2t: "push log₂ 10",
+  fldl2e: "push log₂ e",
+  fldpi: "push π",
+  fldlg2: "push log₁₀ 2",
+  fldln2: "push ln 2",
+  fldz: "push 0.0",
+  f2xm1: "ST0 ← 2^ST0 − 1",
+  fyl2x: "ST1 ← ST1 × log₂ ST0, and pop",
+  fyl2xp1: "ST1 ← ST1 × log₂ (ST0 + 1), and pop",
+  fptan: "ST0 ← tan ST0, and push 1.0",
+  fpatan: "ST1 ← arctan (ST1 ÷ ST0), and pop",
+  fxtract: "ST0 ← its exponent, and push its significand",
+  fprem: "ST0 ← partial remainder of ST0 ÷ ST1, cut",
+  fprem1: "ST0 ← partial remainder of ST0 ÷ ST1, rounded (IEEE 754)",
+  fdecstp: "move the top of the stack down by one",
+  fincstp: "move the top of the stack up by one",
+  fsqrt: "ST0 ← √ST0",
+  fsin: "ST0 ← sin ST0",
+  fcos: "ST0 ← cos ST0",
+  fsincos: "ST0 ← sin ST0, and push its cosine",
+  frndint: "ST0 ← ST0 rounded to an integer",
+  fscale: "ST0 ← ST0 × 2^ST1, ST1 cut to an integer",
+  fneni: "8087: enable interrupts; a NOP since the 80287",
+  fndisi: "8087: disable interrupts; a NOP since the 80287",
+  fsetpm: "80287: enter protected mode; a NOP since the 80387",
+};
+
+function x87Text(mnemonic: string): string | undefined {
+  const text = X87_TEXTS[mnemonic];
+  if (text !== undefined) return text;
+  const [, integer, operation = "", pop] = /^f(i?)(add|mul|subr?|divr?)(p?)$/.exec(mnemonic) ?? [];
+  const known = X87_OPERATIONS[operation];
+  if (known === undefined) return undefined;
+  const source = integer === "i" ? `${known}; the source is an integer in memory` : known;
+  return pop === "p" ? `${source}, and pop` : source;
+}
 
 function conditionalText(mnemonic: string): string | undefined {
   for (const [condition, names] of CONDITIONS.entries())
@@ -297,5 +426,5 @@ export function operationText(mnemonic: string): string | undefined {
   if (text !== undefined) return text;
   if (mnemonic.startsWith("hint_nop"))
     return "reserved hint: runs as a NOP that decodes its operand";
-  return conditionalText(mnemonic);
+  return x87Text(mnemonic) ?? conditionalText(mnemonic) ?? vectorText(mnemonic);
 }

@@ -38,3 +38,7 @@ export const RSP = 4;
 export const RBP = 5;
 export const RSI = 6;
 export const RDI = 7;
+
+/** Registers of the floating-point and vector units, by the stem of their names. */
+export const VECTOR_FILES = ["st", "mm", "xmm", "ymm"] as const;
+export type VectorFile = (typeof VECTOR_FILES)[number];

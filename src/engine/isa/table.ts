@@ -1,15 +1,21 @@
 /** The whole instruction table, in one array, with its look-ups. */
 import { InvariantError } from "../base/errors";
 import { ARITHMETIC_ROWS } from "./instructions/arithmetic";
+import { AVX_ROWS } from "./instructions/avx";
 import { BIT_ROWS } from "./instructions/bits";
+import { BMI_ROWS } from "./instructions/bmi";
 import { BRANCH_ROWS } from "./instructions/branch";
+import { EXTENSION_ROWS } from "./instructions/extensions";
 import { HINT_ROWS } from "./instructions/hints";
+import { MMX_ROWS } from "./instructions/mmx";
 import { MOVE_ROWS } from "./instructions/move";
 import { PROCESSOR_STATE_ROWS } from "./instructions/processorState";
+import { SSE_ROWS } from "./instructions/sse";
 import { STACK_ROWS } from "./instructions/stack";
 import { STRING_ROWS } from "./instructions/string";
 import { SYSTEM_ROWS } from "./instructions/system";
 import { VIRTUALIZATION_ROWS } from "./instructions/virtualization";
+import { X87_ROWS } from "./instructions/x87";
 import type { InstructionForm } from "./types";
 
 /** What tells two encodings with the same operands apart, for the longer form of an id. */
@@ -29,20 +35,20 @@ function encodingSuffix(form: InstructionForm): string {
 function withUniqueIds(rows: readonly InstructionForm[]): InstructionForm[] {
   const taken = new Set<string>();
   return rows.map((form) => {
-    const { operandSize } = form.encoding;
-    const sized = operandSize === 0 ? form.id : `${form.id}_o${operandSize}`;
-    const candidates = [
-      form.id,
-      sized,
-      form.id + encodingSuffix(form),
-      sized + encodingSuffix(form),
-    ];
-    const id = candidates.find((candidate) => !taken.has(candidate));
-    if (id === undefined)
-      throw new InvariantError(`instruction row ${form.id} stands twice in the table`);
+    const id = taken.has(form.id) ? longerId(form, taken) : form.id;
     taken.add(id);
     return id === form.id ? form : { ...form, id };
   });
+}
+
+function longerId(form: InstructionForm, taken: ReadonlySet<string>): string {
+  const { operandSize } = form.encoding;
+  const sized = operandSize === 0 ? form.id : `${form.id}_o${operandSize}`;
+  const candidates = [sized, form.id + encodingSuffix(form), sized + encodingSuffix(form)];
+  const id = candidates.find((candidate) => !taken.has(candidate));
+  if (id === undefined)
+    throw new InvariantError(`instruction row ${form.id} stands twice in the table`);
+  return id;
 }
 
 export const INSTRUCTIONS: readonly InstructionForm[] = withUniqueIds([
@@ -56,6 +62,12 @@ export const INSTRUCTIONS: readonly InstructionForm[] = withUniqueIds([
   ...VIRTUALIZATION_ROWS,
   ...HINT_ROWS,
   ...PROCESSOR_STATE_ROWS,
+  ...EXTENSION_ROWS,
+  ...X87_ROWS,
+  ...MMX_ROWS,
+  ...SSE_ROWS,
+  ...AVX_ROWS,
+  ...BMI_ROWS,
 ]);
 
 export const INSTRUCTION_BY_ID: ReadonlyMap<string, InstructionForm> = new Map(

@@ -15,6 +15,9 @@ export type OperandSize = 8 | 16 | 32 | 64;
  *  rr*: ModRM.rm, register only. Fixed registers and `one` are implied by the opcode. `sx8` is an 8-bit immediate sign-extended to the
  *  operand size, `sx32` a 32-bit one extended to 64. `moffs*`: an absolute offset. `ptr16:*`: a far pointer immediate.
  *  `m16:*`: a far pointer in memory. `m16&*`: a pseudo-descriptor (LGDT) or bounds pair. `str*`: implicit string operands.
+ *  `st0` is implied, `sti`: ModRM.rm, register only. mm, xmm, ymm: ModRM.reg; `rr*` of them: ModRM.rm, register only; with `/m*`: ModRM.rm,
+ *  register or memory. `xmm0` is implied. `v*`: VEX.vvvv. `is4*`: the upper half of a trailing byte. `vm32x` ...: memory indexed by the dwords
+ *  (qwords) of an XMM (YMM) register.
  */
 export type OperandKind =
   | "r8"
@@ -36,6 +39,8 @@ export type OperandKind =
   | "m64"
   | "m80"
   | "m128"
+  | "m256"
+  | "m512"
   | "m16:16"
   | "m16:32"
   | "m16:64"
@@ -85,7 +90,37 @@ export type OperandKind =
   | "strdi16"
   | "strdi32"
   | "strdi64" // es:[rdi]
-  | "strbx8"; // ds:[rbx+al] of XLAT; prettier-ignore
+  | "strbx8" // ds:[rbx+al] of XLAT
+  | VectorKind;
+
+/** Operands in the registers of the floating-point and vector units. */
+export type VectorKind =
+  | "st0"
+  | "sti"
+  | "mm"
+  | "rrmm"
+  | "mm/m64"
+  | "xmm"
+  | "xmm0"
+  | "rrxmm"
+  | "xmm/m8"
+  | "xmm/m16"
+  | "xmm/m32"
+  | "xmm/m64"
+  | "xmm/m128"
+  | "ymm"
+  | "rrymm"
+  | "ymm/m256"
+  | "vxmm"
+  | "vymm"
+  | "vr32"
+  | "vr64"
+  | "is4xmm"
+  | "is4ymm"
+  | "vm32x"
+  | "vm32y"
+  | "vm64x"
+  | "vm64y";
 
 export interface OperandSpec {
   readonly kind: OperandKind;
@@ -104,6 +139,10 @@ export interface Encoding {
   readonly mandatory?: 0x66 | 0xf2 | 0xf3 | "none";
   /** undefined: no ModRM. "reg": ModRM.reg is an operand. 0-7: an opcode extension. */
   readonly modrm?: "reg" | number;
+  /** A byte behind the operands that belongs to the opcode (3DNow!). */
+  readonly suffix?: number;
+  /** VEX instead of the escape bytes and the mandatory prefix; `w` and `l` as the row needs them, undefined: ignored. */
+  readonly vex?: { readonly w?: 0 | 1; readonly l?: 0 | 1 };
   /** ModRM.mod restriction. */
   readonly mod?: "reg" | "mem";
   /** A whole third byte, as in VMCALL (0F 01 C1): implies ModRM. */

@@ -160,6 +160,15 @@ function macrosByName(site: Site, kind: "macro" | "define"): CompletionItem[] {
   return macros(bare, kind, RANK.best);
 }
 
+/** Registers of the floating-point and vector units that an operand takes. */
+function vectorRegisters(kind: OperandKind, bits: Bits): string[] {
+  if (kind === "st0" || kind === "xmm0") return [kind];
+  const stem = kind === "sti" ? "st" : /^(?:rr|v|is4)?([xy]?mm)(?:\/m\d+)?$/.exec(kind)?.[1];
+  if (stem === undefined) return [];
+  const count = bits === 64 && /^[xy]/.test(stem) ? 16 : 8;
+  return Array.from({ length: count }, (_, number) => `${stem}${number}`);
+}
+
 /** Registers that one of the mnemonic's forms takes in this operand. */
 function acceptedRegisters(kinds: ReadonlySet<OperandKind>, bits: Bits): string[] {
   const sizes = new Set<number>();
@@ -170,6 +179,7 @@ function acceptedRegisters(kinds: ReadonlySet<OperandKind>, bits: Bits): string[
     if (kind === "sreg") names.push(...SEGMENTS);
     if (kind === "cr") names.push("cr0", "cr2", "cr3", "cr4", ...(bits === 64 ? ["cr8"] : []));
     if (kind === "dr") names.push("dr0", "dr1", "dr2", "dr3", "dr6", "dr7");
+    names.push(...vectorRegisters(kind, bits));
     if (/^(al|ax|eax|rax|cl|cx|ecx|rcx|dx|es|cs|ss|ds|fs|gs)$/.test(kind)) names.push(kind);
   }
   const first = bits === 64 ? 16 : 8;

@@ -49,12 +49,13 @@ function fits(text: string, kind: OperandKind): boolean {
     if (written === kind) return true;
     const register = keyword.register?.class;
     if (register === "gpr") return new RegExp(`^(r|rm|rr)${keyword.size}$`).test(kind);
-    return register === kind;
+    if (register === "st") return kind === "st0" || kind === "sti";
+    return register === kind || new RegExp(`^(rr|v|is4)?${register ?? ""}(/m\\d+)?$`).test(kind);
   }
   if (written.includes("[")) {
     const size = /^(byte|word|dword|qword)\b/.exec(written)?.[1];
     const bits = size && { byte: 8, word: 16, dword: 32, qword: 64 }[size];
-    return /^(rm|m)/.test(kind) && (bits === undefined || kind.includes(String(bits)));
+    return /^(rm|m|vm)|\/m/.test(kind) && (bits === undefined || kind.includes(String(bits)));
   }
   return /^(imm|sx|rel|one|ptr|moffs)/.test(kind);
 }

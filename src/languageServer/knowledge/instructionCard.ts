@@ -3,6 +3,7 @@ import {
   formsByMnemonic,
   operationText,
   type Bits,
+  type Encoding,
   type FlagEffects,
   type InstructionForm,
   type OperandKind,
@@ -37,6 +38,9 @@ export function formsIn(mnemonic: string, bits: Bits): readonly InstructionForm[
 
 /** The manual's way: "r/m32", "imm8", "m16:32". */
 export function operandText(kind: OperandKind): string {
+  if (kind === "sti") return "st(i)";
+  const vector = /^(?:rr|v|is4)((?:[xy]?mm|r)\w*)$/.exec(kind)?.[1];
+  if (vector !== undefined) return vector;
   if (kind.startsWith("rm")) return `r/m${kind.slice(2)}`;
   if (kind.startsWith("rr")) return `r${kind.slice(2)}`;
   if (kind.startsWith("sx")) return `imm${kind.slice(2)}`;
@@ -60,8 +64,22 @@ function byteText(byte: number): string {
   return byte.toString(16).toUpperCase().padStart(2, "0");
 }
 
+/** "VEX.128.66.0F38.W0 18 /r". */
+function vexText({ vex, mandatory, map, opcode, modrm, immediates }: Encoding): string {
+  const parts = [
+    "VEX",
+    vex?.l === undefined ? "LIG" : String(128 << vex.l),
+    ...(typeof mandatory === "number" ? [byteText(mandatory)] : []),
+    ["", "0F", "0F38", "0F3A"][map]!,
+    vex?.w === undefined ? "WIG" : `W${vex.w}`,
+  ];
+  const operand = modrm === undefined ? [] : [modrm === "reg" ? "/r" : `/${modrm}`];
+  return [parts.join("."), byteText(opcode), ...operand, ...immediates].join(" ");
+}
+
 /** The manual's opcode column: "66 0F 01 /2 ib", "REX.W + 81 /0 id". */
 export function opcodeText({ encoding }: InstructionForm): string {
+  if (encoding.vex !== undefined) return vexText(encoding);
   const parts: string[] = [];
   if (typeof encoding.mandatory === "number") parts.push(byteText(encoding.mandatory));
   if (encoding.operandSize === 64 && encoding.size64 === undefined) parts.push("REX.W +");
@@ -72,6 +90,7 @@ export function opcodeText({ encoding }: InstructionForm): string {
   if (encoding.fixedModrm !== undefined) parts.push(byteText(encoding.fixedModrm));
   if (encoding.modrm !== undefined)
     parts.push(encoding.modrm === "reg" ? "/r" : `/${encoding.modrm}`);
+  if (encoding.suffix !== undefined) parts.push(byteText(encoding.suffix));
   return [...parts, ...encoding.immediates].join(" ");
 }
 
@@ -138,9 +157,11 @@ export function instructionCard(
   chosen?: InstructionForm,
 ): string | undefined {
   const word = mnemonic.toLowerCase();
-  const all = formsByMnemonic(word);
+  // Words that only the assembler knows (FINIT, CMPEQPS) have the row of what they became.
+  const own = formsByMnemonic(word);
+  const all = own.length > 0 || chosen === undefined ? own : [chosen];
   if (all.length === 0) return undefined;
-  const valid = formsIn(word, bits);
+  const valid = all.filter((form) => isValidIn(form, bits));
   const shown = chosen ?? valid[0] ?? all[0]!;
   const lines = [
     `**${word.toUpperCase()}** ${operationText(word) ?? operationText(shown.mnemonic) ?? ""}`,

@@ -2,9 +2,20 @@
 import { InvariantError } from "../../base/errors";
 import { INSTRUCTION_BY_ID, formsByMnemonic } from "../../isa/table";
 import type { InstructionForm, OperandKind } from "../../isa/types";
-import { ANY_SIZE, parsePattern, SIZE128, SIZE16, SIZE32, SIZE64, SIZE8 } from "./operandTypes";
+import {
+  ANY_SIZE,
+  parsePattern,
+  SIZE128,
+  SIZE16,
+  SIZE256,
+  SIZE32,
+  SIZE512,
+  SIZE64,
+  SIZE8,
+} from "./operandTypes";
 import type { Pattern } from "./operandTypes";
 import { EXPLICIT_TEMPLATES } from "./templates";
+import { BEYOND_VEX } from "./vexTemplates";
 
 /** What an immediate field of a template is: its width and how it is checked. */
 export type FieldStyle =
@@ -19,17 +30,18 @@ export type FieldStyle =
   | "relativeByte"
   | "relative" // 16 or 32 bits
   | "far"
-  | "ten"; // the base of AAM and AAD
+  | "upperHalf" // a register number
+  | "constant";
 
 /** An asm operand in an immediate field. */
 export interface Placement {
-  /** Index of the asm operand. */
+  /** Index of the asm operand; a constant's value. */
   readonly operand: number;
   readonly style: FieldStyle;
 }
 
 /** Where the asm operands go. */
-type Places = Pick<Template, "reg" | "rm" | "plus" | "fields">;
+type Places = Pick<Template, "reg" | "rm" | "plus" | "vvvv" | "fields">;
 
 export interface Template {
   readonly form: InstructionForm;
@@ -43,6 +55,8 @@ export interface Template {
   readonly modes: InstructionForm["modes"];
   /** 0 none, 16, 32, 64 (REX.W). */
   readonly operandSize: 0 | 16 | 32 | 64;
+  /** Nobody may deduce a missing size from it. */
+  readonly givesNoSize: boolean;
   /** REX.W is suppressed. */
   readonly noRexW: boolean;
   readonly addressSize: 0 | 16 | 32 | 64;
@@ -53,10 +67,17 @@ export interface Template {
   readonly obsolete: boolean;
   readonly wait: boolean;
   readonly empty: boolean;
-  /** Asm operands in ModRM.reg, ModRM.rm and the opcode, or -1. */
+  /** Takes memory indexed by a vector register. */
+  readonly vectorMemory: boolean;
+  /** SPL to DIL go without a REX prefix. */
+  readonly noHigh: boolean;
+  /** Asm operands in ModRM.reg, ModRM.rm, the opcode and VEX.vvvv, or -1. */
   readonly reg: number;
   readonly rm: number;
   readonly plus: number;
+  readonly vvvv: number;
+  /** The register in ModRM.rm where no operand names it, or -1. */
+  readonly impliedRm: number;
   /** Immediate fields in order. */
   readonly fields: readonly Placement[];
 }
@@ -67,6 +88,8 @@ const DEFAULT_SIZES: Readonly<Record<string, number | "mode">> = {
   SD: SIZE32,
   SQ: SIZE64,
   SO: SIZE128,
+  SY: SIZE256,
+  SZ: SIZE512,
   ANY: ANY_SIZE,
   SIZE: "mode",
 };
@@ -90,30 +113,65 @@ function fieldStyle(kind: OperandKind, flags: ReadonlySet<string>): FieldStyle |
     case "rel16":
     case "rel32":
       return "relative";
+    case "is4xmm":
+    case "is4ymm":
+      return "upperHalf";
     default:
       return kind.startsWith("moffs") ? "offset" : undefined;
   }
 }
 
-function placeOf(kind: OperandKind, form: InstructionForm): "reg" | "rm" | "plus" | undefined {
-  if (/^r(8|16|32|64)$/.test(kind)) return form.encoding.plusReg ? "plus" : "reg";
-  if (kind === "sreg" || kind === "cr" || kind === "dr") return "reg";
-  if (/^(rm|rr)\d/.test(kind) || /^m(\d|$)/.test(kind)) return "rm";
+/** A fixed byte in place of an operand: `#0a`. */
+function constantOf(flags: ReadonlySet<string>): number | undefined {
+  for (const flag of flags) if (flag.startsWith("#")) return Number.parseInt(flag.slice(1), 16);
   return undefined;
 }
 
+function placeOf(
+  kind: OperandKind,
+  form: InstructionForm,
+): Exclude<keyof Places, "fields"> | undefined {
+  if (/^r(8|16|32|64)$/.test(kind)) return form.encoding.plusReg ? "plus" : "reg";
+  if (kind === "sreg" || kind === "cr" || kind === "dr") return "reg";
+  if (/^(rm\d|rr|vm|sti)/.test(kind) || /^m(\d|$)/.test(kind)) return "rm";
+  if (/mm\/m\d/.test(kind)) return "rm";
+  if (kind === "mm" || kind === "xmm" || kind === "ymm") return "reg";
+  return /^v(r\d|[xy]mm)/.test(kind) ? "vvvv" : undefined;
+}
+
+/** Registers that the opcode implies; NASM lets them be written or left out. */
+const IMPLIED: readonly OperandKind[] = ["st0", "xmm0"];
+
+/** Row operands that the asm operands stand for, in their order; undefined where the row's operand is not written. */
+function writtenIndexes(
+  form: InstructionForm,
+  flags: ReadonlySet<string>,
+  count: number,
+): (number | undefined)[] {
+  const { operands } = form;
+  if (flags.has("SWAP")) return operands.map((_, index) => 1 - index);
+  if (flags.has("DUP")) return operands.map((_, index) => Math.max(0, index - 1));
+  if (count >= operands.length) return operands.map((_, index) => index);
+  let next = 0;
+  return operands.map(({ kind }) => (IMPLIED.includes(kind) ? undefined : next++));
+}
+
 function placesOf(form: InstructionForm, flags: ReadonlySet<string>, count: number): Places {
-  const places = { reg: -1, rm: -1, plus: -1 };
+  const places = { reg: -1, rm: -1, plus: -1, vvvv: -1 };
   const fields: Placement[] = [];
   if (flags.has("BARE")) return { ...places, fields };
   if (form.operands[0]?.kind.startsWith("ptr"))
     return { ...places, fields: count === 2 ? [{ operand: 1, style: "far" }] : [] };
+  const constant = constantOf(flags);
+  const written = writtenIndexes(form, flags, count);
   form.operands.forEach(({ kind }, index) => {
-    const swapped = flags.has("SWAP") ? 1 - index : index;
-    const operand = flags.has("DUP") ? Math.max(0, index - 1) : swapped;
+    const operand = written[index];
     const place = placeOf(kind, form);
-    const style = flags.has("TEN") ? "ten" : fieldStyle(kind, flags);
-    if (place !== undefined) places[place] = operand;
+    const style = fieldStyle(kind, flags);
+    if (style !== undefined && constant !== undefined)
+      fields.push({ operand: constant, style: "constant" });
+    else if (operand === undefined || operand >= count) return;
+    else if (place !== undefined) places[place] = operand;
     else if (style !== undefined) fields.push({ operand, style });
   });
   return { ...places, fields };
@@ -152,6 +210,12 @@ function formOf(stem: string, row: string): InstructionForm {
   return form;
 }
 
+/** NASM takes its AR flags for a number: AR2, the third bit, means operand 3, which is none. */
+function defaultOperand(flags: ReadonlySet<string>): number {
+  if (flags.has("AR2")) return 3;
+  return flags.has("AR1") ? 1 : flags.has("AR0") ? 0 : -1;
+}
+
 function templateOf(
   form: InstructionForm,
   patterns: readonly Pattern[],
@@ -162,9 +226,13 @@ function templateOf(
     form,
     patterns,
     defaultSize: defaultName === undefined ? 0 : DEFAULT_SIZES[defaultName]!,
-    defaultFor: flags.has("AR0") ? 0 : -1,
+    defaultFor: defaultOperand(flags),
     sameSize: flags.has("SM") ? patterns.length : flags.has("SM2") ? 2 : 0,
     modes: modesOf(form, flags),
+    givesNoSize: flags.has("SX"),
+    vectorMemory: form.operands.some(({ kind }) => kind.startsWith("vm")),
+    noHigh: flags.has("NOHI"),
+    impliedRm: flags.has("ST1") ? 1 : -1,
     ...operandSizeOf(form, flags),
     addressSize: addressSizeOf(flags),
     jump: flags.has("JUMP"),
@@ -189,9 +257,26 @@ const compiled = new Map<string, readonly Template[]>();
 
 function compile(mnemonic: string): readonly Template[] {
   const explicit = EXPLICIT_TEMPLATES.get(mnemonic);
-  if (explicit !== undefined) return explicit.lines.map((line) => parseLine(explicit.stem, line));
+  if (explicit !== undefined) {
+    const lines = typeof explicit.lines === "function" ? explicit.lines() : explicit.lines;
+    return lines.map((line) => parseLine(explicit.stem, line));
+  }
   const form = formsByMnemonic(mnemonic)[0];
   return form === undefined ? [] : [templateOf(form, [], new Set())];
+}
+
+/** Whether a word has templates; without compiling them, since every word of NASM's is asked for at the start. */
+export function hasTemplates(mnemonic: string): boolean {
+  return EXPLICIT_TEMPLATES.has(mnemonic) || formsByMnemonic(mnemonic).length > 0;
+}
+
+/** Whether the operands have a shape that NASM would encode with EVEX or XOP, as we do not. */
+export function isBeyond(
+  mnemonic: string,
+  fits: (patterns: readonly Pattern[]) => boolean,
+): boolean {
+  const shapes = BEYOND_VEX.get(mnemonic) ?? [];
+  return shapes.some((shape) => fits(shape.split(",").map(parsePattern)));
 }
 
 /** The templates of a mnemonic in NASM's order; none for a word that is no instruction of ours. */

@@ -152,6 +152,25 @@ function address32(operand: Memory, addressSize: 32 | 64): AddressBytes | undefi
   return { modrm: (mod << 6) | 4, sib, displacementBytes, ...rex };
 }
 
+/** The vector register is the index, a general one the base. */
+function vectorAddress(operand: Memory, addressSize: 16 | 32 | 64): AddressBytes | undefined {
+  const { base, index, displacementSize } = operand;
+  if (addressSize === 16 || displacementSize === 16 || displacementSize === 64) return undefined;
+  if (base !== undefined && !isGpr(base, addressSize)) return undefined;
+  const scale = SCALE_BITS[operand.scale];
+  if (index === undefined || scale === undefined) return undefined;
+  const number = base?.number ?? -1;
+  const mod = number < 0 ? 0 : modOf(displacementOf(operand, 32), (number & 7) === RBP);
+  return {
+    modrm: (mod << 6) | 4,
+    sib: (scale << 6) | ((index.number & 7) << 3) | (number < 0 ? 5 : number & 7),
+    displacementBytes: number < 0 || mod === 2 ? 4 : mod,
+    ripRelative: false,
+    rexB: number >= 8,
+    rexX: index.number >= 8,
+  };
+}
+
 function plainOffset(bits: Bits, addressSize: number, ripRelative: boolean): AddressBytes {
   const rex = { rexB: false, rexX: false };
   if (bits === 64 && !ripRelative)
@@ -163,6 +182,10 @@ function plainOffset(bits: Bits, addressSize: number, ripRelative: boolean): Add
     ripRelative,
     ...rex,
   };
+}
+
+export function isVectorIndex(register: AsmRegister | undefined): boolean {
+  return register?.class === "xmm" || register?.class === "ymm";
 }
 
 /** Whether the operand is an offset without registers. */
@@ -178,6 +201,7 @@ export function effectiveAddress(
   ripRelative: boolean,
 ): AddressBytes | undefined {
   if (isPlainOffset(operand)) return plainOffset(bits, addressSize, ripRelative);
+  if (isVectorIndex(operand.index)) return vectorAddress(operand, addressSize);
   const wide = [operand.base, operand.index].some(
     (register) => register?.class === "gpr" && register.size >= 32,
   );

@@ -2,7 +2,7 @@
 import type { Bits } from "../../isa/types";
 import type { AsmOperand, EncodeWarning } from "../types";
 import type { FieldStyle, Placement, Template } from "./compile";
-import { effectiveAddress, isPlainOffset } from "./effectiveAddress";
+import { effectiveAddress, isPlainOffset, isVectorIndex } from "./effectiveAddress";
 import type { AddressBytes, Memory } from "./effectiveAddress";
 import { IMMEDIATE, IP_REL, MEMORY, REGISTER, SIZE16, SIZE32, SIZE64, SIZE8 } from "./operandTypes";
 import type { TypedOperand } from "./operandTypes";
@@ -49,6 +49,9 @@ interface RelativeField {
   readonly shortOnly: boolean;
 }
 
+/** VEX.pp by mandatory prefix. */
+const VEX_PREFIXES = { none: 0, 0x66: 1, 0xf3: 2, 0xf2: 3 } as const;
+
 const SIZE_NAMES: Readonly<Record<number, string>> = { 1: "byte", 2: "word", 4: "dword" };
 
 class Emitter {
@@ -81,6 +84,8 @@ class Emitter {
     if (!template.empty) this.emitOpcode();
     if (modrm !== undefined) this.emitModrm(modrm);
     for (const field of template.fields) this.emitField(field);
+    const { suffix } = template.form.encoding;
+    if (suffix !== undefined) this.bytes.push(suffix);
     this.resolveRelatives();
     return {
       bytes: new Uint8Array(this.bytes),
@@ -126,10 +131,13 @@ class Emitter {
     const { encoding } = template.form;
     if (encoding.fixedModrm !== undefined) return encoding.fixedModrm;
     if (encoding.modrm === undefined) return undefined;
+    if (template.impliedRm >= 0) return 0xc0 | template.impliedRm;
     const operand = this.at(template.rm);
     if (operand === undefined) return undefined;
     if ((operand.types & REGISTER) !== 0) return 0xc0 | (operand.register & 7);
     const memory = memoryOf(operand);
+    if (isVectorIndex(memory.index) && !template.vectorMemory)
+      return `invalid ${bits}-bit effective address`;
     const address = effectiveAddress(memory, bits, addressSize, this.ripRelative(operand, memory));
     this.warnAddress(operand, memory);
     return address ?? `invalid ${bits}-bit effective address`;
@@ -169,10 +177,15 @@ class Emitter {
       if (modrm.rexX) this.rex |= REX_X;
     }
     if (template.noRexW) this.rex &= ~REX_W;
+    if (template.noHigh) this.rex &= ~REX_FORCE;
     if (this.statement.prefixes.rex) this.rex |= REX_FORCE;
   }
 
   private checkRex(): string | undefined {
+    const { vex } = this.statement.template.form.encoding;
+    if (vex !== undefined) return this.checkVex(vex.w === 1);
+    if (this.statement.template.noHigh && (this.rex & HIGH_BYTE) !== 0)
+      return "instruction cannot use high registers";
     const bits = this.rex & ~HIGH_BYTE;
     if (bits === 0) return undefined;
     if ((this.rex & HIGH_BYTE) !== 0) return "cannot use high byte register in rex instruction";
@@ -180,6 +193,30 @@ class Emitter {
     if (this.statement.template.lockAsRexR && bits === REX_R)
       return this.statement.prefixes.lock ? "invalid lock prefix" : undefined;
     return "invalid operands in non-64-bit mode";
+  }
+
+  /** Settles VEX.W, which the row gives and no operand, and looks for what VEX cannot say. */
+  private checkVex(wide: boolean): string | undefined {
+    if ((this.rex & HIGH_BYTE) !== 0) return "cannot use high register in AVX instruction";
+    this.rex = wide ? this.rex | REX_W : this.rex & ~REX_W;
+    if (this.statement.bits === 64) return undefined;
+    const other = (this.rex & (REX_R | REX_X | REX_B)) !== 0;
+    return other || this.vvvv() > 7 ? "invalid operands in non-64-bit mode" : undefined;
+  }
+
+  private vvvv(): number {
+    return this.at(this.statement.template.vvvv)?.register ?? 0;
+  }
+
+  /** The short form has neither W, X, B nor a map other than 0F. */
+  private emitVex(): void {
+    const { encoding } = this.statement.template.form;
+    const prefix = VEX_PREFIXES[encoding.mandatory ?? "none"];
+    const last = ((~this.vvvv() & 15) << 3) | ((encoding.vex?.l ?? 0) << 2) | prefix;
+    const inverted = ~this.rex & (REX_R | REX_X | REX_B);
+    if (encoding.map === 1 && (this.rex & (REX_W | REX_X | REX_B)) === 0)
+      this.bytes.push(0xc5, ((inverted & REX_R) << 5) | last);
+    else this.bytes.push(0xc4, encoding.map | (inverted << 5), ((this.rex & REX_W) << 4) | last);
   }
 
   private checkLock(): void {
@@ -192,7 +229,7 @@ class Emitter {
   /** Prefixes that stand in the template: address size, mandatory prefix, and LOCK for REX.R. */
   private emitTemplatePrefixes(): void {
     const { template, bits, prefixes } = this.statement;
-    const { mandatory } = template.form.encoding;
+    const { mandatory, vex } = template.form.encoding;
     if (template.addressSize === 16 && bits === 32 && prefixes.addressSize !== "a16")
       this.bytes.push(0x67);
     if (template.addressSize === 32 && bits !== 32 && prefixes.addressSize !== "a32")
@@ -201,6 +238,10 @@ class Emitter {
       if ((this.rex & REX_R) !== 0) this.bytes.push(0xf0);
       this.rex &= ~REX_R;
     }
+    if (vex !== undefined) {
+      this.emitVex();
+      return;
+    }
     if (typeof mandatory === "number") this.bytes.push(mandatory);
     if (bits === 64 && (this.rex & ~HIGH_BYTE) !== 0) this.bytes.push((this.rex & 0x4f) | 0x40);
   }
@@ -208,8 +249,9 @@ class Emitter {
   private emitOpcode(): void {
     const { form, plus } = this.statement.template;
     const { encoding } = form;
-    if (encoding.map >= 1) this.bytes.push(0x0f);
-    if (encoding.map >= 2) this.bytes.push(encoding.map === 2 ? 0x38 : 0x3a);
+    const escaped = encoding.vex === undefined;
+    if (escaped && encoding.map >= 1) this.bytes.push(0x0f);
+    if (escaped && encoding.map >= 2) this.bytes.push(encoding.map === 2 ? 0x38 : 0x3a);
     const operand = this.at(plus);
     this.bytes.push(encoding.opcode | (operand === undefined ? 0 : operand.register & 7));
   }
@@ -284,12 +326,12 @@ class Emitter {
     const index = placement.operand;
     const operand = this.statement.operands[index];
     const { style } = placement;
-    if (style === "ten") this.bytes.push(10);
+    if (style === "constant") this.bytes.push(index);
     else if (operand !== undefined) this.emitStyled(style, operand, index);
   }
 
   private emitStyled(
-    style: Exclude<FieldStyle, "ten">,
+    style: Exclude<FieldStyle, "constant">,
     operand: TypedOperand,
     index: number,
   ): void {
@@ -336,6 +378,10 @@ class Emitter {
       }
       case "far": {
         this.farPointer();
+        return;
+      }
+      case "upperHalf": {
+        this.bytes.push(operand.register << 4);
         return;
       }
     }

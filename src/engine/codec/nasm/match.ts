@@ -1,8 +1,18 @@
 /** Choosing a template: NASM's own matching, with its size deduction and its ranking of reasons to refuse. */
 import type { Bits } from "../../isa/types";
 import type { Template } from "./compile";
-import { ANY_SIZE, COLON, MEMORY, REGISTER, SIZE16, SIZE32, SIZE64, STRICT } from "./operandTypes";
-import type { TypedOperand } from "./operandTypes";
+import {
+  ANY_SIZE,
+  COLON,
+  MEMORY,
+  REGISTER,
+  SIZE16,
+  SIZE32,
+  SIZE64,
+  STRICT,
+  TO,
+} from "./operandTypes";
+import type { Pattern, TypedOperand } from "./operandTypes";
 
 /** Reasons to refuse, the more specific the greater: the greatest is reported. */
 export const enum Match {
@@ -72,8 +82,8 @@ function tryTemplate(
 ): Match {
   if (template.patterns.length !== operands.length) return Match.InvalidOperands;
   for (let i = 0; i < operands.length; i++) {
-    // A colon that the template does not want.
-    if ((operands[i]!.types & ~template.patterns[i]!.types & COLON) !== 0)
+    // A colon or a TO that the template does not want.
+    if ((operands[i]!.types & ~template.patterns[i]!.types & (COLON | TO)) !== 0)
       return Match.InvalidOperands;
   }
   const match = operandsMatch(template, operands, context.bits);
@@ -111,7 +121,7 @@ function search(
   };
   for (const template of templates) {
     const match = tryTemplate(template, operands, context);
-    if (match === Match.SizeMissing) {
+    if (match === Match.SizeMissing && !template.givesNoSize) {
       const candidates = (result.candidates ??= operands.map((operand) => operand.size));
       for (let i = 0; i < operands.length; i++) candidates[i]! |= template.patterns[i]!.size;
     }
@@ -149,6 +159,21 @@ export function findTemplate(
     operand.size |= sizes;
   }
   return search(templates, operands, context, first.match);
+}
+
+/** Whether the operands have the classes of the patterns, and no other sizes. */
+export function haveShape(
+  operands: readonly TypedOperand[],
+  patterns: readonly Pattern[],
+): boolean {
+  return (
+    operands.length === patterns.length &&
+    operands.every(({ types, size }, i) => {
+      const pattern = patterns[i]!;
+      const sized = size === 0 || pattern.size === 0 || size === pattern.size;
+      return (pattern.types & ~types) === 0 && sized;
+    })
+  );
 }
 
 /** NASM's words. */

@@ -35,6 +35,12 @@ export const UDWORD = 1 << 19;
 /** A plain offset, and one that is to be RIP-relative. */
 export const MEM_OFFS = 1 << 20;
 export const IP_REL = 1 << 21;
+export const YMMREG = 1 << 22;
+/** `to` stands before the register. */
+export const TO = 1 << 23;
+/** Memory indexed by an XMM, by a YMM register. */
+export const XMM_INDEXED = 1 << 24;
+export const YMM_INDEXED = 1 << 25;
 
 export const SIZE8 = 1;
 export const SIZE16 = 1 << 1;
@@ -95,6 +101,7 @@ const REGISTER_TYPES = {
   st: REGISTER | FPUREG,
   mm: REGISTER | REGMEM | MMXREG,
   xmm: REGISTER | REGMEM | XMMREG,
+  ymm: REGISTER | REGMEM | YMMREG,
 } as const;
 
 const REGISTER_SIZES = {
@@ -105,6 +112,7 @@ const REGISTER_SIZES = {
   st: 0,
   mm: 0,
   xmm: 0,
+  ymm: 0,
 } as const;
 
 /** Register operands never change, so there is one of each. */
@@ -203,12 +211,19 @@ function farOperands(source: Extract<AsmOperand, { kind: "far" }>): TypedOperand
   ];
 }
 
+const ANY_MEMORY = MEMORY | REGMEM | GPR | MMXREG | XMMREG | YMMREG;
+
+function indexTypes(index: AsmRegister | undefined): number {
+  if (index?.class === "xmm") return XMM_INDEXED;
+  return index?.class === "ymm" ? YMM_INDEXED : 0;
+}
+
 function memoryOperand(source: Extract<AsmOperand, { kind: "mem" }>, bits: Bits): TypedOperand {
   const plain = source.base === undefined && (source.index === undefined || source.scale === 0);
   const relative = bits === 64 && source.relative === "rel";
   return {
     source,
-    types: MEMORY | REGMEM | GPR | MMXREG | XMMREG | (plain ? (relative ? IP_REL : MEM_OFFS) : 0),
+    types: ANY_MEMORY | (plain ? (relative ? IP_REL : MEM_OFFS) : indexTypes(source.index)),
     size: sizeBit(source.size ?? 0) | (source.far ? FAR : 0),
     register: -1,
     high: false,
@@ -223,8 +238,10 @@ function memoryOperand(source: Extract<AsmOperand, { kind: "mem" }>, bits: Bits)
 export function typedOperands(operands: readonly AsmOperand[], bits: Bits): TypedOperand[] {
   const result: TypedOperand[] = [];
   for (const operand of operands) {
-    if (operand.kind === "reg") result.push(registerOperand(operand, operand.register));
-    else if (operand.kind === "imm") result.push(immediateOperand(operand));
+    if (operand.kind === "reg") {
+      const register = registerOperand(operand, operand.register);
+      result.push(operand.to === true ? { ...register, types: register.types | TO } : register);
+    } else if (operand.kind === "imm") result.push(immediateOperand(operand));
     else if (operand.kind === "mem") result.push(memoryOperand(operand, bits));
     else result.push(...farOperands(operand));
   }
@@ -268,6 +285,23 @@ const PATTERNS: Readonly<Record<string, Pattern>> = Object.fromEntries(
       ["sdword", IMMEDIATE | SDWORD, 0],
       ["udword", IMMEDIATE | UDWORD, 0],
       ["mem_offs", MEMORY | REGMEM | MEM_OFFS, 0],
+      ["mmxreg", REGISTER | REGMEM | MMXREG, 0],
+      ["mmxrm", REGMEM | MMXREG, 0],
+      ["mmxrm64", REGMEM | MMXREG, SIZE64],
+      ["xmmreg", REGISTER | REGMEM | XMMREG, 0],
+      ["xmmrm", REGMEM | XMMREG, 0],
+      ["xmmrm8", REGMEM | XMMREG, SIZE8],
+      ["xmmrm16", REGMEM | XMMREG, SIZE16],
+      ["xmmrm32", REGMEM | XMMREG, SIZE32],
+      ["xmmrm64", REGMEM | XMMREG, SIZE64],
+      ["xmmrm128", REGMEM | XMMREG, SIZE128],
+      ["ymmreg", REGISTER | REGMEM | YMMREG, 0],
+      ["ymmrm256", REGMEM | YMMREG, SIZE256],
+      ["xmem32", MEMORY | XMM_INDEXED, SIZE32],
+      ["xmem64", MEMORY | XMM_INDEXED, SIZE64],
+      ["ymem32", MEMORY | YMM_INDEXED, SIZE32],
+      ["ymem64", MEMORY | YMM_INDEXED, SIZE64],
+      ["fpureg", REGISTER | FPUREG, 0],
       ["sreg", REGISTER | SREG, SIZE16],
       ["creg", REGISTER | CREG, SIZE32],
       ["dreg", REGISTER | DREG, SIZE32],
@@ -293,9 +327,12 @@ const SEGMENT_NAMES = ["es", "cs", "ss", "ds", "fs", "gs"];
 /** `rm16`, `imm|near`, `mem128`, `imm:` ... */
 export function parsePattern(text: string): Pattern {
   const [plain = "", distance] = text.split("|");
+  if (distance === "to") return { types: REGISTER | FPUREG | TO, size: 0, register: -1 };
   const colon = plain.endsWith(":");
   const name = colon ? plain.slice(0, -1) : plain;
   const extra = distance === undefined ? 0 : DISTANCES[distance as "near"];
+  if (name === "fpu0") return { types: REGISTER | FPUREG, size: 0, register: 0 };
+  if (name === "xmm0") return { types: REGISTER | REGMEM | XMMREG, size: 0, register: 0 };
   const fixed = FIXED[name];
   if (fixed !== undefined) return { types: GPR_TYPES, size: fixed[0], register: fixed[1] };
   const segment = SEGMENT_NAMES.indexOf(name);

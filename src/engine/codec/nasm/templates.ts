@@ -5,20 +5,25 @@
  * A line is `patterns FLAGS = row`, where row is the id of the row without its mnemonic (`.` for the mnemonic alone, `@id` for a whole id).
  * Flags:
  *  SM SM2      all (the first two) operands have one size
- *  SB SW SD SQ SO   the size of an operand that has none; AR0 limits that to the first operand; SIZE: that of the mode; ANY: every size fits
+ *  SB SW SD SQ SO SY SZ   the size of an operand that has none; AR0 AR1 limit that to one operand, AR2 to none; SIZE: that of the mode; ANY: every size fits;
+ *              SX: no missing size is deduced from this line
  *  NL LONG     not in, only in 64-bit mode (from the row if not said); BOTH: either, whatever the row says
  *  o16 o32 o64 nw odf none   operand size: 16, 32, 64 with REX.W, 64 without it, that of the mode, any (from the row if not said)
  *  a16 a32 a64   address size
- *  U           the byte is unsigned; W32: the dword is not sign-extended; TEN: the byte is 10; SWAP: operands in the other order than the row's; DUP: the first operand is also the second
- *  JUMP        only if the target is in range; BND: a BND prefix is allowed; REXL: LOCK can stand for REX.R; BARE: no ModRM byte; OBSOLETE: NASM warns of it; WAIT: 9B in front; EMPTY: no opcode
+ *  U           the byte is unsigned; W32: the dword is not sign-extended; #0a: the byte is that number; SWAP: operands in the other order than the row's; DUP: the first operand is also the second
+ *  JUMP        only if the target is in range; BND: a BND prefix is allowed; REXL: LOCK can stand for REX.R; BARE: no ModRM byte; OBSOLETE: NASM warns of it; WAIT: 9B in front; EMPTY: no opcode;
+ *              ST1: ST1 is implied; NOHI: no REX for SPL to DIL
  */
 import { CONDITIONS } from "../../isa/dsl";
 import { SEGMENTS } from "../../isa/registers";
+import type { AddTemplates, TemplateLines } from "./templateLines";
+import { vectorTemplates } from "./vectorTemplates";
+import { vexTemplates } from "./vexTemplates";
 
 /** Templates of one mnemonic: lines, and the mnemonic of the rows that they name. */
 export interface TemplateSource {
   readonly stem: string;
-  readonly lines: readonly string[];
+  readonly lines: TemplateLines;
 }
 
 const WIDE = [16, 32, 64] as const;
@@ -294,14 +299,75 @@ const undefinedPair = [
   ...WIDE.map((n) => `reg${n},rm${n} BOTH = r${n}_rm${n}`),
 ];
 
-function source(stem: string, lines: readonly string[]): TemplateSource {
+/** What a stack operation of the floating-point unit takes: without operands it is its popping form on ST1. */
+const stackArithmetic = (name: string): string[] => [
+  "mem32 = m32",
+  "mem64 = m64",
+  "fpureg|to = sti_st0",
+  "fpureg = st0_sti",
+  "fpureg,fpu0 = sti_st0",
+  "fpu0,fpureg = st0_sti",
+  `void ST1 = @${name}p_sti_st0`,
+];
+const stackPop = ["fpureg = sti_st0", "fpureg,fpu0 = sti_st0", "void ST1 = sti_st0"];
+const stackCompare = ["fpureg = st0_sti", "fpu0,fpureg = st0_sti", "void ST1 = st0_sti"];
+
+function x87Templates(add: AddTemplates): void {
+  for (const name of ["fadd", "fmul", "fsub", "fsubr", "fdiv", "fdivr"]) {
+    add(name, stackArithmetic(name));
+    add(`${name}p`, stackPop);
+    add(`fi${name.slice(1)}`, ["mem32 = m32", "mem16 = m16"]);
+  }
+  add("fcom fcomp", ["mem32 = m32", "mem64 = m64", ...stackCompare]);
+  add("fucom fucomp fcomi fcomip fucomi fucomip", stackCompare);
+  add("fcmovb fcmove fcmovbe fcmovu fcmovnb fcmovne fcmovnbe fcmovnu", stackCompare);
+  add("fxch", ["fpureg = st0_sti", "fpureg,fpu0 SWAP = st0_sti", ...stackCompare.slice(1)]);
+  add("ficom ficomp fist", ["mem32 = m32", "mem16 = m16"]);
+  add("fild fistp", ["mem32 = m32", "mem16 = m16", "mem64 = m64"]);
+  add("fisttp", ["mem16 = m16", "mem32 = m32", "mem64 = m64"]);
+  const register = ["fpureg = sti", "void ST1 = sti"];
+  add("fst", ["mem32 = m32", "mem64 = m64", ...register]);
+  add("fld fstp", ["mem32 = m32", "mem64 = m64", "mem80 = m80", ...register]);
+  add("ffree ffreep", register);
+  add("fbld fbstp", ["mem80 = m80", "mem = m80"]);
+  add("fldcw fnstcw", ["mem SW = m16"]);
+  add("fstcw=fnstcw", ["mem SW WAIT = m16"]);
+  add("fnstsw", ["mem SW = m16", "ax = ax"]);
+  add("fstsw=fnstsw", ["mem SW WAIT = m16", "ax WAIT = ax"]);
+  add("fldenv fnstenv frstor fnsave", ["mem = m"]);
+  add("fstenv=fnstenv fsave=fnsave", ["mem WAIT = m"]);
+  add("fwait", ["void WAIT EMPTY = ."]);
+  add("finit=fninit fclex=fnclex fdisi=fndisi feni=fneni", ["void WAIT = ."]);
+}
+
+function extensionTemplates(add: AddTemplates): void {
+  add("monitorx", ["void = .", "rax,ecx,edx LONG = .", "eax,ecx,edx = .", "ax,ecx,edx = ."]);
+  add("mwaitx", ["void = .", "eax,ecx = ."]);
+  add("clzero", ["void = .", "ax a16 NL = .", "eax a32 = .", "rax a64 LONG = ."]);
+  add("adcx adox", ["reg32,rm32 = r32_rm32", "reg64,rm64 = r64_rm64"]);
+  add("movdiri", ["mem32,reg32 SD = m32_r32", "mem64,reg64 SQ = m64_r64"]);
+  add("tpause umwait", ["reg32 = rr32", "reg32,edx,eax = rr32"]);
+  add("senduipi", ["reg64 nw = rr64"]);
+  add("hreset", ["imm,eax SB = imm8", "imm SB = imm8"]);
+  add("rdsspd", ["reg32 = rr32"]);
+  add("incsspd", ["reg32 o32 = rr32"]);
+  add("rdsspq incsspq", ["reg64 = rr64"]);
+  add("rstorssp clrssbsy", ["mem64 = m64"]);
+  add("wrssd wrussd", ["mem32,reg32 o32 = m32_r32"]);
+  add("wrssq wrussq", ["mem64,reg64 = m64_r64"]);
+  add("prefetchit0=hint_nop7 prefetchit1=hint_nop6", ["mem8 SB none = rm16"]);
+  add("cldemote=hint_nop32", ["mem none = rm16"]);
+  add("smi=int1", ["void = ."]);
+}
+
+function source(stem: string, lines: TemplateLines): TemplateSource {
   return { stem, lines };
 }
 
 /** Mnemonics whose operands NASM names. All others take none: their templates come from the rows alone. */
 function explicitTemplates(): Map<string, TemplateSource> {
   const all = new Map<string, TemplateSource>();
-  const add = (names: string, lines: readonly string[]): void => {
+  const add: AddTemplates = (names, lines) => {
     for (const name of names.split(" ")) {
       const [word = "", stem = word] = name.split("=");
       all.set(word, source(stem, lines));
@@ -318,7 +384,7 @@ function explicitTemplates(): Map<string, TemplateSource> {
   add("xadd cmpxchg", store(ALL));
   add("cmpxchg8b", ["mem64 = m64"]);
   add("cmpxchg16b", ["mem128 = m128"]);
-  add("aam aad", ["void TEN = imm8", "imm SB U = imm8"]);
+  add("aam aad", ["void #0a = imm8", "imm SB U = imm8"]);
   add("crc32", [
     "reg32,rm8 = r32_rm8",
     "reg32,rm16 = r32_rm16",
@@ -441,18 +507,23 @@ function explicitTemplates(): Map<string, TemplateSource> {
   add("clflush", ["mem = m8"]);
   for (const name of ["pushf", "popf", "iret", "pusha", "popa"])
     add(`${name}=${name}w`, ["void odf = ."]);
-  add("fldcw fnstcw", ["mem SW = m16"]);
-  add("fstcw=fnstcw", ["mem SW WAIT = m16"]);
-  add("fnstsw", ["mem SW = m16", "ax = ax"]);
-  add("fstsw=fnstsw", ["mem SW WAIT = m16", "ax WAIT = ax"]);
-  add("fldenv fnstenv frstor fnsave", ["mem = m"]);
-  add("fstenv=fnstenv fsave=fnsave", ["mem WAIT = m"]);
-  add("fwait", ["void WAIT EMPTY = ."]);
-  add("finit=fninit fclex=fnclex", ["void WAIT = ."]);
-  for (const name of ["fxsave", "fxrstor", "xsave", "xrstor", "xsaveopt", "xsavec"])
+  x87Templates(add);
+  vectorTemplates(add);
+  vexTemplates(add);
+  for (const name of [
+    "fxsave",
+    "fxrstor",
+    "xsave",
+    "xrstor",
+    "xsaveopt",
+    "xsavec",
+    "xsaves",
+    "xrstors",
+  ])
     add(`${name} ${name}64`, ["mem = m"]);
   add("ldmxcsr stmxcsr", ["mem32 = m32"]);
   add("clflushopt clwb", ["mem = m8"]);
+  extensionTemplates(add);
   add("pushfq popfq", ["void o32 = ."]);
   add("pushfw popfw", ["void o16 BOTH = ."]);
   add("xlat=xlatb_strbx8 icebp=int1 int01=int1 int03=int3 ud2a=ud2", ["void = ."]);

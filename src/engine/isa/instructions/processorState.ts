@@ -46,6 +46,8 @@ export const PROCESSOR_STATE_ROWS: readonly InstructionForm[] = [
   ...area("xrstor", op0f(0xae).ext(5), r, XSAVE),
   ...area("xsaveopt", op0f(0xae).ext(6), w, XSAVE),
   ...area("xsavec", op0f(0xc7).ext(4), w, XSAVE),
+  ...area("xsaves", op0f(0xc7).ext(5), w, XSAVE),
+  ...area("xrstors", op0f(0xc7).ext(3), r, XSAVE),
   insn("clflushopt", [r("m8")], op0f(0xae).ext(7).memory().p66(), {
     semantics: null,
     feature: "clflushopt",

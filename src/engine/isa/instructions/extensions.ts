@@ -1,0 +1,66 @@
+/** Later extensions for kernels and their users. Recognised, not executed: the simulated processor has none of them. */
+import type { InstructionForm } from "../types";
+import { flags, insn, n, op0f, op38, op3a, r, rw, w } from "../dsl";
+import type { OpcodeBuilder, Traits } from "../dsl";
+
+const has = (feature: string, more: Traits = {}): Traits => ({ semantics: null, feature, ...more });
+
+/** 0F 01 and a whole ModRM byte. */
+const in01 = (modrm: number): OpcodeBuilder => op0f(0x01).fixed(modrm);
+
+/** Instructions without operands; those of 64-bit mode only are marked. */
+const PLAIN: readonly (readonly [string, OpcodeBuilder, string, boolean?])[] = [
+  ["monitorx", in01(0xfa).np(), "monitorx"],
+  ["mwaitx", in01(0xfb).np(), "monitorx"],
+  ["clzero", in01(0xfc).np(), "clzero"],
+  ["serialize", in01(0xe8).np(), "serialize"],
+  ["xend", in01(0xd5).np(), "rtm"],
+  ["xtest", in01(0xd6).np(), "rtm"],
+  ["encls", in01(0xcf).np(), "sgx"],
+  ["enclu", in01(0xd7).np(), "sgx"],
+  ["enclv", in01(0xc0).np(), "sgx"],
+  ["pconfig", in01(0xc5).np(), "pconfig"],
+  ["xsusldtrk", in01(0xe8).f2(), "tsxldtrk"],
+  ["xresldtrk", in01(0xe9).f2(), "tsxldtrk"],
+  ["setssbsy", in01(0xe8).f3(), "cet_ss"],
+  ["saveprevssp", in01(0xea).f3(), "cet_ss"],
+  ["uiret", in01(0xec).f3(), "uintr", true],
+  ["testui", in01(0xed).f3(), "uintr", true],
+  ["clui", in01(0xee).f3(), "uintr", true],
+  ["stui", in01(0xef).f3(), "uintr", true],
+  ["wrmsrns", in01(0xc6).np(), "wrmsrns", true],
+  ["rdmsrlist", in01(0xc6).f2(), "msrlist", true],
+  ["wrmsrlist", in01(0xc6).f3(), "msrlist", true],
+];
+
+const CET = has("cet_ss");
+/** Without shadow stacks it runs as one of the hint NOPs. */
+const SHADOW_HINT: Traits = { semantics: "nop", feature: "cet_ss" };
+const CARRY = has("adx", { flags: flags({ read: "C", written: "C" }) });
+const OVERFLOW = has("adx", { flags: flags({ read: "O", written: "O" }) });
+
+export const EXTENSION_ROWS: readonly InstructionForm[] = [
+  ...PLAIN.map(([mnemonic, bytes, feature, isLong]) =>
+    insn(mnemonic, [], bytes, has(feature, isLong === true ? { modes: "long" } : {})),
+  ),
+  insn("adcx", [rw("r32"), r("rm32")], op38(0xf6).reg().p66(), CARRY),
+  insn("adcx", [rw("r64"), r("rm64")], op38(0xf6).reg().p66().o64(), CARRY),
+  insn("adox", [rw("r32"), r("rm32")], op38(0xf6).reg().f3(), OVERFLOW),
+  insn("adox", [rw("r64"), r("rm64")], op38(0xf6).reg().f3().o64(), OVERFLOW),
+  insn("movdiri", [w("m32"), r("r32")], op38(0xf9).reg().np().memory(), has("movdiri")),
+  insn("movdiri", [w("m64"), r("r64")], op38(0xf9).reg().np().memory().o64(), has("movdiri")),
+  insn("tpause", [r("rr32")], op0f(0xae).ext(6).p66().register(), has("waitpkg")),
+  insn("umwait", [r("rr32")], op0f(0xae).ext(6).f2().register(), has("waitpkg")),
+  insn("senduipi", [r("rr64")], op0f(0xc7).ext(6).f3().register(), has("uintr", { modes: "long" })),
+  insn("hreset", [r("imm8")], op3a(0xf0).fixed(0xc0).f3().imm("ib"), has("hreset")),
+  insn("rdsspd", [n("rr32")], op0f(0x1e).ext(1).f3().register().o32(), SHADOW_HINT),
+  insn("rdsspq", [n("rr64")], op0f(0x1e).ext(1).f3().register().o64(), SHADOW_HINT),
+  insn("incsspd", [r("rr32")], op0f(0xae).ext(5).f3().register(), CET),
+  insn("incsspq", [r("rr64")], op0f(0xae).ext(5).f3().register().o64(), CET),
+  insn("rstorssp", [rw("m64")], op0f(0x01).ext(5).f3().memory(), CET),
+  insn("clrssbsy", [rw("m64")], op0f(0xae).ext(6).f3().memory(), CET),
+  insn("wrssd", [w("m32"), r("r32")], op38(0xf6).reg().np().memory(), CET),
+  insn("wrssq", [w("m64"), r("r64")], op38(0xf6).reg().np().memory().o64(), CET),
+  insn("wrussd", [w("m32"), r("r32")], op38(0xf5).reg().p66().memory(), CET),
+  insn("wrussq", [w("m64"), r("r64")], op38(0xf5).reg().p66().memory().o64(), CET),
+];
