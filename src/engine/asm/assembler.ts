@@ -6,6 +6,7 @@ import { Cursor, parseExpression } from "./expressionParser";
 import { Layout } from "./layout";
 import { settle } from "./preprocessor/pasting";
 import { Preprocessor } from "./preprocessor/preprocessor";
+import { Relaxation } from "./relaxation";
 import type { PreprocessorObserver } from "./preprocessor/observer";
 import { Session, type AssemblerHost } from "./preprocessor/session";
 import { SourceText } from "./sourceText";
@@ -52,6 +53,9 @@ export class Assembler {
   /** What it asked, and was told. */
   private questions: Question[] = [];
   private asksPassKind = false;
+  /** The statements as steps, where the last pass was one over all of them. */
+  private relaxation: Relaxation | undefined;
+  private stepsFailed = false;
   private passKind: 1 | 2 = 1;
 
   constructor(
@@ -91,13 +95,11 @@ export class Assembler {
     let stalled = 0;
     for (;;) {
       this.sink.rollback(kept);
-      const replayed = this.preprocessAgain && !this.asksPassKind && this.replay(kept);
-      if (replayed ? this.layout.endPass() : this.pass(this.preprocessAgain)) {
-        if (replayed) {
-          // Once more in full, for what the preprocessor has to say.
-          this.sink.rollback(kept);
-          this.pass(true);
-        }
+      // What is said in the end is what a full pass says.
+      const mayBeLast = stalled >= MOST_STALLED || this.layout.pass >= MOST_PASSES;
+      const attempt = mayBeLast ? "none" : this.shortPass(kept);
+      if (attempt === "none" ? this.pass(this.preprocessAgain) : this.layout.endPass()) {
+        if (attempt !== "none" && !this.confirm(kept, attempt)) continue;
         if (!this.asksPassKind || this.passKind === 2) return;
         this.passKind = 2;
         continue;
@@ -112,6 +114,30 @@ export class Assembler {
     }
   }
 
+  /** Makes a pass without preprocessing what was preprocessed, if it can: by steps, or by the statements. */
+  private shortPass(kept: number): "steps" | "statements" | "none" {
+    if (this.relaxation?.isUsable === true) {
+      if (!this.preprocessAgain) {
+        this.layout.beginPass();
+        this.relaxation.pass(false, () => true);
+        return "steps";
+      }
+      return this.replaySteps(this.relaxation, kept) ? "steps" : "none";
+    }
+    const mayReplay = this.preprocessAgain && !this.asksPassKind;
+    return mayReplay && this.replay(kept) ? "statements" : "none";
+  }
+
+  /** Once more in full, for the bytes and for what there is to say. False: the short passes had overlooked something, and there will be no more. */
+  private confirm(kept: number, attempt: "steps" | "statements"): boolean {
+    this.sink.rollback(kept);
+    const settled = this.pass(this.preprocessAgain);
+    if (settled || attempt === "statements") return true;
+    this.stepsFailed = true;
+    this.relaxation = undefined;
+    return false;
+  }
+
   /**
    * Runs through the statements of the last preprocessing, as long as all that it asked is still answered as it was. False, and nothing has
    * happened, if it is not: then the program must be preprocessed again.
@@ -119,19 +145,50 @@ export class Assembler {
   private replay(kept: number): boolean {
     const { layout, statements, questions } = this;
     layout.beginTentativePass();
+    const relaxation = this.newRelaxation();
     let next = 0;
     for (let i = 0; i <= statements.length; i++) {
       for (; questions[next]?.before === i; next++) {
-        if (this.answer(questions[next]!.expression) === questions[next]!.answer) continue;
-        layout.undoPass();
-        this.sink.rollback(kept);
+        relaxation?.addQuestion(next);
+        if (this.stillHolds(next)) continue;
+        this.takeBack(kept);
         return false;
       }
       const statement = statements[i];
-      if (statement) layout.execute(statement);
+      if (statement) {
+        layout.execute(statement);
+        relaxation?.add(statement);
+      }
     }
     layout.keepPass();
+    this.relaxation = relaxation;
     return true;
+  }
+
+  /** The same by the steps that the last replay has left. */
+  private replaySteps(relaxation: Relaxation, kept: number): boolean {
+    this.layout.beginTentativePass();
+    if (!relaxation.pass(true, (question) => this.stillHolds(question))) {
+      this.takeBack(kept);
+      return false;
+    }
+    this.layout.keepPass();
+    return true;
+  }
+
+  private takeBack(kept: number): void {
+    this.layout.undoPass();
+    this.sink.rollback(kept);
+  }
+
+  private stillHolds(question: number): boolean {
+    const { expression, answer } = this.questions[question]!;
+    return this.answer(expression) === answer;
+  }
+
+  /** The first pass knows too little of the statements. */
+  private newRelaxation(): Relaxation | undefined {
+    return this.layout.pass > 1 && !this.stepsFailed ? new Relaxation(this.layout) : undefined;
   }
 
   /** The number that an expression is now; undefined if it is none. */
@@ -155,8 +212,16 @@ export class Assembler {
   /** True if no label moved. */
   private pass(preprocess: boolean): boolean {
     this.layout.beginPass();
+    this.relaxation = undefined;
     if (preprocess) this.preprocessingPass();
-    else for (const statement of this.statements) this.layout.execute(statement);
+    else {
+      const relaxation = this.newRelaxation();
+      for (const statement of this.statements) {
+        this.layout.execute(statement);
+        relaxation?.add(statement);
+      }
+      this.relaxation = relaxation;
+    }
     return this.layout.endPass();
   }
 

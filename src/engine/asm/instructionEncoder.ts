@@ -1,6 +1,6 @@
 /** Encodes the instructions of a pass, and reuses what the last pass encoded from the same values. */
 import { encodeInstruction } from "../codec/encode";
-import type { AsmOperand } from "../codec/types";
+import type { AsmOperand, EncodeResult } from "../codec/types";
 import type { InstructionForm } from "../isa/types";
 import type { LayoutState } from "./layoutState";
 import { OperandEvaluator } from "./operandValues";
@@ -96,9 +96,7 @@ export class InstructionEncoder {
     const made: EncodedStatement = {
       operands,
       address,
-      bytes: this.mustAvoidNear(result.form, result.bytes)
-        ? overNearJump(result.bytes)
-        : result.bytes,
+      bytes: this.bytesFor(result),
       form: result.form,
       usesAddress: dependsOnAddress(result.form, operands),
       bits: this.state.bits,
@@ -108,6 +106,10 @@ export class InstructionEncoder {
     if (keep) statement.encoded = made;
     this.reportEncoding(statement, made);
     return made;
+  }
+
+  bytesFor({ form, bytes }: Extract<EncodeResult, { ok: true }>): Uint8Array {
+    return this.mustAvoidNear(form, bytes) ? overNearJump(bytes) : bytes;
   }
 
   private mustAvoidNear(form: InstructionForm, bytes: Uint8Array): boolean {

@@ -3,7 +3,7 @@
  * found, until no label moves: NASM's -Ox. The first pass takes unknown values optimistically, so code only grows.
  */
 import { emitPrefixes, sortPrefixes } from "../codec/nasm/prefixes";
-import type { AsmOperand, EncodeWarning } from "../codec/types";
+import type { AsmOperand, EncodeResult, EncodeWarning } from "../codec/types";
 import type { Bits, InstructionForm } from "../isa/types";
 import { DataWriter } from "./dataBytes";
 import type { DiagnosticSink } from "./diagnosticSink";
@@ -12,7 +12,7 @@ import type { Expression } from "./expressionTree";
 import { InstructionEncoder } from "./instructionEncoder";
 import { LayoutState } from "./layoutState";
 import type { Placed, StatementTree } from "./statementTree";
-import { NO_SEGMENT, type SymbolTable } from "./symbols";
+import { NO_SEGMENT, type SymbolEntry, type SymbolTable } from "./symbols";
 import type { Token } from "./tokens";
 
 export interface LayoutHost {
@@ -56,10 +56,7 @@ export class Layout extends LayoutState {
     statement.segment = this.hereSegment;
     statement.offset = this.offset;
     const { body, label } = statement;
-    if (label && body.kind !== "equ") {
-      const kind = this.inAbsolute && this.inStructure ? "struc-field" : "label";
-      this.define(label.symbol, label.token, this.hereSegment, BigInt(this.offset), kind);
-    }
+    if (label && body.kind !== "equ") this.defineHere(label.symbol, label.token);
     const times = statement.times ? this.times(statement.times) : 1;
     if (times === 0 && body.kind !== "directive") return;
     switch (body.kind) {
@@ -86,6 +83,16 @@ export class Layout extends LayoutState {
       case "incbin":
         this.incbin(body.name, body.skip, body.limit, times);
     }
+  }
+
+  defineHere(symbol: SymbolEntry, token: Token): void {
+    const kind = this.inAbsolute && this.inStructure ? "struc-field" : "label";
+    this.define(symbol, token, this.hereSegment, BigInt(this.offset), kind);
+  }
+
+  /** The bytes of a jump for the processor in force. */
+  jumpBytes(result: Extract<EncodeResult, { ok: true }>): Uint8Array {
+    return this.encoder.bytesFor(result);
   }
 
   private times(expression: Expression): number {

@@ -201,5 +201,10 @@ export function templatesOf(mnemonic: string): readonly Template[] {
   return templates;
 }
 
+/** Whether the target's distance decides between two forms: JMP and the conditional jumps. */
+export function hasShortAndNear(mnemonic: string): boolean {
+  return templatesOf(mnemonic).some((template) => template.jump);
+}
+
 /** Every mnemonic with explicit templates. */
 export const TEMPLATE_MNEMONICS: readonly string[] = [...EXPLICIT_TEMPLATES.keys()];
