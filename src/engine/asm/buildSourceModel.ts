@@ -115,7 +115,7 @@ class StatementBuilder {
       length: placed?.length ?? 0,
       bytes: placed ? oneCopy(statement, placed) : NOTHING,
       times: placed?.copies ?? 1,
-      ...(placed?.form ? { form: placed.form } : {}),
+      ...(placed?.encoded ? { form: placed.encoded.form } : {}),
       failed: statement.failed || statement.broken,
     };
   }

@@ -2,7 +2,7 @@
 import type { AsmRegister } from "../codec/types";
 import { GPR16, GPR32, GPR64, GPR8, GPR8_HIGH, SEGMENTS } from "../isa/registers";
 import type { OperandSize } from "../isa/types";
-import { templatesOf } from "../codec/nasm/compile";
+import { isEncodable } from "../codec/nasm/compile";
 import { NASM_MNEMONICS } from "./nasmMnemonics";
 
 export interface RegisterKeyword {
@@ -36,7 +36,7 @@ export type Keyword =
 function table(): Map<string, Keyword> {
   const words = new Map<string, Keyword>();
   for (const name of NASM_MNEMONICS) {
-    words.set(name, { kind: "instruction", supported: templatesOf(name).length > 0 });
+    words.set(name, { kind: "instruction", supported: isEncodable(name) });
   }
   const add = (names: string, keyword: Keyword): void => {
     for (const name of names.split(" ")) words.set(name, keyword);

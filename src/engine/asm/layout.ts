@@ -3,15 +3,15 @@
  * found, until no label moves: NASM's -Ox. The first pass takes unknown values optimistically, so code only grows.
  */
 import { emitPrefixes, sortPrefixes } from "../codec/nasm/prefixes";
-import type { AsmOperand, EncodeResult, EncodeWarning } from "../codec/types";
-import type { Bits, InstructionForm } from "../isa/types";
+import type { AsmOperand, EncodedInstruction, EncodeWarning } from "../codec/types";
+import type { Bits } from "../isa/types";
 import { DataWriter } from "./dataBytes";
 import type { DiagnosticSink } from "./diagnosticSink";
 import { runDirectiveStatement } from "./assemblerDirectives";
 import type { Expression } from "./expressionTree";
 import { InstructionEncoder } from "./instructionEncoder";
 import { LayoutState } from "./layoutState";
-import type { Placed, StatementTree } from "./statementTree";
+import type { EncodedStatement, Placed, StatementTree } from "./statementTree";
 import { NO_SEGMENT, type SymbolEntry, type SymbolTable } from "./symbols";
 import type { Token } from "./tokens";
 
@@ -91,7 +91,7 @@ export class Layout extends LayoutState {
   }
 
   /** The bytes of a jump for the processor in force. */
-  jumpBytes(result: Extract<EncodeResult, { ok: true }>): Uint8Array {
+  jumpBytes(result: EncodedInstruction): Uint8Array {
     return this.encoder.bytesFor(result);
   }
 
@@ -136,7 +136,7 @@ export class Layout extends LayoutState {
     const silent = this.sink.diagnostics.length === said;
     if (key !== undefined && silent) encoder.rememberConstant(key, first);
     if (times === 1 || !first.usesAddress) {
-      this.place(statement, "code", first.bytes, times, true, first.form, operands);
+      this.place(statement, "code", first.bytes, times, true, first, operands);
       return;
     }
     const copies: Uint8Array[] = [first.bytes];
@@ -147,7 +147,7 @@ export class Layout extends LayoutState {
       copies.push(next.bytes);
       length += next.bytes.length;
     }
-    this.place(statement, "code", joinBytes(copies, length), times, false, first.form, operands);
+    this.place(statement, "code", joinBytes(copies, length), times, false, first, operands);
   }
 
   /** `rep` on a line of its own. */
@@ -221,7 +221,7 @@ export class Layout extends LayoutState {
       uniform: true,
       kind: "reserve",
       bits: this.bits,
-      form: undefined,
+      encoded: undefined,
       operands: undefined,
     });
   }
@@ -263,7 +263,7 @@ export class Layout extends LayoutState {
     bytes: Uint8Array,
     copies: number,
     uniform: boolean,
-    form?: InstructionForm,
+    encoded?: EncodedStatement,
     operands?: readonly AsmOperand[],
   ): void {
     const section = this.inAbsolute ? undefined : this.sections.ofSegment(this.segment);
@@ -301,7 +301,7 @@ export class Layout extends LayoutState {
       uniform,
       kind,
       bits,
-      form,
+      encoded,
       operands,
     });
   }

@@ -195,7 +195,7 @@ function addressPieces(
     return writer.pieces;
   }
   if (body.kind !== "instruction" || placed.operands === undefined) return [];
-  if (placed.form?.operands.some((operand) => operand.kind.startsWith("rel")) === true) return [];
+  if (placed.encoded?.isRelative === true) return [];
   const pieces: AddressPiece[] = [];
   placed.operands.forEach((operand, i) => {
     const changed = withOtherAddress(operand);

@@ -1,7 +1,7 @@
 /** Statements as parsed once; every pass of the layout evaluates them again. */
 import type { Bits, InstructionForm, OperandSize } from "../isa/types";
 import type { SegmentIndex } from "../isa/registers";
-import type { AsmOperand, EncodeWarning } from "../codec/types";
+import type { AsmOperand, EncodedInstruction, EncodeWarning } from "../codec/types";
 import { placeOfTokens, type Place } from "./diagnosticSink";
 import type { Expression } from "./expressionTree";
 import type { Section } from "./sections";
@@ -173,15 +173,31 @@ export class StatementTree {
 }
 
 /** What the last pass made of an instruction; reused while its inputs stay. */
-export interface EncodedStatement {
-  operands: readonly AsmOperand[];
-  address: number;
-  readonly bytes: Uint8Array;
-  readonly form: InstructionForm;
-  readonly usesAddress: boolean;
+export class EncodedStatement {
   readonly bits: Bits;
   readonly warnings: readonly EncodeWarning[];
   readonly outOfRange: boolean;
+
+  constructor(
+    public operands: readonly AsmOperand[],
+    public address: number,
+    readonly bytes: Uint8Array,
+    readonly usesAddress: boolean,
+    private readonly result: EncodedInstruction,
+  ) {
+    this.bits = result.bits;
+    this.warnings = result.warnings;
+    this.outOfRange = result.outOfRange;
+  }
+
+  get isRelative(): boolean {
+    return this.result.isRelative;
+  }
+
+  /** Worked out when someone asks. */
+  get form(): InstructionForm {
+    return this.result.form;
+  }
 }
 
 /** What the last pass made of a statement. */
@@ -197,6 +213,6 @@ export interface Placed {
   readonly uniform: boolean;
   readonly kind: "code" | "data" | "reserve";
   readonly bits: Bits;
-  readonly form: InstructionForm | undefined;
+  readonly encoded: EncodedStatement | undefined;
   readonly operands: readonly AsmOperand[] | undefined;
 }

@@ -10,7 +10,7 @@ import { MEM_OFFS, typedOperands } from "./nasm/operandTypes";
 import type { TypedOperand } from "./nasm/operandTypes";
 import { sortPrefixes } from "./nasm/prefixes";
 import type { Prefixes } from "./nasm/prefixes";
-import type { AsmOperand, AsmRegister, EncodeRequest, EncodeResult } from "./types";
+import type { AsmOperand, AsmRegister, EncodeRequest, EncodeResult, EncodeWarning } from "./types";
 
 const WIDTHS = [16, 32, 64] as const;
 
@@ -80,10 +80,32 @@ function prefixesOf(request: EncodeRequest): Prefixes {
   return prefixes;
 }
 
-/** The row that the bytes decode to: with a size prefix in front it may be another one than the template's. */
-function formOf(bytes: Uint8Array, bits: Bits, template: Template): InstructionForm {
-  const decoded = decode(bytes, 0, bits);
-  return "failure" in decoded ? template.form : decoded.form;
+/** What was encoded. Few ask for the row, and only decoding tells it for sure, so that waits until someone does. */
+class Encoded {
+  readonly ok = true;
+  private found: InstructionForm | undefined;
+
+  constructor(
+    readonly bytes: Uint8Array,
+    readonly warnings: readonly EncodeWarning[],
+    readonly outOfRange: boolean,
+    readonly bits: Bits,
+    private readonly template: Template,
+  ) {}
+
+  get isRelative(): boolean {
+    return this.template.isRelative;
+  }
+
+  /** The row that the bytes decode to: with a size prefix in front it may be another one than the template's. */
+  get form(): InstructionForm {
+    return (this.found ??= this.decoded());
+  }
+
+  private decoded(): InstructionForm {
+    const decoded = decode(this.bytes, 0, this.bits);
+    return "failure" in decoded ? this.template.form : decoded.form;
+  }
 }
 
 function refuse(error: string): EncodeResult {
@@ -129,11 +151,6 @@ export function encodeInstruction(request: EncodeRequest): EncodeResult {
     );
   const emitted = emitTemplate({ ...statement, template });
   if ("error" in emitted) return refuse(emitted.error);
-  return {
-    ok: true,
-    bytes: emitted.bytes,
-    form: formOf(emitted.bytes, bits, template),
-    warnings: emitted.warnings,
-    outOfRange: emitted.outOfRange,
-  };
+  const { bytes, warnings, outOfRange } = emitted;
+  return new Encoded(bytes, warnings, outOfRange, bits, template);
 }
