@@ -3,6 +3,7 @@ import { DiagnosticSink } from "./diagnosticSink";
 import { Evaluator } from "./evaluate";
 import { isConstant, type Expression } from "./expressionTree";
 import { Cursor, parseExpression } from "./expressionParser";
+import type { Reuse } from "./knownLines";
 import { Layout } from "./layout";
 import { settle } from "./preprocessor/pasting";
 import { Preprocessor } from "./preprocessor/preprocessor";
@@ -16,7 +17,7 @@ import { SymbolTable } from "./symbols";
 import { Token } from "./tokens";
 import type { AssembleOptions } from "./types";
 import type { Value } from "./value";
-import { WordTable } from "./words";
+import { WarningState } from "./warningClasses";
 
 /** What a tool may watch. `restart` says that a new preprocessing pass begins and all that was heard so far is void. */
 export interface AssemblerObserver extends PreprocessorObserver, ParserObserver {
@@ -43,7 +44,6 @@ export class Assembler {
   readonly layout: Layout;
   readonly files: string[] = [];
   statements: StatementTree[] = [];
-  private readonly words = new WordTable();
   private readonly parser: StatementParser;
   private readonly main: SourceText;
   private preprocessor!: Preprocessor;
@@ -61,7 +61,9 @@ export class Assembler {
   constructor(
     private readonly options: AssembleOptions,
     private readonly observer: AssemblerObserver | undefined,
+    private readonly reuse: Reuse,
   ) {
+    reuse.beginRun();
     this.main = new SourceText(options.file, options.text);
     this.sources.set(options.file, this.main);
     this.files.push(options.file);
@@ -74,6 +76,7 @@ export class Assembler {
           this.observer?.included("incbin", name, spelled, file),
       },
       options.bits ?? 16,
+      observer !== undefined,
     );
     this.parser = new StatementParser(this.symbols, this.sink, observer);
   }
@@ -227,22 +230,41 @@ export class Assembler {
 
   private preprocessingPass(): void {
     this.observer?.restart();
-    this.words.forget(true, true, false);
-    this.session = new Session(this.words, this.sink, this.host(), this.observer, this.sources);
+    const { words } = this.reuse;
+    words.forget(true, true, false);
+    this.session = new Session(words, this.sink, this.host(), this.observer, this.sources);
     this.preprocessor = new Preprocessor(this.session, this.main, this.preDefines());
     this.statements = [];
     this.questions = [];
-    const { layout, parser } = this;
+    const { layout, parser, session, sink } = this;
     for (;;) {
       parser.bits = layout.bits;
+      session.knownLines = this.mayReuse ? this.reuse.linesIn(layout) : undefined;
       const ready = this.preprocessor.next();
       if (ready === undefined) return;
       parser.bits = layout.bits;
+      const said = sink.diagnostics.length;
       const statement = parser.parse(ready);
       this.statements.push(statement);
       this.observer?.statementParsed(statement);
       layout.execute(statement);
+      if (ready.plain === undefined || this.observer !== undefined) continue;
+      if (this.mayReuse && sink.diagnostics.length === said) {
+        this.reuse.learn(ready.plain.text, statement, layout);
+      }
+      ready.plain.forget();
     }
+  }
+
+  /** Whether lines may be taken from before and left for later: no one listens, and all switches that count are as at the start. */
+  private get mayReuse(): boolean {
+    const { layout, sink } = this;
+    return (
+      this.observer === undefined &&
+      sink.warnings === WarningState.initial &&
+      layout.hasNearConditions &&
+      layout.floatOptions === ""
+    );
   }
 
   /** `-D NAME=VALUE` as %define lines; NASM defines them before the file is read. */

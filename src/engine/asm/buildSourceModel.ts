@@ -1,5 +1,6 @@
 /** Makes the source model: one run of the assembler with someone listening, then the statements in a form for tools. */
 import { addressOf, assemblyOf, fileOffsetOf } from "./assemble";
+import { Reuse } from "./knownLines";
 import { Assembler } from "./assembler";
 import { placeOfTokens, rangeOf } from "./diagnosticSink";
 import { Evaluator } from "./evaluate";
@@ -21,7 +22,7 @@ import { tokensText, type Frame, type Token } from "./tokens";
 
 export const buildSourceModel: BuildSourceModel = (options) => {
   const recorder = new ModelRecorder();
-  const assembler = new Assembler(options, recorder);
+  const assembler = new Assembler(options, recorder, new Reuse());
   assembler.run();
   const assembly = assemblyOf(assembler, options);
   const tokens = new Map<string, readonly PlainToken[]>();

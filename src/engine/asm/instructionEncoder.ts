@@ -13,7 +13,9 @@ export class InstructionEncoder {
 
   /** Takes over the bytes of an equal instruction; returns under which key to remember new ones. */
   shareConstant(statement: StatementTree): string | undefined {
-    if (!statement.isConstant || statement.encoded) return undefined;
+    // Lines of files are known by their text (knownLines.ts).
+    if (!statement.isConstant || statement.encoded || !(statement.frame || statement.label))
+      return undefined;
     const key = this.constantKey(statement);
     statement.encoded = this.constants.get(key);
     return key;
@@ -105,7 +107,7 @@ export class InstructionEncoder {
     return made;
   }
 
-  bytesFor(result: EncodedInstruction): Uint8Array {
+  private bytesFor(result: EncodedInstruction): Uint8Array {
     return this.mustAvoidNear(result) ? overNearJump(result.bytes) : result.bytes;
   }
 

@@ -3,13 +3,14 @@
  * found, until no label moves: NASM's -Ox. The first pass takes unknown values optimistically, so code only grows.
  */
 import { emitPrefixes, sortPrefixes } from "../codec/nasm/prefixes";
-import type { AsmOperand, EncodedInstruction, EncodeWarning } from "../codec/types";
+import type { AsmOperand, EncodeWarning } from "../codec/types";
 import type { Bits } from "../isa/types";
 import { DataWriter } from "./dataBytes";
 import type { DiagnosticSink } from "./diagnosticSink";
 import { runDirectiveStatement } from "./assemblerDirectives";
 import type { Expression } from "./expressionTree";
 import { InstructionEncoder } from "./instructionEncoder";
+import { jumpBytes, jumpForms, jumpTarget, jumpToUnknown, type JumpTarget } from "./jumps";
 import { LayoutState } from "./layoutState";
 import type { EncodedStatement, Placed, StatementTree } from "./statementTree";
 import { NO_SEGMENT, type SymbolEntry, type SymbolTable } from "./symbols";
@@ -40,6 +41,8 @@ export class Layout extends LayoutState {
     sink: DiagnosticSink,
     private readonly host: LayoutHost,
     startBits: Bits,
+    /** Tools look into the operands of all statements. */
+    private readonly observed: boolean,
   ) {
     super(symbols, sink, startBits);
   }
@@ -90,11 +93,6 @@ export class Layout extends LayoutState {
     this.define(symbol, token, this.hereSegment, BigInt(this.offset), kind);
   }
 
-  /** The bytes of a jump for the processor in force. */
-  jumpBytes(result: EncodedInstruction): Uint8Array {
-    return this.encoder.bytesFor(result);
-  }
-
   private times(expression: Expression): number {
     const value = this.evaluate(expression, this.pass > 1);
     if (value === undefined) return 0;
@@ -126,6 +124,8 @@ export class Layout extends LayoutState {
   }
 
   private instruction(statement: StatementTree, mnemonic: string, times: number): void {
+    if (times === 1 && !this.observed && this.jump(statement, mnemonic)) return;
+    if (typeof statement.jump === "object") statement.jump.gap = NaN;
     const { encoder } = this;
     const key = encoder.shareConstant(statement);
     const said = this.sink.diagnostics.length;
@@ -148,6 +148,33 @@ export class Layout extends LayoutState {
       length += next.bytes.length;
     }
     this.place(statement, "code", joinBytes(copies, length), times, false, first, operands);
+  }
+
+  /** A jump or call to a label of this section, by its pattern. False, and nothing has happened: there is more to it. */
+  private jump(statement: StatementTree, mnemonic: string): boolean {
+    const target = (statement.jump ??= jumpTarget(statement) ?? "other");
+    if (target === "other" || !this.hasNearConditions) return false;
+    const forms = jumpForms(mnemonic, this.bits);
+    if (forms === undefined) return false;
+    const { symbol, addend } = target;
+    if (symbol?.definedPass === 0) {
+      if (this.pass > 1) return false;
+      this.place(statement, "code", jumpToUnknown(forms), 1, true);
+      return true;
+    }
+    if (symbol && (symbol.segment !== this.hereSegment || isOutside(symbol))) return false;
+    const gap = (symbol ? symbol.offsetNumber - this.offset : 0) + addend;
+    if (Number.isNaN(gap)) return false;
+    const bytes = this.keptJump(target, gap) ?? jumpBytes(forms, gap);
+    if (bytes === undefined) return false;
+    target.gap = gap;
+    this.place(statement, "code", bytes, 1, true);
+    return true;
+  }
+
+  /** The bytes of the last pass, if it went as far. */
+  private keptJump({ gap }: JumpTarget, now: number): Uint8Array | undefined {
+    return gap === now && this.previous?.bits === this.bits ? this.previous.bytes : undefined;
   }
 
   /** `rep` on a line of its own. */
@@ -268,15 +295,16 @@ export class Layout extends LayoutState {
   ): void {
     const section = this.inAbsolute ? undefined : this.sections.ofSegment(this.segment);
     const length = uniform ? bytes.length * copies : bytes.length;
-    const token = statement.mnemonicToken ?? statement.tokens[0]!;
     if (section === undefined) {
-      this.error(token, "absolute-code", "attempt to assemble code in [ABSOLUTE] space");
+      const message = "attempt to assemble code in [ABSOLUTE] space";
+      this.error(firstWord(statement), "absolute-code", message);
     } else if (section.type === "nobits" && this.pass > 1) {
-      this.warn(token, "other", "attempt to initialize memory in a nobits section: ignored");
+      const message = "attempt to initialize memory in a nobits section: ignored";
+      this.warn(firstWord(statement), "other", message);
     }
     if (length > MOST_IMAGE || this.offset + length > MOST_IMAGE) {
       if (section && section.type !== "nobits") {
-        this.error(token, "too-long", "the image is too long");
+        this.error(firstWord(statement), "too-long", "the image is too long");
         return;
       }
     }
@@ -310,6 +338,14 @@ export class Layout extends LayoutState {
     this.statement.placed = placed;
     this.offset += placed.length;
   }
+}
+
+function isOutside({ declaration }: SymbolEntry): boolean {
+  return declaration === "extern" || declaration === "required";
+}
+
+function firstWord(statement: StatementTree): Token {
+  return statement.mnemonicToken ?? statement.tokens[0]!;
 }
 
 function joinBytes(parts: readonly Uint8Array[], length: number): Uint8Array {

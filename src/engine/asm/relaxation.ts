@@ -3,9 +3,9 @@
  * change, a label, a jump that is short or near, and statements that must be executed as ever. Each pass over the steps gives every label the
  * value that a full pass would give it; a full pass follows when none moves any more, for the bytes and for what there is to say.
  */
-import { encodeInstruction } from "../codec/encode";
 import { hasShortAndNear } from "../codec/nasm/compile";
 import { isConstant, type Expression } from "./expressionTree";
+import { jumpForms, jumpLength, jumpTarget, type JumpForms, type JumpTarget } from "./jumps";
 import type { Layout } from "./layout";
 import type { DataItem, LabelTree, OperandTree, StatementTree } from "./statementTree";
 import { NO_SEGMENT, type SymbolEntry } from "./symbols";
@@ -20,27 +20,12 @@ const enum Kind {
 
 interface Step {
   readonly kind: Kind;
-  /** Fixed: bytes. Jump: those of the short form. */
+  /** Fixed: bytes. Question: its number. */
   length: number;
-  /** Jump: bytes of the near form. */
-  readonly near: number;
-  /** Label: what is defined. Jump: the target, undefined for `$`. */
-  readonly symbol: SymbolEntry | undefined;
-  /** Jump: distance from the symbol. Question: its number. */
-  readonly addend: number;
+  readonly forms: JumpForms | undefined;
+  readonly target: JumpTarget | undefined;
   readonly statement: StatementTree | undefined;
 }
-
-/** What a jump goes to: a symbol or `$`, and a number. */
-interface Target {
-  readonly symbol: SymbolEntry | undefined;
-  readonly addend: number;
-}
-
-const FAR_AWAY = 0x4000n;
-
-/** Lengths of the short and the near form, by all that they depend on. */
-const jumpLengths = new Map<string, readonly [number, number] | undefined>();
 
 export class Relaxation {
   private readonly steps: Step[] = [];
@@ -73,35 +58,28 @@ export class Relaxation {
       this.execute(statement);
       return;
     }
-    if (label) this.push(Kind.Label, 0, 0, label.symbol, 0, statement);
+    if (label) this.push(Kind.Label, 0, statement);
     if (jump) this.steps.push(jump);
     else if (length! > 0) this.fixed(length!);
   }
 
   /** The preprocessor asked something before the next statement. */
   addQuestion(number: number): void {
-    this.push(Kind.Question, 0, 0, undefined, number, undefined);
+    this.push(Kind.Question, number, undefined);
   }
 
   private execute(statement: StatementTree): void {
-    this.push(Kind.Execute, 0, 0, undefined, 0, statement);
+    this.push(Kind.Execute, 0, statement);
   }
 
   private fixed(length: number): void {
     const last = this.steps[this.steps.length - 1];
     if (last?.kind === Kind.Fixed) last.length += length;
-    else this.push(Kind.Fixed, length, 0, undefined, 0, undefined);
+    else this.push(Kind.Fixed, length, undefined);
   }
 
-  private push(
-    kind: Kind,
-    length: number,
-    near: number,
-    symbol: SymbolEntry | undefined,
-    addend: number,
-    statement: StatementTree | undefined,
-  ): void {
-    this.steps.push({ kind, length, near, symbol, addend, statement });
+  private push(kind: Kind, length: number, statement: StatementTree | undefined): void {
+    this.steps.push({ kind, length, forms: undefined, target: undefined, statement });
   }
 
   /** Bytes of a statement that takes the same space wherever labels are; undefined if that is not sure. */
@@ -143,42 +121,13 @@ export class Relaxation {
 
   private jumpOf(statement: StatementTree): Step | undefined {
     const { body, placed, times, symbols } = statement;
-    if (body.kind !== "instruction" || times || statement.broken) return undefined;
-    const tree = body.operands[0];
-    const operand = placed?.operands?.[0];
-    if (tree?.kind !== "plain" || operand?.kind !== "imm" || body.operands.length !== 1)
-      return undefined;
-    if (tree.size !== undefined || tree.distance !== undefined || tree.strict) return undefined;
-    if (!hasShortAndNear(body.mnemonic) || !symbols.every(isLabel)) return undefined;
-    const target = targetOf(tree.expression);
-    if (!operand.known || !operand.isAddress || operand.otherSection || !target) return undefined;
-    const lengths = this.lengthsOf(body.mnemonic, statement.prefixes);
-    if (lengths === undefined) return undefined;
-    const { symbol, addend } = target;
-    return { kind: Kind.Jump, length: lengths[0], near: lengths[1], symbol, addend, statement };
-  }
-
-  private lengthsOf(
-    mnemonic: string,
-    prefixes: readonly string[],
-  ): readonly [number, number] | undefined {
-    const { bits, hasNearConditions } = this.layout;
-    const key = `${mnemonic} ${bits} ${hasNearConditions} ${prefixes.join(" ")}`;
-    if (jumpLengths.has(key)) return jumpLengths.get(key);
-    const lengthTo = (value: bigint): number | undefined => {
-      const request = { mnemonic, bits, prefixes, address: 0n };
-      const result = encodeInstruction({
-        ...request,
-        operands: [{ kind: "imm", value, known: true, isAddress: true, strict: false }],
-      });
-      return result.ok ? this.layout.jumpBytes(result).length : undefined;
-    };
-    const short = lengthTo(0n);
-    const near = lengthTo(FAR_AWAY);
-    const lengths =
-      short !== undefined && near !== undefined ? ([short, near] as const) : undefined;
-    jumpLengths.set(key, lengths);
-    return lengths;
+    if (body.kind !== "instruction" || times || statement.broken || !placed) return undefined;
+    const { bits, hasNearConditions, hereSegment } = this.layout;
+    const target = hasNearConditions ? jumpTarget(statement) : undefined;
+    const forms = target && jumpForms(body.mnemonic, bits);
+    if (!forms || !symbols.every(isLabel)) return undefined;
+    if (target.symbol && target.symbol.segment !== hereSegment) return undefined;
+    return { kind: Kind.Jump, length: 0, forms, target, statement };
   }
 
   /** One pass. `tentative`: it may be taken back, so every definition is noted. False: a question is answered differently than before. */
@@ -190,19 +139,19 @@ export class Relaxation {
         case Kind.Fixed:
           offset += step.length;
           break;
-        case Kind.Label:
-          if (tentative || !layout.moveLabel(step.symbol!, offset)) {
-            layout.offset = offset;
-            layout.statement = step.statement!;
-            this.define(step.statement!.label!);
-          }
+        case Kind.Label: {
+          const label = step.statement!.label!;
+          if (!tentative && layout.moveLabel(label.symbol, offset)) break;
+          layout.offset = offset;
+          layout.statement = step.statement!;
+          this.define(label);
           break;
+        }
         case Kind.Jump: {
-          const { symbol } = step;
+          const { symbol, addend } = step.target!;
           if (symbol && symbol.segment !== layout.hereSegment) this.usable = false;
-          const target = symbol ? symbol.offsetNumber : offset;
-          const distance = target + step.addend - offset - step.length;
-          offset += distance >= -128 && distance <= 127 ? step.length : step.near;
+          const gap = (symbol ? symbol.offsetNumber - offset : 0) + addend;
+          offset += jumpLength(step.forms!, gap);
           break;
         }
         case Kind.Execute:
@@ -212,7 +161,7 @@ export class Relaxation {
           break;
         case Kind.Question:
           layout.offset = offset;
-          if (!stillHolds(step.addend)) return false;
+          if (!stillHolds(step.length)) return false;
       }
     }
     layout.offset = offset;
@@ -264,28 +213,6 @@ function isLinear(expression: Expression): boolean {
     }
     default:
       return isConstant(expression);
-  }
-}
-
-function targetOf(expression: Expression): Target | undefined {
-  switch (expression.op) {
-    case "symbol":
-      return { symbol: expression.symbol, addend: 0 };
-    case "here":
-      return { symbol: undefined, addend: 0 };
-    case "binary": {
-      const { operator, left, right } = expression;
-      if (right.op !== "constant" || (operator !== "+" && operator !== "-")) return undefined;
-      const target = targetOf(left);
-      const number = Number(right.value);
-      if (!target || !Number.isSafeInteger(number)) return undefined;
-      return {
-        symbol: target.symbol,
-        addend: target.addend + (operator === "+" ? number : -number),
-      };
-    }
-    default:
-      return undefined;
   }
 }
 

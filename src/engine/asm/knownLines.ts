@@ -1,0 +1,96 @@
+/**
+ * Lines that were assembled before and would come out the same again: instructions and data without symbols, macros or anything to say. Text, code
+ * size and switches decide their bytes, so an equal line, later in the program or in its next version, is neither cut into tokens nor parsed.
+ */
+import type { Bits } from "../isa/types";
+import type { EncodedStatement, OperandSpan, StatementBody, StatementTree } from "./statementTree";
+import type { FoldedWord, Token } from "./tokens";
+import { WordTable } from "./words";
+
+/** Holds no token: a line must not keep the text alive that it was first found in. */
+export interface KnownLine {
+  /** None of them may be a macro where the line stands. */
+  readonly words: readonly FoldedWord[];
+  readonly body: StatementBody;
+  readonly operands: readonly OperandSpan[];
+  readonly encoded: EncodedStatement | undefined;
+  readonly constantData: StatementTree["constantData"];
+}
+
+export type KnownLines = Map<string, KnownLine>;
+
+/** What decides the bytes of a line besides its text. */
+export interface LineState {
+  readonly bits: Bits;
+  readonly defaultRel: boolean;
+}
+
+/** So many lines or words are of many programs: it begins anew. */
+const MOST_LINES = 100_000;
+const MOST_WORDS = 100_000;
+
+/** What runs of the assembler leave for later ones. */
+export class Reuse {
+  words = new WordTable();
+  private readonly lines = new Map<number, KnownLines>();
+  private count = 0;
+
+  /** The lines known in a state. */
+  linesIn({ bits, defaultRel }: LineState): KnownLines {
+    const key = defaultRel ? bits + 1 : bits;
+    let lines = this.lines.get(key);
+    if (lines === undefined) this.lines.set(key, (lines = new Map<string, KnownLine>()));
+    return lines;
+  }
+
+  beginRun(): void {
+    if (this.count <= MOST_LINES && this.words.size <= MOST_WORDS) return;
+    this.lines.clear();
+    this.count = 0;
+    this.words = new WordTable();
+  }
+
+  /** Takes up a statement whose first pass had nothing to say; `text` is its whole line. */
+  learn(text: string, statement: StatementTree, state: LineState): void {
+    if (!isRepeatable(statement)) return;
+    const { tokens, body, encoded, constantData } = statement;
+    this.count++;
+    this.linesIn(state).set(ownCopy(text), {
+      words: wordsOf(tokens),
+      body: withoutTokens(body),
+      operands: statement.operands.map(({ span }) => ({ span })),
+      encoded,
+      constantData,
+    });
+  }
+}
+
+function isRepeatable(statement: StatementTree): boolean {
+  const { body, label, times, placed, encoded, prefixTokens } = statement;
+  if (label || times || placed === undefined || prefixTokens.length > 0) return false;
+  if (statement.failed || statement.broken) return false;
+  if (body.kind === "instruction") {
+    return (
+      statement.isConstant &&
+      encoded !== undefined &&
+      !encoded.usesAddress &&
+      encoded.warnings.length === 0
+    );
+  }
+  return body.kind === "data" && statement.constantData?.warned === false;
+}
+
+/** Later passes take the bytes as they are; only tools look into operands, and they hear every line. */
+function withoutTokens(body: StatementBody): StatementBody {
+  if (body.kind === "instruction") return { ...body, operands: [] };
+  return body.kind === "data" ? { ...body, items: [] } : body;
+}
+
+function wordsOf(tokens: readonly Token[]): readonly FoldedWord[] {
+  return tokens.flatMap((token) => (token.word ? [token.word.folded] : []));
+}
+
+/** A part of a text keeps all of it in memory. */
+export function ownCopy(text: string): string {
+  return ` ${text}`.slice(1);
+}
