@@ -1,7 +1,7 @@
 /** The assembler's door: text to image, symbols, line map and diagnostics. Bytes are those of `nasm -f bin` 2.16.01 with its default -Ox. */
 import { Assembler } from "./assembler";
 import { rangeOf } from "./diagnosticSink";
-import { Reuse } from "./knownLines";
+import { sharedReuse, type Reuse } from "./knownLines";
 import { listingOf } from "./listing";
 import { OriginFinder } from "./origins";
 import type { Section as AssembledSection } from "./sections";
@@ -11,10 +11,7 @@ import type { AsmSymbol, Assemble, Assembly, AssembleOptions, LineEntry, Section
 /** Copies of a repeated instruction that get entries of their own; a longer run is one entry. */
 const MOST_COPY_ENTRIES = 4096;
 
-/** Left by each run for the next: versions of one program have most of their lines in common. */
-const shared = new Reuse();
-
-export const assemble: Assemble = (options) => assembleWith(options, shared);
+export const assemble: Assemble = (options) => assembleWith(options, sharedReuse());
 
 export function assembleWith(options: AssembleOptions, reuse: Reuse): Assembly {
   const assembler = new Assembler(options, undefined, reuse);

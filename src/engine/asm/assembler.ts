@@ -76,6 +76,7 @@ export class Assembler {
           this.observer?.included("incbin", name, spelled, file),
       },
       options.bits ?? 16,
+      reuse,
       observer !== undefined,
     );
     this.parser = new StatementParser(this.symbols, this.sink, observer);

@@ -1,6 +1,9 @@
 /** Makes the source model: one run of the assembler with someone listening, then the statements in a form for tools. */
+import { decode } from "../codec/decode";
+import type { AsmOperand } from "../codec/types";
+import type { InstructionForm } from "../isa/types";
 import { addressOf, assemblyOf, fileOffsetOf } from "./assemble";
-import { Reuse } from "./knownLines";
+import { sharedReuse } from "./knownLines";
 import { Assembler } from "./assembler";
 import { placeOfTokens, rangeOf } from "./diagnosticSink";
 import { Evaluator } from "./evaluate";
@@ -22,7 +25,7 @@ import { tokensText, type Frame, type Token } from "./tokens";
 
 export const buildSourceModel: BuildSourceModel = (options) => {
   const recorder = new ModelRecorder();
-  const assembler = new Assembler(options, recorder, new Reuse());
+  const assembler = new Assembler(options, recorder, sharedReuse());
   assembler.run();
   const assembly = assemblyOf(assembler, options);
   const tokens = new Map<string, readonly PlainToken[]>();
@@ -106,28 +109,34 @@ class StatementBuilder {
   private plain(statement: StatementTree): Statement {
     const { placed } = statement;
     const { mnemonicToken, label } = statement;
+    const values = placed && this.values(statement, placed);
+    const form = placed && formOf(statement, placed);
     return {
       kind: kindOf(statement),
       ...this.common(statement, placed),
       ...(label ? { label: { ...word(label.token), name: label.symbol.name } } : {}),
       prefixes: statement.prefixTokens.map(word),
       ...(mnemonicToken ? { mnemonic: word(mnemonicToken) } : {}),
-      operands: statement.operands.map((_, i) => this.operand(statement, placed, i)),
+      operands: statement.operands.map((_, i) => this.operand(statement, values?.[i], i)),
       length: placed?.length ?? 0,
       bytes: placed ? oneCopy(statement, placed) : NOTHING,
       times: placed?.copies ?? 1,
-      ...(placed?.encoded ? { form: placed.encoded.form } : {}),
+      ...(form ? { form } : {}),
       failed: statement.failed || statement.broken,
     };
   }
 
+  private values(statement: StatementTree, placed: Placed): readonly AsmOperand[] | undefined {
+    if (placed.operands || statement.body.kind !== "instruction") return placed.operands;
+    return this.assembler.layout.jumpOperands(statement);
+  }
+
   private operand(
     statement: StatementTree,
-    placed: Placed | undefined,
+    value: AsmOperand | undefined,
     index: number,
   ): StatementOperand {
     const { span, expression } = statement.operands[index]!;
-    const value = placed?.operands?.[index];
     const number =
       statement.body.kind === "instruction" || !expression
         ? undefined
@@ -191,6 +200,13 @@ class StatementBuilder {
     )?.label;
     return label ? { label: { ...word(label.token), name: label.symbol.name } } : {};
   }
+}
+
+/** The row of an instruction; jumps that were made by a pattern have only their bytes. */
+function formOf({ body }: StatementTree, placed: Placed): InstructionForm | undefined {
+  if (placed.encoded || body.kind !== "instruction") return placed.encoded?.form;
+  const decoded = decode(placed.bytes, 0, placed.bits);
+  return "failure" in decoded ? undefined : decoded.form;
 }
 
 /** The outermost of NASM's own macros around a statement, if it stands in one that the user called. */

@@ -1,28 +1,33 @@
 /** Encodes the instructions of a pass, and reuses what the last pass encoded from the same values. */
 import { encodeInstruction } from "../codec/encode";
 import type { AsmOperand, EncodedInstruction } from "../codec/types";
+import type { Reuse } from "./knownLines";
 import type { LayoutState } from "./layoutState";
 import { OperandEvaluator } from "./operandValues";
 import { EncodedStatement, type StatementTree } from "./statementTree";
 import { tokensText } from "./tokens";
+import { WarningState } from "./warningClasses";
 
 export class InstructionEncoder {
-  private readonly constants = new Map<string, EncodedStatement>();
-
-  constructor(private readonly state: LayoutState) {}
+  constructor(
+    private readonly state: LayoutState,
+    private readonly reuse: Reuse,
+    /** Someone listens, so lines of files are not known by their text. */
+    private readonly observed: boolean,
+  ) {}
 
   /** Takes over the bytes of an equal instruction; returns under which key to remember new ones. */
   shareConstant(statement: StatementTree): string | undefined {
-    // Lines of files are known by their text (knownLines.ts).
-    if (!statement.isConstant || statement.encoded || !(statement.frame || statement.label))
-      return undefined;
+    if (!statement.isConstant || statement.encoded) return undefined;
+    if (!this.observed && !statement.frame && !statement.label) return undefined;
+    if (this.state.sink.warnings !== WarningState.initial) return undefined;
     const key = this.constantKey(statement);
-    statement.encoded = this.constants.get(key);
+    statement.encoded = this.reuse.constant(key);
     return key;
   }
 
   rememberConstant(key: string, encoded: EncodedStatement): void {
-    if (!encoded.usesAddress) this.constants.set(key, encoded);
+    if (!encoded.usesAddress) this.reuse.rememberConstant(key, encoded);
   }
 
   /** Instructions without symbols are written again and again: equal text in equal state has equal bytes. */

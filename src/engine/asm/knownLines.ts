@@ -25,6 +25,11 @@ export interface LineState {
   readonly defaultRel: boolean;
 }
 
+/** The one that programs share: versions of one program have most of their lines in common. */
+export function sharedReuse(): Reuse {
+  return shared;
+}
+
 /** So many lines or words are of many programs: it begins anew. */
 const MOST_LINES = 100_000;
 const MOST_WORDS = 100_000;
@@ -33,6 +38,8 @@ const MOST_WORDS = 100_000;
 export class Reuse {
   words = new WordTable();
   private readonly lines = new Map<number, KnownLines>();
+  /** Instructions without symbols by state and text: those of macros, and of lines that tools look into. */
+  private readonly constants = new Map<string, EncodedStatement>();
   private count = 0;
 
   /** The lines known in a state. */
@@ -46,8 +53,18 @@ export class Reuse {
   beginRun(): void {
     if (this.count <= MOST_LINES && this.words.size <= MOST_WORDS) return;
     this.lines.clear();
+    this.constants.clear();
     this.count = 0;
     this.words = new WordTable();
+  }
+
+  constant(key: string): EncodedStatement | undefined {
+    return this.constants.get(key);
+  }
+
+  rememberConstant(key: string, encoded: EncodedStatement): void {
+    this.count++;
+    this.constants.set(key, encoded);
   }
 
   /** Takes up a statement whose first pass had nothing to say; `text` is its whole line. */
@@ -94,3 +111,5 @@ function wordsOf(tokens: readonly Token[]): readonly FoldedWord[] {
 export function ownCopy(text: string): string {
   return ` ${text}`.slice(1);
 }
+
+const shared = new Reuse();

@@ -11,6 +11,7 @@ import { runDirectiveStatement } from "./assemblerDirectives";
 import type { Expression } from "./expressionTree";
 import { InstructionEncoder } from "./instructionEncoder";
 import { jumpBytes, jumpForms, jumpTarget, jumpToUnknown, type JumpTarget } from "./jumps";
+import type { Reuse } from "./knownLines";
 import { LayoutState } from "./layoutState";
 import type { EncodedStatement, Placed, StatementTree } from "./statementTree";
 import { NO_SEGMENT, type SymbolEntry, type SymbolTable } from "./symbols";
@@ -30,7 +31,7 @@ const MOST_IMAGE = 1 << 28;
 const NOTHING = new Uint8Array(0);
 
 export class Layout extends LayoutState {
-  private readonly encoder = new InstructionEncoder(this);
+  private readonly encoder: InstructionEncoder;
   /** What the last pass made of this statement: used again if only its place has changed. */
   private previous: Placed | undefined;
   /** The last pass found an error in it: it must find it again. */
@@ -41,10 +42,11 @@ export class Layout extends LayoutState {
     sink: DiagnosticSink,
     private readonly host: LayoutHost,
     startBits: Bits,
-    /** Tools look into the operands of all statements. */
-    private readonly observed: boolean,
+    reuse: Reuse,
+    observed: boolean,
   ) {
     super(symbols, sink, startBits);
+    this.encoder = new InstructionEncoder(this, reuse, observed);
   }
 
   execute(statement: StatementTree): void {
@@ -124,7 +126,7 @@ export class Layout extends LayoutState {
   }
 
   private instruction(statement: StatementTree, mnemonic: string, times: number): void {
-    if (times === 1 && !this.observed && this.jump(statement, mnemonic)) return;
+    if (times === 1 && this.jump(statement, mnemonic)) return;
     if (typeof statement.jump === "object") statement.jump.gap = NaN;
     const { encoder } = this;
     const key = encoder.shareConstant(statement);
@@ -175,6 +177,12 @@ export class Layout extends LayoutState {
   /** The bytes of the last pass, if it went as far. */
   private keptJump({ gap }: JumpTarget, now: number): Uint8Array | undefined {
     return gap === now && this.previous?.bits === this.bits ? this.previous.bytes : undefined;
+  }
+
+  /** Operands of a jump that was made by its pattern, worked out again after the last pass. */
+  jumpOperands(statement: StatementTree): readonly AsmOperand[] | undefined {
+    this.standAt(statement);
+    return this.encoder.operands(statement, true);
   }
 
   /** `rep` on a line of its own. */

@@ -1,7 +1,7 @@
 /** The listing file (NASM manual, "-l: Generating a Listing File"): line number, offset in the section, bytes, source. */
 import { encodeInstruction } from "../codec/encode";
 import type { AsmOperand } from "../codec/types";
-import { Reuse } from "./knownLines";
+import { sharedReuse } from "./knownLines";
 import { Assembler } from "./assembler";
 import { DataWriter, type AddressPiece } from "./dataBytes";
 import type { Layout } from "./layout";
@@ -52,7 +52,7 @@ class ListingRecorder extends SilentObserver {
 /** Runs the assembler again with someone watching the lines: a listing is asked for rarely. */
 export function listingOf(options: AssembleOptions): string {
   const recorder = new ListingRecorder();
-  const assembler = new Assembler(options, recorder, new Reuse());
+  const assembler = new Assembler(options, recorder, sharedReuse());
   assembler.run();
   const said = new Map<string, Diagnostic[]>();
   for (const diagnostic of assembler.sink.diagnostics) {
