@@ -55,7 +55,8 @@ export class Assembler {
   private asksPassKind = false;
   /** The statements as steps, where the last pass was one over all of them. */
   private relaxation: Relaxation | undefined;
-  private stepsFailed = false;
+  /** Steps had overlooked something. That costs only time, but is a bug. */
+  stepsFailed = false;
   private passKind: 1 | 2 = 1;
 
   constructor(

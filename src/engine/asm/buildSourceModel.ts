@@ -14,6 +14,7 @@ import { OriginFinder } from "./origins";
 import { plainTokens } from "./plainTokens";
 import type {
   BuildSourceModel,
+  NameOccurrence,
   PlainToken,
   SourceWord,
   Statement,
@@ -29,11 +30,15 @@ export const buildSourceModel: BuildSourceModel = (options) => {
   assembler.run();
   const assembly = assemblyOf(assembler, options);
   const tokens = new Map<string, readonly PlainToken[]>();
+  // Diagnostics alone do not want them.
+  let names: readonly NameOccurrence[] | undefined;
   return {
     options,
     assembly,
     statements: new StatementBuilder(assembler, recorder, assembly.origin).build(),
-    names: recorder.names.occurrences(),
+    get names() {
+      return (names ??= recorder.names.occurrences());
+    },
     includes: recorder.includes,
     inactive: recorder.inactiveRegions(),
     macroDefinitions: recorder.definitions,
@@ -53,6 +58,9 @@ export const buildSourceModel: BuildSourceModel = (options) => {
 };
 
 const NOTHING = new Uint8Array(0);
+const NO_PREFIXES: readonly SourceWord[] = [];
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 class StatementBuilder {
   private readonly finder = new OriginFinder();
@@ -89,20 +97,15 @@ class StatementBuilder {
     Statement,
     "range" | "callRange" | "macroTrail" | "bits" | "section" | "address" | "fileOffset"
   > {
-    const { layout } = this.assembler;
     const { range, callRange, trail } = this.finder.origin(statement.line, statement.frame);
-    const section = layout.sections.ofSegment(statement.segment);
-    const fileOffset = placed ? fileOffsetOf(placed, this.origin) : -1;
     return {
       range,
       callRange,
       macroTrail: trail,
       bits: statement.bits,
-      section: section?.name ?? "",
-      address: placed?.section
-        ? addressOf(placed)
-        : statement.offset + layout.sections.baseOf(statement.segment),
-      fileOffset,
+      section: this.sectionName(statement),
+      address: this.address(statement, placed),
+      fileOffset: placed ? fileOffsetOf(placed, this.origin) : -1,
     };
   }
 
@@ -111,19 +114,38 @@ class StatementBuilder {
     const { mnemonicToken, label } = statement;
     const values = placed && this.values(statement, placed);
     const form = placed && formOf(statement, placed);
-    return {
+    const { range, callRange, trail } = this.finder.origin(statement.line, statement.frame);
+    // Thousands of these are made after each keystroke: no spreads, no copies.
+    const result: Mutable<Statement> = {
       kind: kindOf(statement),
-      ...this.common(statement, placed),
-      ...(label ? { label: { ...word(label.token), name: label.symbol.name } } : {}),
-      prefixes: statement.prefixTokens.map(word),
-      ...(mnemonicToken ? { mnemonic: word(mnemonicToken) } : {}),
+      range,
+      callRange,
+      macroTrail: trail,
+      bits: statement.bits,
+      section: this.sectionName(statement),
+      address: this.address(statement, placed),
+      fileOffset: placed ? fileOffsetOf(placed, this.origin) : -1,
+      prefixes:
+        statement.prefixTokens.length === 0 ? NO_PREFIXES : statement.prefixTokens.map(word),
       operands: statement.operands.map((_, i) => this.operand(statement, values?.[i], i)),
       length: placed?.length ?? 0,
       bytes: placed ? oneCopy(statement, placed) : NOTHING,
       times: placed?.copies ?? 1,
-      ...(form ? { form } : {}),
       failed: statement.failed || statement.broken,
     };
+    if (label) result.label = { ...word(label.token), name: label.symbol.name };
+    if (mnemonicToken) result.mnemonic = word(mnemonicToken);
+    if (form) result.form = form;
+    return result;
+  }
+
+  private sectionName({ segment }: StatementTree): string {
+    return this.assembler.layout.sections.ofSegment(segment)?.name ?? "";
+  }
+
+  private address(statement: StatementTree, placed: Placed | undefined): number {
+    if (placed?.section) return addressOf(placed);
+    return statement.offset + this.assembler.layout.sections.baseOf(statement.segment);
   }
 
   private values(statement: StatementTree, placed: Placed): readonly AsmOperand[] | undefined {
@@ -141,12 +163,13 @@ class StatementBuilder {
       statement.body.kind === "instruction" || !expression
         ? undefined
         : this.number(expression, statement);
-    return {
+    const result: Mutable<StatementOperand> = {
       range: rangeOf(statement.operandPlace(index)),
       text: tokensText(statement.tokens, span.from, span.to),
-      ...(value ? { value } : {}),
-      ...(number === undefined ? {} : { number }),
     };
+    if (value) result.value = value;
+    if (number !== undefined) result.number = number;
+    return result;
   }
 
   private number(expression: Expression, statement: StatementTree): bigint | undefined {
