@@ -31,6 +31,18 @@ function sizesAllowed(operand: AsmOperand, bits: Bits): (size: 16 | 32 | 64) => 
   return (size) => demanded.every((one) => one === size);
 }
 
+/** The commonest case: all registers are as wide as the code's addresses. */
+function suits(operand: AsmOperand, bits: Bits): boolean {
+  if (operand.kind !== "mem") return true;
+  const { base, index, displacementSize } = operand;
+  if (displacementSize !== undefined || (base === undefined && index === undefined)) return false;
+  return isWide(base, bits) && isWide(index, bits);
+}
+
+function isWide(register: AsmRegister | undefined, bits: Bits): boolean {
+  return register === undefined || (register.class === "gpr" && register.size === bits);
+}
+
 function sizeOfWord(word: string, bits: Bits): 16 | 32 | 64 | undefined {
   if (word === "asp") return bits === 32 ? 16 : 32;
   return WIDTHS.find((width) => word === `a${width}`);
@@ -44,6 +56,7 @@ function chooseAddressSize(
 ): 16 | 32 | 64 | undefined {
   if (prefixes.addressSize === "" && !operands.some((operand) => operand.kind === "mem"))
     return bits;
+  if (prefixes.addressSize === "" && operands.every((operand) => suits(operand, bits))) return bits;
   const other = bits === 32 ? 16 : 32;
   const word = sizeOfWord(prefixes.addressSize, bits);
   const allowed = [bits, other].filter(
@@ -62,7 +75,7 @@ function withoutNarrowOffsets(
   operands: readonly TypedOperand[],
   addressSize: 16 | 32 | 64,
 ): readonly TypedOperand[] {
-  if (!operands.some((operand) => (operand.types & MEM_OFFS) !== 0)) return operands;
+  if (operands.every((operand) => (operand.types & MEM_OFFS) === 0)) return operands;
   return operands.map((operand) => {
     if ((operand.types & MEM_OFFS) === 0 || operand.source.kind !== "mem") return operand;
     const width = operand.source.displacementSize ?? (addressSize === 16 ? 16 : 32);

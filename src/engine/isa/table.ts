@@ -29,19 +29,18 @@ function encodingSuffix(form: InstructionForm): string {
 function withUniqueIds(rows: readonly InstructionForm[]): InstructionForm[] {
   const taken = new Set<string>();
   return rows.map((form) => {
+    if (!taken.has(form.id)) {
+      taken.add(form.id);
+      return form;
+    }
     const { operandSize } = form.encoding;
     const sized = operandSize === 0 ? form.id : `${form.id}_o${operandSize}`;
-    const candidates = [
-      form.id,
-      sized,
-      form.id + encodingSuffix(form),
-      sized + encodingSuffix(form),
-    ];
+    const candidates = [sized, form.id + encodingSuffix(form), sized + encodingSuffix(form)];
     const id = candidates.find((candidate) => !taken.has(candidate));
     if (id === undefined)
       throw new InvariantError(`instruction row ${form.id} stands twice in the table`);
     taken.add(id);
-    return id === form.id ? form : { ...form, id };
+    return { ...form, id };
   });
 }
 

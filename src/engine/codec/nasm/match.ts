@@ -1,7 +1,17 @@
 /** Choosing a template: NASM's own matching, with its size deduction and its ranking of reasons to refuse. */
 import type { Bits } from "../../isa/types";
 import type { Template } from "./compile";
-import { ANY_SIZE, COLON, MEMORY, REGISTER, SIZE16, SIZE32, SIZE64, STRICT } from "./operandTypes";
+import {
+  ANY_SIZE,
+  COLON,
+  IMMEDIATE,
+  MEMORY,
+  REGISTER,
+  SIZE16,
+  SIZE32,
+  SIZE64,
+  STRICT,
+} from "./operandTypes";
 import type { TypedOperand } from "./operandTypes";
 
 /** Reasons to refuse, the more specific the greater: the greatest is reported. */
@@ -124,6 +134,32 @@ function search(
   return result;
 }
 
+/** Operand classes by which most templates can be told apart at once. */
+const SHAPES = REGISTER | MEMORY | IMMEDIATE;
+
+/** For each list of templates those that operands of a shape leave: the others are invalid whatever else is written. */
+const narrowed = new WeakMap<readonly Template[], Map<number, readonly Template[]>>();
+
+function templatesFor(
+  templates: readonly Template[],
+  operands: readonly TypedOperand[],
+): readonly Template[] {
+  let shape = operands.length;
+  for (const { types } of operands) shape = shape * 16 + (types & SHAPES);
+  let byShape = narrowed.get(templates);
+  if (byShape === undefined) narrowed.set(templates, (byShape = new Map<number, Template[]>()));
+  let found = byShape.get(shape);
+  if (found === undefined) {
+    found = templates.filter(
+      ({ patterns }) =>
+        patterns.length === operands.length &&
+        patterns.every(({ types }, i) => (types & SHAPES & ~operands[i]!.types) === 0),
+    );
+    byShape.set(shape, found);
+  }
+  return found;
+}
+
 export interface MatchResult {
   readonly template: Template | undefined;
   readonly match: Match;
@@ -134,10 +170,11 @@ export interface MatchResult {
  * (and stays written into the operands).
  */
 export function findTemplate(
-  templates: readonly Template[],
+  all: readonly Template[],
   operands: readonly TypedOperand[],
   context: MatchContext,
 ): MatchResult {
+  const templates = templatesFor(all, operands);
   const first = search(templates, operands, context, Match.InvalidOperands);
   const { candidates } = first;
   if (first.template !== undefined || candidates === undefined) return first;
