@@ -29,6 +29,8 @@ export interface JumpForms {
 
 /** Conditional jumps start with a J; the others that do always have one byte of distance. */
 const MNEMONIC = /^(?:call|j(?!.*cxz).*)$/;
+const J = 106;
+const C = 99;
 const FAR_AWAY = 0x4000n;
 
 const known = {
@@ -70,7 +72,8 @@ export function jumpForms(mnemonic: string, bits: Bits): JumpForms | undefined {
 /** The target of a jump or call that leaves the choice of form to the assembler. */
 export function jumpTarget({ body, prefixes }: StatementTree): JumpTarget | undefined {
   if (body.kind !== "instruction" || prefixes.length > 0) return undefined;
-  if (!MNEMONIC.test(body.mnemonic)) return undefined;
+  const first = body.mnemonic.charCodeAt(0);
+  if ((first !== J && first !== C) || !MNEMONIC.test(body.mnemonic)) return undefined;
   const [only, second] = body.operands;
   if (only?.kind !== "plain" || second !== undefined) return undefined;
   if (only.size !== undefined || only.distance !== undefined || only.strict || only.to)
