@@ -77,6 +77,9 @@ describe("lines that are known from before", () => {
     isAsFresh("mov al, 300\nmov al, 300", "mov al, 300");
     isAsFresh("[warning -number-overflow]\nmov al, 300", "mov al, 300");
     isAsFresh("mov ax, 1\nabsolute 5\nmov ax, 1");
+    // Twice at one place it is said once; elsewhere it must be said again.
+    const twice = "%macro m 0\nmov byte eax, 1\nmov byte eax, 1\n%endmacro\nm\n";
+    isAsFresh(twice, `${twice}x: mov byte eax, 1\nmov byte eax, 1`);
   });
 });
 

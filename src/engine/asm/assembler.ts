@@ -245,13 +245,13 @@ export class Assembler {
       const ready = this.preprocessor.next();
       if (ready === undefined) return;
       parser.bits = layout.bits;
-      const said = sink.diagnostics.length;
+      const { said } = sink;
       const statement = parser.parse(ready);
       this.statements.push(statement);
       this.observer?.statementParsed(statement);
       layout.execute(statement);
       if (ready.plain === undefined || this.observer !== undefined) continue;
-      if (this.mayReuse && sink.diagnostics.length === said) {
+      if (this.mayReuse && sink.said === said) {
         this.reuse.learn(ready.plain.text, statement, layout);
       }
       ready.plain.forget();

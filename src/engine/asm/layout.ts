@@ -130,12 +130,12 @@ export class Layout extends LayoutState {
     if (typeof statement.jump === "object") statement.jump.gap = NaN;
     const { encoder } = this;
     const key = encoder.shareConstant(statement);
-    const said = this.sink.diagnostics.length;
+    const { said } = this.sink;
     const operands = encoder.operands(statement, this.wasBroken);
     if (operands === undefined) return;
     const first = encoder.encode(statement, mnemonic, operands, this.offset);
     if (first === undefined) return;
-    const silent = this.sink.diagnostics.length === said;
+    const silent = this.sink.said === said;
     if (key !== undefined && silent) encoder.rememberConstant(key, first);
     if (times === 1 || !first.usesAddress) {
       this.place(statement, "code", first.bytes, times, true, first, operands);
