@@ -73,6 +73,32 @@ describe("lines that are known from before", () => {
     isAsFresh("bits 64\nmov eax, [123456]", "bits 64\ndefault rel\nmov eax, [123456]");
   });
 
+  it("are right with every number at the edge of a range", () => {
+    const numbers = [0, 1, 2, 127, 128, 255, 256, 32767, 32768, 65408];
+    const shapes = [
+      "mov eax, N", "mov al, N", "mov ax, N", "add eax, N", "add al, N", "add cx, N", "add ebx, N", "push N", "push byte N", "int N", "shl eax, N",
+      "rol byte [ebx], N", "mov eax, [ebp+N]", "mov eax, [ebx+ecx*4+N]", "mov [ebp+N], al", "mov dword [ebx+N], 5", "mov dword [ebx+5], N",
+      "lea eax, [eax+eax*2+N]", "lea eax, [eax*N]", "mov eax, [eax+N*4]", "imul eax, [ebx+N], 7", "imul eax, ebx, N", "enter N, 0", "enter 5, N",
+      "ret N", "in al, N", "out N, al", "test eax, N", "mov eax, 4/N", "mov eax, 1|N", "mov ax, [bx+N]", "mov ax, [bx+si+N]", "aam N", "jmp N",
+      "call N", "mov rax, N", "add rax, N", "mov rax, [rbp+N]", "sub rsp, N", "cmp byte [eax+N], 0", "mov eax, -N", "mov eax, [ebp-N]", "bt eax, N",
+      "mov eax, [fs:ebx+N]", "db N", "resb N", "mov eax, [esp+N] ; text", "mov eax,N;x", "movzx eax, byte [ecx+N]", "push dword [ebp+N]", "times N nop",
+      "mov eax, [N]", "mov eax, [ebp+N+1]", "sar eax, N", "retf N", "mov eax, r1N", "add r9, N", "mov [rel x+N], al", "psrldq xmm0, N",
+    ]; // prettier-ignore
+    for (const bits of [16, 32, 64] as const) {
+      const run = (text: string, reuse: Reuse): object =>
+        outcome(assembleWith({ file: FILE, text, bits }, reuse));
+      for (const shape of shapes) {
+        const lines = numbers.map((number) => shape.replace("N", String(number)));
+        // Alone there is nothing to learn from.
+        const alone = lines.map((line) => run(line, new Reuse()));
+        const [up, down] = [new Reuse(), new Reuse()];
+        const known = lines.map((line) => run(line, up));
+        const backwards = [...lines].reverse().map((line) => run(line, down));
+        assert.deepEqual([known, backwards.reverse()], [alone, alone], `${bits}: ${shape}`);
+      }
+    }
+  }).timeout(120_000);
+
   it("still say what they have to say", () => {
     isAsFresh("mov al, 300\nmov al, 300", "mov al, 300");
     isAsFresh("[warning -number-overflow]\nmov al, 300", "mov al, 300");

@@ -3,6 +3,7 @@
  * size and switches decide their bytes, so an equal line, later in the program or in its next version, is neither cut into tokens nor parsed.
  */
 import type { Bits } from "../isa/types";
+import { numberField, numberLine, type NumberField } from "./numberShapes";
 import type { EncodedStatement, OperandSpan, StatementBody, StatementTree } from "./statementTree";
 import type { FoldedWord, Token } from "./tokens";
 import { WordTable } from "./words";
@@ -17,7 +18,41 @@ export interface KnownLine {
   readonly constantData: StatementTree["constantData"];
 }
 
-export type KnownLines = Map<string, KnownLine>;
+/** An instruction whose number may be another one of the same range. */
+interface KnownShape {
+  readonly line: KnownLine;
+  readonly field: NumberField;
+}
+
+/** The lines known in one state. */
+export class KnownLines {
+  private readonly lines = new Map<string, KnownLine>();
+  private readonly shapes = new Map<string, KnownShape | undefined>();
+
+  find(text: string): KnownLine | undefined {
+    return this.lines.get(text) ?? this.findShape(text);
+  }
+
+  private findShape(text: string): KnownLine | undefined {
+    if (this.shapes.size === 0) return undefined;
+    const cut = numberLine(text);
+    const shape = cut && this.shapes.get(cut.key);
+    const encoded = shape?.line.encoded;
+    if (cut === undefined || encoded === undefined) return undefined;
+    return { ...shape!.line, encoded: encoded.withNumber(shape!.field, cut.number) };
+  }
+
+  add(text: string, line: KnownLine, bits: Bits): void {
+    this.lines.set(ownCopy(text), line);
+    const { body, encoded } = line;
+    const cut = body.kind === "instruction" && encoded ? numberLine(text) : undefined;
+    if (cut === undefined || body.kind !== "instruction" || this.shapes.has(cut.key)) return;
+    const { operands, bytes } = encoded!;
+    const field = numberField(body.mnemonic, bits, operands, bytes, cut.number);
+    // What has no field is remembered too: it is not tried again.
+    this.shapes.set(ownCopy(cut.key), field && { line, field });
+  }
+}
 
 /** What decides the bytes of a line besides its text. */
 export interface LineState {
@@ -46,7 +81,7 @@ export class Reuse {
   linesIn({ bits, defaultRel }: LineState): KnownLines {
     const key = defaultRel ? bits + 1 : bits;
     let lines = this.lines.get(key);
-    if (lines === undefined) this.lines.set(key, (lines = new Map<string, KnownLine>()));
+    if (lines === undefined) this.lines.set(key, (lines = new KnownLines()));
     return lines;
   }
 
@@ -72,13 +107,14 @@ export class Reuse {
     if (!isRepeatable(statement)) return;
     const { tokens, body, encoded, constantData } = statement;
     this.count++;
-    this.linesIn(state).set(ownCopy(text), {
+    const line = {
       words: wordsOf(tokens),
       body: withoutTokens(body),
       operands: statement.operands.map(({ span }) => ({ span })),
       encoded,
       constantData,
-    });
+    };
+    this.linesIn(state).add(text, line, state.bits);
   }
 }
 

@@ -6,6 +6,7 @@ import { placeOfTokens, type Place } from "./diagnosticSink";
 import type { Expression } from "./expressionTree";
 import type { JumpTarget } from "./jumps";
 import type { KnownLine } from "./knownLines";
+import { withField, withNumber, type NumberField } from "./numberShapes";
 import type { Section } from "./sections";
 import type { SymbolEntry } from "./symbols";
 import type { Frame, SourceLine, Token } from "./tokens";
@@ -221,6 +222,13 @@ export class EncodedStatement {
     this.bits = result.bits;
     this.warnings = result.warnings;
     this.outOfRange = result.outOfRange;
+  }
+
+  /** The same with another number of its range. Its row is the same, so it may come from the result for the first number. */
+  withNumber(field: NumberField, number: number): EncodedStatement {
+    const operands = withNumber(this.operands, field.operand, number);
+    const bytes = withField(this.bytes, field, number);
+    return new EncodedStatement(operands, this.address, bytes, this.usesAddress, this.result);
   }
 
   get isRelative(): boolean {

@@ -138,7 +138,7 @@ export class Preprocessor implements DirectiveHost {
     if (input.playbacks.length > 0 || this.recordings.length > 0 || this.isSkipping())
       return undefined;
     const text = input.reader.peek();
-    const known = text === undefined ? undefined : knownLines.get(text);
+    const known = text === undefined ? undefined : knownLines.find(text);
     if (known === undefined || known.words.some(isMacroName)) return undefined;
     const line = input.reader.take();
     this.lines++;
