@@ -1,4 +1,5 @@
-// Bundles what is shipped: the extension, and the three programs that it or a shell starts.
+// Bundles what is shipped: the extension, and the programs that it or a shell starts.
+import { execFileSync } from "node:child_process";
 import { chmodSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
 import { build } from "esbuild";
@@ -6,12 +7,17 @@ import { build } from "esbuild";
 const ROOT = path.resolve(import.meta.dirname, "..");
 const DIST = path.join(ROOT, "dist");
 
-/** Output -> source. */
+/**
+ * Output -> source. `program`: a shell starts it. `warmUp`: what is compiled while these command lines run is kept beside the bundle, so that the
+ * program starts without compiling (src/cli/main.ts).
+ */
 const BUNDLES = [
   { output: "extension.js", source: "src/extension/extension.ts", external: ["vscode"] },
   { output: "debugAdapter.js", source: "src/debugAdapter/main.ts" },
   { output: "languageServer.js", source: "src/languageServer/main.ts" },
   { output: "cli.js", source: "src/cli/main.ts", program: true },
+  { output: "cliAssembler.js", source: "src/cli/assemblerBundle.ts", warmUp: ["assemble"] },
+  { output: "cliProgram.js", source: "src/cli/programBundle.ts", warmUp: ["help", "run"] },
 ];
 
 /** @param {(typeof BUNDLES)[number]} bundle */
@@ -29,13 +35,17 @@ async function make(bundle) {
     // Packages that ship both module kinds: the ES one bundles without dynamic requires.
     mainFields: ["module", "main"],
     sourcemap: process.argv.includes("--sourcemap") ? "linked" : false,
+    // Names stay: they are what a stack in an error report shows.
     minifySyntax: true,
     minifyWhitespace: true,
-    keepNames: true,
     banner: bundle.program ? { js: "#!/usr/bin/env node" } : {},
     logLevel: "warning",
   });
   if (bundle.program) chmodSync(outfile, 0o755);
+  if (bundle.warmUp) {
+    const script = path.join(ROOT, "scripts", "codeCache.mjs");
+    execFileSync(process.execPath, [script, outfile, ...bundle.warmUp], { stdio: "inherit" });
+  }
   return `${bundle.output} ${Math.round(statSync(outfile).size / 1024)} KiB`;
 }
 

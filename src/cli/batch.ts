@@ -1,5 +1,5 @@
 /** JSON lines in, JSON lines out: one answer for each line, in order; a bad line gets an answer with `error`. */
-import { UserError } from "../engine/index";
+import { UserError } from "../engine/language";
 import type { Streams } from "./command";
 
 /** A line: an `id`, if it has one, comes back in its answer; the rest is the command's. */

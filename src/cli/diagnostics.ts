@@ -1,5 +1,5 @@
 /** Diagnostics as lines of text: `file:line:column: error: …`. */
-import type { Diagnostic } from "../engine/index";
+import type { Diagnostic } from "../engine/language";
 
 export function diagnosticLine({ range, severity, code, message, related }: Diagnostic): string {
   const own = `${range.file}:${range.line}:${range.column}: ${severity}: ${message}${severity === "warning" ? ` [-w+${code}]` : ""}`;

@@ -3,7 +3,7 @@ import { UserError } from "../engine/index";
 import type { Assembly, GuestImage } from "../engine/index";
 import type { MachineSettings } from "../debugAdapter/launch/machineSettings";
 import { loadProgram } from "../debugAdapter/launch/programFile";
-import type { AssembleSettings } from "../debugAdapter/launch/programFile";
+import type { AssembleSettings } from "../debugAdapter/launch/sourceFile";
 import type { Streams } from "./command";
 import { diagnosticLine } from "./diagnostics";
 

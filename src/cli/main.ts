@@ -1,27 +1,54 @@
-/** The program `ringside`. */
-import { readFileSync, writeSync } from "node:fs";
-import { runProgram } from "./program";
+/**
+ * The program `ringside`: loads the bundle that holds the command and runs it. Beside a bundle lies what V8 made of it when it was built, so
+ * that nothing need be compiled again; another version of V8 than the builder's refuses it, and compiles.
+ */
+import { readFileSync } from "node:fs";
+import Module, { createRequire } from "node:module";
+import { join } from "node:path";
+import { Script } from "node:vm";
+import type { CommandBundle } from "./bundle";
 
-/** Synchronous and complete: a pipe that is full for a moment must not cost output, and the process may end right after. */
-function writeAll(descriptor: number, content: string | Uint8Array): void {
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  let done = 0;
-  while (done < bytes.length) {
-    try {
-      done += writeSync(descriptor, bytes, done);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      // The reader went away (`ringside … | head`): nothing more to say.
-      if (code === "EPIPE") process.exit(0);
-      if (code !== "EAGAIN") throw error;
-    }
+type Wrapper = (
+  exports: object,
+  require: NodeJS.Require,
+  module: { exports: object },
+  file: string,
+  folder: string,
+) => void;
+
+/** Absent in development builds. */
+function readCache(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file);
+  } catch {
+    return undefined;
   }
 }
 
-void runProgram(process.argv.slice(2), {
-  out: (content) => writeAll(1, content),
-  err: (text) => writeAll(2, text),
-  input: () => readFileSync(0, "utf8"),
-}).then((status) => {
-  if (status !== undefined) process.exitCode = status;
-});
+/** Newer versions of Node can keep what they compile, in a folder for temporary files. */
+function keepCompiled(): void {
+  const { enableCompileCache } = Module as { enableCompileCache?: () => unknown };
+  enableCompileCache?.();
+}
+
+function load(name: string): CommandBundle {
+  const file = join(__dirname, `${name}.js`);
+  const require = createRequire(file);
+  const cachedData = readCache(join(__dirname, `${name}.cache`));
+  if (cachedData === undefined) return require(file) as CommandBundle;
+  // The bundles are plain ASCII.
+  const script = new Script(Module.wrap(readFileSync(file, "latin1")), {
+    filename: file,
+    cachedData,
+  });
+  if (script.cachedDataRejected === true) {
+    keepCompiled();
+    return require(file) as CommandBundle;
+  }
+  const module = { exports: {} };
+  (script.runInThisContext() as Wrapper)(module.exports, require, module, file, __dirname);
+  return module.exports as CommandBundle;
+}
+
+const args = process.argv.slice(2);
+void load(args[0] === "asm" ? "cliAssembler" : "cliProgram").main(args);

@@ -1,10 +1,8 @@
 /** `ringside asm`: the assembler, as `nasm -f bin`. */
 import { writeFileSync } from "node:fs";
-import { UserError } from "../../engine/index";
-import type { Assembly, Diagnostic } from "../../engine/index";
-import { assemble, hexBytes } from "../../engine/language";
-import type { Bits } from "../../engine/language";
-import { assembleFile } from "../../debugAdapter/launch/programFile";
+import { assemble, hexBytes, UserError } from "../../engine/language";
+import type { Assembly, Bits, Diagnostic } from "../../engine/language";
+import { assembleFile } from "../../debugAdapter/launch/sourceFile";
 import { batchLines } from "../batch";
 import { onlyFile, parseOptions, UsageError } from "../command";
 import type { Command, Parsed, Streams } from "../command";

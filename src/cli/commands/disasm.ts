@@ -3,7 +3,7 @@ import { UserError } from "../../engine/index";
 import { decode, format, hexBytes } from "../../engine/language";
 import type { Bits } from "../../engine/language";
 import { parseAddress } from "../../debugAdapter/launch/machineSettings";
-import { readProgram } from "../../debugAdapter/launch/programFile";
+import { readProgram } from "../../debugAdapter/launch/sourceFile";
 import { batchLines } from "../batch";
 import { onlyFile, parseOptions, UsageError } from "../command";
 import type { Command, Streams } from "../command";

@@ -4,7 +4,7 @@ import { createDebuggee, hex, UserError } from "../../engine/index";
 import type { Debuggee } from "../../engine/index";
 import { machineSettings, parseAddress } from "../../debugAdapter/launch/machineSettings";
 import type { MachineSettings } from "../../debugAdapter/launch/machineSettings";
-import { readProgram } from "../../debugAdapter/launch/programFile";
+import { readProgram } from "../../debugAdapter/launch/sourceFile";
 import { onlyFile, parseOptions } from "../command";
 import type { Command, Parsed, Streams } from "../command";
 import { exitReport, runToEnd, vcpuReport } from "../machineRun";

@@ -1,69 +1,15 @@
 /** Program files from disk: sources are assembled, everything else is loaded as it is. Used by the debug adapter and the command line. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { loadImage, UserError } from "../../engine/index";
 import type { Assembly, EntryKind, GuestImage } from "../../engine/index";
-import { assemble } from "../../engine/language";
-
-export interface AssembleSettings {
-  readonly includePaths?: readonly string[] | undefined;
-  readonly defines?: Readonly<Record<string, string>> | undefined;
-}
+import { assembleFile, isSource, readProgram } from "./sourceFile";
+import type { AssembleSettings } from "./sourceFile";
 
 export interface ProgramSettings extends AssembleSettings {
   readonly entry?: EntryKind | undefined;
   readonly loadAddress?: number | undefined;
   readonly memoryBytes: number;
-}
-
-const ERROR_TEXTS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  EISDIR: "it is a folder",
-  EACCES: "it may not be read",
-};
-
-/** Bytes of a file; a UserError names the file and the reason. */
-export function readProgram(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? "";
-    throw new UserError("file-unreadable", `Cannot read ${path}: ${ERROR_TEXTS[code] ?? code}.`);
-  }
-}
-
-const SOURCE_NAME = /\.(asm|nasm|s|inc)$/i;
-
-export function isSource(path: string): boolean {
-  return SOURCE_NAME.test(path);
-}
-
-/** Assembles a source file; includes are searched next to the including file, then in the include paths. */
-export function assembleFile(path: string, settings: AssembleSettings = {}): Assembly {
-  const text = new TextDecoder().decode(readProgram(path));
-  const folders = [dirname(path), ...(settings.includePaths ?? [])];
-  return assemble({
-    file: path,
-    text,
-    defines: settings.defines ?? {},
-    readFile: (name, from) => readInclude(name, [dirname(from), ...folders]),
-  });
-}
-
-function readInclude(
-  name: string,
-  folders: readonly string[],
-): { readonly file: string; readonly bytes: Uint8Array } | undefined {
-  const candidates = isAbsolute(name) ? [name] : folders.map((folder) => join(folder, name));
-  for (const candidate of candidates) {
-    try {
-      return { file: resolve(candidate), bytes: readFileSync(candidate) };
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "EISDIR") throw error;
-    }
-  }
-  return undefined;
 }
 
 /** Sources of other languages: what they are built into can be run, they cannot. */

@@ -1,6 +1,6 @@
 /** source and loadedSources: the program's files, and the VMM's handlers as virtual ones. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { readProgram } from "../launch/programFile";
+import { readProgram } from "../launch/sourceFile";
 import type { RingsideSession } from "../session/session";
 import { RequestError } from "../session/requestError";
 import { vmmSourceOf } from "./breakpoints";

@@ -1,6 +1,7 @@
 /** The assembler's door: text to image, symbols, line map and diagnostics. Bytes are those of `nasm -f bin` 2.16.01 with its default -Ox. */
 import { Assembler } from "./assembler";
 import { rangeOf } from "./diagnosticSink";
+import { sharedReuse, type Reuse } from "./knownLines";
 import { listingOf } from "./listing";
 import { OriginFinder } from "./origins";
 import type { Section as AssembledSection } from "./sections";
@@ -10,11 +11,13 @@ import type { AsmSymbol, Assemble, Assembly, AssembleOptions, LineEntry, Section
 /** Copies of a repeated instruction that get entries of their own; a longer run is one entry. */
 const MOST_COPY_ENTRIES = 4096;
 
-export const assemble: Assemble = (options) => {
-  const assembler = new Assembler(options, undefined);
+export const assemble: Assemble = (options) => assembleWith(options, sharedReuse());
+
+export function assembleWith(options: AssembleOptions, reuse: Reuse): Assembly {
+  const assembler = new Assembler(options, undefined, reuse);
   assembler.run();
   return assemblyOf(assembler, options);
-};
+}
 
 /** What a finished run gives. */
 export function assemblyOf(assembler: Assembler, options: AssembleOptions): Assembly {

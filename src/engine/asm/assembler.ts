@@ -3,9 +3,11 @@ import { DiagnosticSink } from "./diagnosticSink";
 import { Evaluator } from "./evaluate";
 import { isConstant, type Expression } from "./expressionTree";
 import { Cursor, parseExpression } from "./expressionParser";
+import type { Reuse } from "./knownLines";
 import { Layout } from "./layout";
 import { settle } from "./preprocessor/pasting";
 import { Preprocessor } from "./preprocessor/preprocessor";
+import { Relaxation } from "./relaxation";
 import type { PreprocessorObserver } from "./preprocessor/observer";
 import { Session, type AssemblerHost } from "./preprocessor/session";
 import { SourceText } from "./sourceText";
@@ -15,7 +17,7 @@ import { SymbolTable } from "./symbols";
 import { Token } from "./tokens";
 import type { AssembleOptions } from "./types";
 import type { Value } from "./value";
-import { WordTable } from "./words";
+import { WarningState } from "./warningClasses";
 
 /** What a tool may watch. `restart` says that a new preprocessing pass begins and all that was heard so far is void. */
 export interface AssemblerObserver extends PreprocessorObserver, ParserObserver {
@@ -42,7 +44,6 @@ export class Assembler {
   readonly layout: Layout;
   readonly files: string[] = [];
   statements: StatementTree[] = [];
-  private readonly words = new WordTable();
   private readonly parser: StatementParser;
   private readonly main: SourceText;
   private preprocessor!: Preprocessor;
@@ -52,12 +53,18 @@ export class Assembler {
   /** What it asked, and was told. */
   private questions: Question[] = [];
   private asksPassKind = false;
+  /** The statements as steps, where the last pass was one over all of them. */
+  private relaxation: Relaxation | undefined;
+  /** Steps had overlooked something. That costs only time, but is a bug. */
+  stepsFailed = false;
   private passKind: 1 | 2 = 1;
 
   constructor(
     private readonly options: AssembleOptions,
     private readonly observer: AssemblerObserver | undefined,
+    private readonly reuse: Reuse,
   ) {
+    reuse.beginRun();
     this.main = new SourceText(options.file, options.text);
     this.sources.set(options.file, this.main);
     this.files.push(options.file);
@@ -70,6 +77,8 @@ export class Assembler {
           this.observer?.included("incbin", name, spelled, file),
       },
       options.bits ?? 16,
+      reuse,
+      observer !== undefined,
     );
     this.parser = new StatementParser(this.symbols, this.sink, observer);
   }
@@ -91,13 +100,11 @@ export class Assembler {
     let stalled = 0;
     for (;;) {
       this.sink.rollback(kept);
-      const replayed = this.preprocessAgain && !this.asksPassKind && this.replay(kept);
-      if (replayed ? this.layout.endPass() : this.pass(this.preprocessAgain)) {
-        if (replayed) {
-          // Once more in full, for what the preprocessor has to say.
-          this.sink.rollback(kept);
-          this.pass(true);
-        }
+      // What is said in the end is what a full pass says.
+      const mayBeLast = stalled >= MOST_STALLED || this.layout.pass >= MOST_PASSES;
+      const attempt = mayBeLast ? "none" : this.shortPass(kept);
+      if (attempt === "none" ? this.pass(this.preprocessAgain) : this.layout.endPass()) {
+        if (attempt !== "none" && !this.confirm(kept, attempt)) continue;
         if (!this.asksPassKind || this.passKind === 2) return;
         this.passKind = 2;
         continue;
@@ -112,6 +119,30 @@ export class Assembler {
     }
   }
 
+  /** Makes a pass without preprocessing what was preprocessed, if it can: by steps, or by the statements. */
+  private shortPass(kept: number): "steps" | "statements" | "none" {
+    if (this.relaxation?.isUsable === true) {
+      if (!this.preprocessAgain) {
+        this.layout.beginPass();
+        this.relaxation.pass(false, () => true);
+        return "steps";
+      }
+      return this.replaySteps(this.relaxation, kept) ? "steps" : "none";
+    }
+    const mayReplay = this.preprocessAgain && !this.asksPassKind;
+    return mayReplay && this.replay(kept) ? "statements" : "none";
+  }
+
+  /** Once more in full, for the bytes and for what there is to say. False: the short passes had overlooked something, and there will be no more. */
+  private confirm(kept: number, attempt: "steps" | "statements"): boolean {
+    this.sink.rollback(kept);
+    const settled = this.pass(this.preprocessAgain);
+    if (settled || attempt === "statements") return true;
+    this.stepsFailed = true;
+    this.relaxation = undefined;
+    return false;
+  }
+
   /**
    * Runs through the statements of the last preprocessing, as long as all that it asked is still answered as it was. False, and nothing has
    * happened, if it is not: then the program must be preprocessed again.
@@ -119,19 +150,50 @@ export class Assembler {
   private replay(kept: number): boolean {
     const { layout, statements, questions } = this;
     layout.beginTentativePass();
+    const relaxation = this.newRelaxation();
     let next = 0;
     for (let i = 0; i <= statements.length; i++) {
       for (; questions[next]?.before === i; next++) {
-        if (this.answer(questions[next]!.expression) === questions[next]!.answer) continue;
-        layout.undoPass();
-        this.sink.rollback(kept);
+        relaxation?.addQuestion(next);
+        if (this.stillHolds(next)) continue;
+        this.takeBack(kept);
         return false;
       }
       const statement = statements[i];
-      if (statement) layout.execute(statement);
+      if (statement) {
+        layout.execute(statement);
+        relaxation?.add(statement);
+      }
     }
     layout.keepPass();
+    this.relaxation = relaxation;
     return true;
+  }
+
+  /** The same by the steps that the last replay has left. */
+  private replaySteps(relaxation: Relaxation, kept: number): boolean {
+    this.layout.beginTentativePass();
+    if (!relaxation.pass(true, (question) => this.stillHolds(question))) {
+      this.takeBack(kept);
+      return false;
+    }
+    this.layout.keepPass();
+    return true;
+  }
+
+  private takeBack(kept: number): void {
+    this.layout.undoPass();
+    this.sink.rollback(kept);
+  }
+
+  private stillHolds(question: number): boolean {
+    const { expression, answer } = this.questions[question]!;
+    return this.answer(expression) === answer;
+  }
+
+  /** The first pass knows too little of the statements. */
+  private newRelaxation(): Relaxation | undefined {
+    return this.layout.pass > 1 && !this.stepsFailed ? new Relaxation(this.layout) : undefined;
   }
 
   /** The number that an expression is now; undefined if it is none. */
@@ -155,29 +217,56 @@ export class Assembler {
   /** True if no label moved. */
   private pass(preprocess: boolean): boolean {
     this.layout.beginPass();
+    this.relaxation = undefined;
     if (preprocess) this.preprocessingPass();
-    else for (const statement of this.statements) this.layout.execute(statement);
+    else {
+      const relaxation = this.newRelaxation();
+      for (const statement of this.statements) {
+        this.layout.execute(statement);
+        relaxation?.add(statement);
+      }
+      this.relaxation = relaxation;
+    }
     return this.layout.endPass();
   }
 
   private preprocessingPass(): void {
     this.observer?.restart();
-    this.words.forget(true, true, false);
-    this.session = new Session(this.words, this.sink, this.host(), this.observer, this.sources);
+    const { words } = this.reuse;
+    words.forget(true, true, false);
+    this.session = new Session(words, this.sink, this.host(), this.observer, this.sources);
     this.preprocessor = new Preprocessor(this.session, this.main, this.preDefines());
     this.statements = [];
     this.questions = [];
-    const { layout, parser } = this;
+    const { layout, parser, session, sink } = this;
     for (;;) {
       parser.bits = layout.bits;
+      session.knownLines = this.mayReuse ? this.reuse.linesIn(layout) : undefined;
       const ready = this.preprocessor.next();
       if (ready === undefined) return;
       parser.bits = layout.bits;
+      const { said } = sink;
       const statement = parser.parse(ready);
       this.statements.push(statement);
       this.observer?.statementParsed(statement);
       layout.execute(statement);
+      if (ready.plain === undefined || this.observer !== undefined) continue;
+      if (this.mayReuse && sink.said === said) {
+        this.reuse.learn(ready.plain.text, statement, layout);
+      }
+      ready.plain.forget();
     }
+  }
+
+  /** Whether lines may be taken from before and left for later: no one listens, and all switches that count are as at the start. */
+  private get mayReuse(): boolean {
+    const { layout, sink } = this;
+    return (
+      this.observer === undefined &&
+      sink.warnings === WarningState.initial &&
+      layout.hasNearConditions &&
+      layout.floatOptions === ""
+    );
   }
 
   /** `-D NAME=VALUE` as %define lines; NASM defines them before the file is read. */

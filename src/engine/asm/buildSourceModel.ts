@@ -1,5 +1,9 @@
 /** Makes the source model: one run of the assembler with someone listening, then the statements in a form for tools. */
+import { decode } from "../codec/decode";
+import type { AsmOperand } from "../codec/types";
+import type { InstructionForm } from "../isa/types";
 import { addressOf, assemblyOf, fileOffsetOf } from "./assemble";
+import { sharedReuse } from "./knownLines";
 import { Assembler } from "./assembler";
 import { placeOfTokens, rangeOf } from "./diagnosticSink";
 import { Evaluator } from "./evaluate";
@@ -10,6 +14,7 @@ import { OriginFinder } from "./origins";
 import { plainTokens } from "./plainTokens";
 import type {
   BuildSourceModel,
+  NameOccurrence,
   PlainToken,
   SourceWord,
   Statement,
@@ -21,15 +26,19 @@ import { tokensText, type Frame, type Token } from "./tokens";
 
 export const buildSourceModel: BuildSourceModel = (options) => {
   const recorder = new ModelRecorder();
-  const assembler = new Assembler(options, recorder);
+  const assembler = new Assembler(options, recorder, sharedReuse());
   assembler.run();
   const assembly = assemblyOf(assembler, options);
   const tokens = new Map<string, readonly PlainToken[]>();
+  // Diagnostics alone do not want them.
+  let names: readonly NameOccurrence[] | undefined;
   return {
     options,
     assembly,
     statements: new StatementBuilder(assembler, recorder, assembly.origin).build(),
-    names: recorder.names.occurrences(),
+    get names() {
+      return (names ??= recorder.names.occurrences());
+    },
     includes: recorder.includes,
     inactive: recorder.inactiveRegions(),
     macroDefinitions: recorder.definitions,
@@ -49,6 +58,9 @@ export const buildSourceModel: BuildSourceModel = (options) => {
 };
 
 const NOTHING = new Uint8Array(0);
+const NO_PREFIXES: readonly SourceWord[] = [];
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 class StatementBuilder {
   private readonly finder = new OriginFinder();
@@ -85,58 +97,79 @@ class StatementBuilder {
     Statement,
     "range" | "callRange" | "macroTrail" | "bits" | "section" | "address" | "fileOffset"
   > {
-    const { layout } = this.assembler;
     const { range, callRange, trail } = this.finder.origin(statement.line, statement.frame);
-    const section = layout.sections.ofSegment(statement.segment);
-    const fileOffset = placed ? fileOffsetOf(placed, this.origin) : -1;
     return {
       range,
       callRange,
       macroTrail: trail,
       bits: statement.bits,
-      section: section?.name ?? "",
-      address: placed?.section
-        ? addressOf(placed)
-        : statement.offset + layout.sections.baseOf(statement.segment),
-      fileOffset,
+      section: this.sectionName(statement),
+      address: this.address(statement, placed),
+      fileOffset: placed ? fileOffsetOf(placed, this.origin) : -1,
     };
   }
 
   private plain(statement: StatementTree): Statement {
     const { placed } = statement;
     const { mnemonicToken, label } = statement;
-    return {
+    const values = placed && this.values(statement, placed);
+    const form = placed && formOf(statement, placed);
+    const { range, callRange, trail } = this.finder.origin(statement.line, statement.frame);
+    // Thousands of these are made after each keystroke: no spreads, no copies.
+    const result: Mutable<Statement> = {
       kind: kindOf(statement),
-      ...this.common(statement, placed),
-      ...(label ? { label: { ...word(label.token), name: label.symbol.name } } : {}),
-      prefixes: statement.prefixTokens.map(word),
-      ...(mnemonicToken ? { mnemonic: word(mnemonicToken) } : {}),
-      operands: statement.operands.map((_, i) => this.operand(statement, placed, i)),
+      range,
+      callRange,
+      macroTrail: trail,
+      bits: statement.bits,
+      section: this.sectionName(statement),
+      address: this.address(statement, placed),
+      fileOffset: placed ? fileOffsetOf(placed, this.origin) : -1,
+      prefixes:
+        statement.prefixTokens.length === 0 ? NO_PREFIXES : statement.prefixTokens.map(word),
+      operands: statement.operands.map((_, i) => this.operand(statement, values?.[i], i)),
       length: placed?.length ?? 0,
       bytes: placed ? oneCopy(statement, placed) : NOTHING,
       times: placed?.copies ?? 1,
-      ...(placed?.form ? { form: placed.form } : {}),
       failed: statement.failed || statement.broken,
     };
+    if (label) result.label = { ...word(label.token), name: label.symbol.name };
+    if (mnemonicToken) result.mnemonic = word(mnemonicToken);
+    if (form) result.form = form;
+    return result;
+  }
+
+  private sectionName({ segment }: StatementTree): string {
+    return this.assembler.layout.sections.ofSegment(segment)?.name ?? "";
+  }
+
+  private address(statement: StatementTree, placed: Placed | undefined): number {
+    if (placed?.section) return addressOf(placed);
+    return statement.offset + this.assembler.layout.sections.baseOf(statement.segment);
+  }
+
+  private values(statement: StatementTree, placed: Placed): readonly AsmOperand[] | undefined {
+    if (placed.operands || statement.body.kind !== "instruction") return placed.operands;
+    return this.assembler.layout.jumpOperands(statement);
   }
 
   private operand(
     statement: StatementTree,
-    placed: Placed | undefined,
+    value: AsmOperand | undefined,
     index: number,
   ): StatementOperand {
     const { span, expression } = statement.operands[index]!;
-    const value = placed?.operands?.[index];
     const number =
       statement.body.kind === "instruction" || !expression
         ? undefined
         : this.number(expression, statement);
-    return {
+    const result: Mutable<StatementOperand> = {
       range: rangeOf(statement.operandPlace(index)),
       text: tokensText(statement.tokens, span.from, span.to),
-      ...(value ? { value } : {}),
-      ...(number === undefined ? {} : { number }),
     };
+    if (value) result.value = value;
+    if (number !== undefined) result.number = number;
+    return result;
   }
 
   private number(expression: Expression, statement: StatementTree): bigint | undefined {
@@ -190,6 +223,13 @@ class StatementBuilder {
     )?.label;
     return label ? { label: { ...word(label.token), name: label.symbol.name } } : {};
   }
+}
+
+/** The row of an instruction; jumps that were made by a pattern have only their bytes. */
+function formOf({ body }: StatementTree, placed: Placed): InstructionForm | undefined {
+  if (placed.encoded || body.kind !== "instruction") return placed.encoded?.form;
+  const decoded = decode(placed.bytes, 0, placed.bits);
+  return "failure" in decoded ? undefined : decoded.form;
 }
 
 /** The outermost of NASM's own macros around a statement, if it stands in one that the user called. */

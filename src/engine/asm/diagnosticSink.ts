@@ -60,6 +60,8 @@ const MOST = 2000;
 
 export class DiagnosticSink {
   readonly diagnostics: Diagnostic[] = [];
+  /** Counts all that is said, also what is not kept because it was said before or is too much. */
+  said = 0;
   warnings = WarningState.initial;
   private readonly seen = new Set<string>();
   /** True while messages shall not be kept: passes whose outcome is not final. */
@@ -116,6 +118,7 @@ export class DiagnosticSink {
     frame: Frame | undefined,
     notes: readonly Note[],
   ): void {
+    this.said++;
     if (this.muted || this.diagnostics.length >= MOST) return;
     const shown = placeInTheOpen(place, frame);
     const key = `${shown.source.name}:${shown.start}:${message}`;

@@ -97,6 +97,7 @@ class ExpressionParser {
   ) {}
 
   whole(): Expression | undefined {
+    if (this.standsAlone()) return this.unary();
     const left = this.conditional();
     if (left === undefined) return undefined;
     const token = this.cursor.token;
@@ -104,6 +105,12 @@ class ExpressionParser {
     this.cursor.advance();
     const right = this.unary();
     return right && { op: "wrt", left, right, token: token! };
+  }
+
+  /** One token up to a comma, a bracket or the end, as most operands are: there is nothing to climb. */
+  private standsAlone(): boolean {
+    const next = this.cursor.peek();
+    return next === undefined || (next.kind === "op" && (next.text === "," || next.text === "]"));
   }
 
   private fail(code: string, message: string, token = this.cursor.place): Expression | undefined {

@@ -1,27 +1,33 @@
 /** Encodes the instructions of a pass, and reuses what the last pass encoded from the same values. */
 import { encodeInstruction } from "../codec/encode";
-import type { AsmOperand } from "../codec/types";
-import type { InstructionForm } from "../isa/types";
+import type { AsmOperand, EncodedInstruction } from "../codec/types";
+import type { Reuse } from "./knownLines";
 import type { LayoutState } from "./layoutState";
 import { OperandEvaluator } from "./operandValues";
-import type { EncodedStatement, StatementTree } from "./statementTree";
+import { EncodedStatement, type StatementTree } from "./statementTree";
 import { tokensText } from "./tokens";
+import { WarningState } from "./warningClasses";
 
 export class InstructionEncoder {
-  private readonly constants = new Map<string, EncodedStatement>();
-
-  constructor(private readonly state: LayoutState) {}
+  constructor(
+    private readonly state: LayoutState,
+    private readonly reuse: Reuse,
+    /** Someone listens, so lines of files are not known by their text. */
+    private readonly observed: boolean,
+  ) {}
 
   /** Takes over the bytes of an equal instruction; returns under which key to remember new ones. */
   shareConstant(statement: StatementTree): string | undefined {
     if (!statement.isConstant || statement.encoded) return undefined;
+    if (!this.observed && !statement.frame && !statement.label) return undefined;
+    if (this.state.sink.warnings !== WarningState.initial) return undefined;
     const key = this.constantKey(statement);
-    statement.encoded = this.constants.get(key);
+    statement.encoded = this.reuse.constant(key);
     return key;
   }
 
   rememberConstant(key: string, encoded: EncodedStatement): void {
-    if (!encoded.usesAddress) this.constants.set(key, encoded);
+    if (!encoded.usesAddress) this.reuse.rememberConstant(key, encoded);
   }
 
   /** Instructions without symbols are written again and again: equal text in equal state has equal bytes. */
@@ -93,27 +99,29 @@ export class InstructionEncoder {
       }
       return undefined;
     }
-    const made: EncodedStatement = {
+    const usesAddress = result.isRelative || operands.some(isRipRelative);
+    const made = new EncodedStatement(
       operands,
       address,
-      bytes: this.mustAvoidNear(result.form, result.bytes)
-        ? overNearJump(result.bytes)
-        : result.bytes,
-      form: result.form,
-      usesAddress: dependsOnAddress(result.form, operands),
-      bits: this.state.bits,
-      warnings: result.warnings,
-      outOfRange: result.outOfRange,
-    };
+      this.bytesFor(result),
+      usesAddress,
+      result,
+    );
     if (keep) statement.encoded = made;
     this.reportEncoding(statement, made);
     return made;
   }
 
-  private mustAvoidNear(form: InstructionForm, bytes: Uint8Array): boolean {
+  private bytesFor(result: EncodedInstruction): Uint8Array {
+    return this.mustAvoidNear(result) ? overNearJump(result.bytes) : result.bytes;
+  }
+
+  private mustAvoidNear(result: EncodedInstruction): boolean {
     const { hasNearConditions, bits } = this.state;
-    const isNear = form.condition !== undefined && bytes[0] === 0x0f && (bytes[1]! & 0xf0) === 0x80;
-    return !hasNearConditions && bits === 16 && isNear && bytes.length === 4;
+    if (hasNearConditions || bits !== 16) return false;
+    const { bytes } = result;
+    const isNear = bytes.length === 4 && bytes[0] === 0x0f && (bytes[1]! & 0xf0) === 0x80;
+    return isNear && result.form.condition !== undefined;
   }
 
   private reportEncoding(
@@ -146,12 +154,9 @@ function overNearJump(near: Uint8Array): Uint8Array {
   );
 }
 
-/** Whether the bytes change when the instruction moves: relative jumps and RIP-relative operands. */
-function dependsOnAddress(form: InstructionForm, operands: readonly AsmOperand[]): boolean {
-  return (
-    form.operands.some((operand) => operand.kind.startsWith("rel")) ||
-    operands.some((operand) => operand.kind === "mem" && operand.relative === "rel")
-  );
+/** Its bytes change when the instruction moves, as those of relative jumps do. */
+function isRipRelative(operand: AsmOperand): boolean {
+  return (operand.kind === "mem" || operand.kind === "imm") && operand.relative === "rel";
 }
 
 /** Whether the bytes are still right. A relative jump's are, if its target has moved as far as itself. */

@@ -4,15 +4,17 @@
  */
 import { emitPrefixes, sortPrefixes } from "../codec/nasm/prefixes";
 import type { AsmOperand, EncodeWarning } from "../codec/types";
-import type { Bits, InstructionForm } from "../isa/types";
+import type { Bits } from "../isa/types";
 import { DataWriter } from "./dataBytes";
 import type { DiagnosticSink } from "./diagnosticSink";
 import { runDirectiveStatement } from "./assemblerDirectives";
 import type { Expression } from "./expressionTree";
 import { InstructionEncoder } from "./instructionEncoder";
+import { jumpBytes, jumpForms, jumpTarget, jumpToUnknown, type JumpTarget } from "./jumps";
+import type { Reuse } from "./knownLines";
 import { LayoutState } from "./layoutState";
-import type { Placed, StatementTree } from "./statementTree";
-import { NO_SEGMENT, type SymbolTable } from "./symbols";
+import type { EncodedStatement, Placed, StatementTree } from "./statementTree";
+import { NO_SEGMENT, type SymbolEntry, type SymbolTable } from "./symbols";
 import type { Token } from "./tokens";
 
 export interface LayoutHost {
@@ -29,7 +31,7 @@ const MOST_IMAGE = 1 << 28;
 const NOTHING = new Uint8Array(0);
 
 export class Layout extends LayoutState {
-  private readonly encoder = new InstructionEncoder(this);
+  private readonly encoder: InstructionEncoder;
   /** What the last pass made of this statement: used again if only its place has changed. */
   private previous: Placed | undefined;
   /** The last pass found an error in it: it must find it again. */
@@ -40,8 +42,11 @@ export class Layout extends LayoutState {
     sink: DiagnosticSink,
     private readonly host: LayoutHost,
     startBits: Bits,
+    reuse: Reuse,
+    observed: boolean,
   ) {
     super(symbols, sink, startBits);
+    this.encoder = new InstructionEncoder(this, reuse, observed);
   }
 
   execute(statement: StatementTree): void {
@@ -56,10 +61,7 @@ export class Layout extends LayoutState {
     statement.segment = this.hereSegment;
     statement.offset = this.offset;
     const { body, label } = statement;
-    if (label && body.kind !== "equ") {
-      const kind = this.inAbsolute && this.inStructure ? "struc-field" : "label";
-      this.define(label.symbol, label.token, this.hereSegment, BigInt(this.offset), kind);
-    }
+    if (label && body.kind !== "equ") this.defineHere(label.symbol, label.token);
     const times = statement.times ? this.times(statement.times) : 1;
     if (times === 0 && body.kind !== "directive") return;
     switch (body.kind) {
@@ -86,6 +88,11 @@ export class Layout extends LayoutState {
       case "incbin":
         this.incbin(body.name, body.skip, body.limit, times);
     }
+  }
+
+  defineHere(symbol: SymbolEntry, token: Token): void {
+    const kind = this.inAbsolute && this.inStructure ? "struc-field" : "label";
+    this.define(symbol, token, this.hereSegment, BigInt(this.offset), kind);
   }
 
   private times(expression: Expression): number {
@@ -119,17 +126,19 @@ export class Layout extends LayoutState {
   }
 
   private instruction(statement: StatementTree, mnemonic: string, times: number): void {
+    if (times === 1 && this.jump(statement, mnemonic)) return;
+    if (typeof statement.jump === "object") statement.jump.gap = NaN;
     const { encoder } = this;
     const key = encoder.shareConstant(statement);
-    const said = this.sink.diagnostics.length;
+    const { said } = this.sink;
     const operands = encoder.operands(statement, this.wasBroken);
     if (operands === undefined) return;
     const first = encoder.encode(statement, mnemonic, operands, this.offset);
     if (first === undefined) return;
-    const silent = this.sink.diagnostics.length === said;
+    const silent = this.sink.said === said;
     if (key !== undefined && silent) encoder.rememberConstant(key, first);
     if (times === 1 || !first.usesAddress) {
-      this.place(statement, "code", first.bytes, times, true, first.form, operands);
+      this.place(statement, "code", first.bytes, times, true, first, operands);
       return;
     }
     const copies: Uint8Array[] = [first.bytes];
@@ -140,7 +149,40 @@ export class Layout extends LayoutState {
       copies.push(next.bytes);
       length += next.bytes.length;
     }
-    this.place(statement, "code", joinBytes(copies, length), times, false, first.form, operands);
+    this.place(statement, "code", joinBytes(copies, length), times, false, first, operands);
+  }
+
+  /** A jump or call to a label of this section, by its pattern. False, and nothing has happened: there is more to it. */
+  private jump(statement: StatementTree, mnemonic: string): boolean {
+    const target = (statement.jump ??= jumpTarget(statement) ?? "other");
+    if (target === "other" || !this.hasNearConditions) return false;
+    const forms = jumpForms(mnemonic, this.bits);
+    if (forms === undefined) return false;
+    const { symbol, addend } = target;
+    if (symbol?.definedPass === 0) {
+      if (this.pass > 1) return false;
+      this.place(statement, "code", jumpToUnknown(forms), 1, true);
+      return true;
+    }
+    if (symbol && (symbol.segment !== this.hereSegment || isOutside(symbol))) return false;
+    const gap = (symbol ? symbol.offsetNumber - this.offset : 0) + addend;
+    if (Number.isNaN(gap)) return false;
+    const bytes = this.keptJump(target, gap) ?? jumpBytes(forms, gap);
+    if (bytes === undefined) return false;
+    target.gap = gap;
+    this.place(statement, "code", bytes, 1, true);
+    return true;
+  }
+
+  /** The bytes of the last pass, if it went as far. */
+  private keptJump({ gap }: JumpTarget, now: number): Uint8Array | undefined {
+    return gap === now && this.previous?.bits === this.bits ? this.previous.bytes : undefined;
+  }
+
+  /** Operands of a jump that was made by its pattern, worked out again after the last pass. */
+  jumpOperands(statement: StatementTree): readonly AsmOperand[] | undefined {
+    this.standAt(statement);
+    return this.encoder.operands(statement, true);
   }
 
   /** `rep` on a line of its own. */
@@ -214,7 +256,7 @@ export class Layout extends LayoutState {
       uniform: true,
       kind: "reserve",
       bits: this.bits,
-      form: undefined,
+      encoded: undefined,
       operands: undefined,
     });
   }
@@ -256,20 +298,21 @@ export class Layout extends LayoutState {
     bytes: Uint8Array,
     copies: number,
     uniform: boolean,
-    form?: InstructionForm,
+    encoded?: EncodedStatement,
     operands?: readonly AsmOperand[],
   ): void {
     const section = this.inAbsolute ? undefined : this.sections.ofSegment(this.segment);
     const length = uniform ? bytes.length * copies : bytes.length;
-    const token = statement.mnemonicToken ?? statement.tokens[0]!;
     if (section === undefined) {
-      this.error(token, "absolute-code", "attempt to assemble code in [ABSOLUTE] space");
+      const message = "attempt to assemble code in [ABSOLUTE] space";
+      this.error(firstWord(statement), "absolute-code", message);
     } else if (section.type === "nobits" && this.pass > 1) {
-      this.warn(token, "other", "attempt to initialize memory in a nobits section: ignored");
+      const message = "attempt to initialize memory in a nobits section: ignored";
+      this.warn(firstWord(statement), "other", message);
     }
     if (length > MOST_IMAGE || this.offset + length > MOST_IMAGE) {
       if (section && section.type !== "nobits") {
-        this.error(token, "too-long", "the image is too long");
+        this.error(firstWord(statement), "too-long", "the image is too long");
         return;
       }
     }
@@ -294,7 +337,7 @@ export class Layout extends LayoutState {
       uniform,
       kind,
       bits,
-      form,
+      encoded,
       operands,
     });
   }
@@ -303,6 +346,14 @@ export class Layout extends LayoutState {
     this.statement.placed = placed;
     this.offset += placed.length;
   }
+}
+
+function isOutside({ declaration }: SymbolEntry): boolean {
+  return declaration === "extern" || declaration === "required";
+}
+
+function firstWord(statement: StatementTree): Token {
+  return statement.mnemonicToken ?? statement.tokens[0]!;
 }
 
 function joinBytes(parts: readonly Uint8Array[], length: number): Uint8Array {

@@ -151,13 +151,14 @@ export class LayoutState implements DirectiveState {
   }
 
   private defineAt(name: string, segment: number): void {
+    // Nobody has asked for it: no value has changed for anyone.
+    if (this.symbols.find(name) !== undefined) this.changes++;
     const symbol = this.symbols.entry(name);
     symbol.segment = segment;
     symbol.offset = 0n;
     symbol.definedPass = this.pass;
     symbol.kind = "label";
     symbol.changedAt = ++this.clock;
-    this.changes++;
   }
 
   /** Ends a pass: sections are placed again. True if nothing moved. */
@@ -282,6 +283,22 @@ export class LayoutState implements DirectiveState {
     symbol.offset = offset;
     symbol.kind = kind;
     symbol.definedPass = this.pass;
+  }
+
+  /**
+   * Gives a label, defined by the last pass in this segment, its offset of this pass. False, and nothing has happened, where there is more to it:
+   * then it must be defined.
+   */
+  moveLabel(symbol: SymbolEntry, offset: number): boolean {
+    if (symbol.definedPass !== this.pass - 1 || symbol.segment !== this.hereSegment) return false;
+    if (symbol.declaration === "extern" || symbol.declaration === "required") return false;
+    if (symbol.offsetNumber !== offset) {
+      this.changes++;
+      symbol.changedAt = ++this.clock;
+      symbol.moveTo(offset);
+    }
+    symbol.definedPass = this.pass;
+    return true;
   }
 
   private redefined(symbol: SymbolEntry, token: Token, changed: boolean): void {

@@ -21,6 +21,8 @@ const OPERATORS = new Set([
   "<=>", ">>>", "<<<", ">>", "<<", "<=", ">=", "<>", "!=", "==", "&&", "||", "^^", "//",
 ]); // prettier-ignore
 
+const LONG_OPERATOR_STARTS = new Set([...OPERATORS].map((operator) => operator.charCodeAt(0)));
+
 /** End of a string that starts at `start`: past the closing quote, or `to` with `closed` false. Only back-quoted ones have escapes. */
 export function skipString(
   text: string,
@@ -159,6 +161,7 @@ class Lexer {
 
   private operator(start: number): number {
     const { text, to } = this;
+    if (!LONG_OPERATOR_STARTS.has(text.charCodeAt(start))) return this.add("op", start, start + 1);
     for (let length = Math.min(3, to - start); length > 1; length--) {
       if (OPERATORS.has(text.slice(start, start + length))) {
         return this.add("op", start, start + length);

@@ -1,8 +1,39 @@
 /** Cuts a file into logical lines: a backslash at the end of a line, even in a comment, joins the next one to it. */
 import { lexJoined, lexLine, type LexProblem } from "./lexer";
 import type { SourceText } from "./sourceText";
-import type { SourceLine } from "./tokens";
+import type { SourceLine, Token } from "./tokens";
 import type { WordTable } from "./words";
+
+/** A line that is one line of its file; its tokens are cut when someone asks. */
+export class FileLine implements SourceLine {
+  private cut: readonly Token[] | undefined;
+
+  constructor(
+    readonly source: SourceText,
+    readonly line: number,
+    readonly start: number,
+    readonly end: number,
+    private readonly words: WordTable,
+  ) {}
+
+  get tokens(): readonly Token[] {
+    return (this.cut ??= lexLine(this.source, this.start, this.end, this.words));
+  }
+
+  /** Cuts the tokens, and says what is wrong. */
+  lex(problem: LexProblem | undefined): void {
+    this.cut = lexLine(this.source, this.start, this.end, this.words, problem);
+  }
+
+  /** The tokens are not needed for now. */
+  forget(): void {
+    this.cut = undefined;
+  }
+
+  get text(): string {
+    return this.source.text.slice(this.start, this.end);
+  }
+}
 
 export class LineReader {
   private next = 0;
@@ -25,8 +56,9 @@ export class LineReader {
     let end = this.lineEnd(first);
     this.next = first + 1;
     if (source.text.charCodeAt(end - 1) !== 92 || end <= start || this.next >= starts.length) {
-      const tokens = lexLine(source, start, end, this.words, this.problem);
-      return { source, line: first + 1, start, end, tokens };
+      const line = new FileLine(source, first + 1, start, end, this.words);
+      line.lex(this.problem);
+      return line;
     }
     const pieces: { readonly at: number; readonly from: number }[] = [];
     let text = "";
@@ -48,6 +80,20 @@ export class LineReader {
     };
     const tokens = lexJoined(source, text, placeOf, this.words, this.problem);
     return { source, line: first + 1, start, end, tokens };
+  }
+
+  /** Text of the next line; undefined at the end. One that goes on in the line after it has its backslash. */
+  peek(): string | undefined {
+    const start = this.starts[this.next];
+    if (start === undefined) return undefined;
+    return this.source.text.slice(start, this.lineEnd(this.next));
+  }
+
+  /** The next line, uncut. */
+  take(): FileLine {
+    const index = this.next++;
+    const start = this.starts[index]!;
+    return new FileLine(this.source, index + 1, start, this.lineEnd(index), this.words);
   }
 
   /** Offset of the line's end mark. */

@@ -1,6 +1,7 @@
 /** The listing file (NASM manual, "-l: Generating a Listing File"): line number, offset in the section, bytes, source. */
 import { encodeInstruction } from "../codec/encode";
 import type { AsmOperand } from "../codec/types";
+import { sharedReuse } from "./knownLines";
 import { Assembler } from "./assembler";
 import { DataWriter, type AddressPiece } from "./dataBytes";
 import type { Layout } from "./layout";
@@ -51,7 +52,7 @@ class ListingRecorder extends SilentObserver {
 /** Runs the assembler again with someone watching the lines: a listing is asked for rarely. */
 export function listingOf(options: AssembleOptions): string {
   const recorder = new ListingRecorder();
-  const assembler = new Assembler(options, recorder);
+  const assembler = new Assembler(options, recorder, sharedReuse());
   assembler.run();
   const said = new Map<string, Diagnostic[]>();
   for (const diagnostic of assembler.sink.diagnostics) {
@@ -195,7 +196,7 @@ function addressPieces(
     return writer.pieces;
   }
   if (body.kind !== "instruction" || placed.operands === undefined) return [];
-  if (placed.form?.operands.some((operand) => operand.kind.startsWith("rel")) === true) return [];
+  if (placed.encoded?.isRelative === true) return [];
   const pieces: AddressPiece[] = [];
   placed.operands.forEach((operand, i) => {
     const changed = withOtherAddress(operand);

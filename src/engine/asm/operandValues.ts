@@ -71,6 +71,7 @@ export class OperandEvaluator {
 
   private plain(tree: PlainOperand): AsmOperand | undefined {
     const { expression, size, strict, distance } = tree;
+    if (expression.op === "register") return this.registerOperand(tree, expression.register);
     const value = this.value(expression);
     if (value === undefined) return undefined;
     const first = value.registers[0];
@@ -103,14 +104,21 @@ export class OperandEvaluator {
     if (term?.factor !== 1n || !alone || value.number !== 0n) {
       return this.fail(token, "operand-type", "invalid operand type");
     }
-    const { register, size, name } = term.register;
+    return this.registerOperand(tree, term.register);
+  }
+
+  private registerOperand(
+    { expression, size: written, to }: PlainOperand,
+    { register, size, name }: RegisterKeyword,
+  ): AsmOperand | undefined {
+    const { token } = expression;
     if (register === undefined) {
       return this.fail(token, "unsupported-register", unsupportedRegister(name));
     }
-    if (tree.size !== undefined && size !== 0 && tree.size !== size) {
+    if (written !== undefined && size !== 0 && written !== size) {
       this.around.warn(token, "regsize", "invalid register size specification ignored");
     }
-    return tree.to ? { kind: "reg", register, to: true } : { kind: "reg", register };
+    return to ? { kind: "reg", register, to: true } : { kind: "reg", register };
   }
 
   private far(tree: FarOperand): AsmOperand | undefined {

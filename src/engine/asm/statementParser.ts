@@ -54,7 +54,9 @@ export class StatementParser {
   }
 
   parse(ready: ReadyLine): StatementTree {
-    const statement = new StatementTree(ready.tokens, ready.line, ready.frame);
+    if (ready.known) return StatementTree.again(ready.known, ready.line, ready.frame);
+    const expanded = ready.plain ? undefined : ready.tokens;
+    const statement = new StatementTree(expanded, ready.line, ready.frame);
     this.statement = statement;
     if (isOp(ready.tokens[0], "[")) this.directive(ready.tokens);
     else this.line(new Cursor(ready.tokens));
@@ -129,12 +131,12 @@ export class StatementParser {
   /** `times`, `rep`, `es` ...; false on an error that leaves nothing to do. */
   private prefixes(cursor: Cursor): boolean {
     const { statement } = this;
-    const slots = new Map<string, string>();
+    let slots: Map<string, string> | undefined;
     for (;;) {
       const token = cursor.token;
       const keyword = keywordAt(token);
       if (keyword?.kind === "times") {
-        statement.prefixTokens.push(token!);
+        statement.prefixTokens = [...statement.prefixTokens, token!];
         cursor.advance();
         statement.times = parseExpression(cursor, this.context);
         if (statement.times === undefined) return false;
@@ -143,6 +145,7 @@ export class StatementParser {
       const slot = prefixSlot(keyword);
       if (slot === undefined) return true;
       const text = token!.text.toLowerCase();
+      slots ??= new Map<string, string>();
       const old = slots.get(slot);
       if (old === text) {
         const message = "instruction has redundant prefixes";
@@ -151,8 +154,8 @@ export class StatementParser {
         this.error(token!, "prefix-conflict", "instruction has conflicting prefixes");
       }
       slots.set(slot, text);
-      statement.prefixes.push(text);
-      statement.prefixTokens.push(token!);
+      statement.prefixes = [...statement.prefixes, text];
+      statement.prefixTokens = [...statement.prefixTokens, token!];
       cursor.advance();
     }
   }

@@ -1,9 +1,12 @@
 /** Statements as parsed once; every pass of the layout evaluates them again. */
 import type { Bits, InstructionForm, OperandSize } from "../isa/types";
 import type { SegmentIndex } from "../isa/registers";
-import type { AsmOperand, EncodeWarning } from "../codec/types";
+import type { AsmOperand, EncodedInstruction, EncodeWarning } from "../codec/types";
 import { placeOfTokens, type Place } from "./diagnosticSink";
 import type { Expression } from "./expressionTree";
+import type { JumpTarget } from "./jumps";
+import type { KnownLine } from "./knownLines";
+import { withField, withNumber, type NumberField } from "./numberShapes";
 import type { Section } from "./sections";
 import type { SymbolEntry } from "./symbols";
 import type { Frame, SourceLine, Token } from "./tokens";
@@ -111,6 +114,8 @@ export interface LabelTree {
   readonly token: Token;
 }
 
+const NO_WORDS: readonly string[] = [];
+const NO_TOKENS: readonly Token[] = [];
 const NO_SYMBOLS: readonly SymbolEntry[] = [];
 
 /** One line for the assembler. What passes find out is kept on it. */
@@ -118,10 +123,9 @@ export class StatementTree {
   label: LabelTree | undefined;
   times: Expression | undefined;
   /** Lower case, in source order; without `times`. */
-  readonly prefixes: string[] = [];
+  prefixes: readonly string[] = NO_WORDS;
   /** With `times`. */
-  readonly prefixTokens: Token[] = [];
-  mnemonicToken: Token | undefined;
+  prefixTokens: readonly Token[] = NO_TOKENS;
   body: StatementBody = { kind: "empty" };
   /** An error was found in parsing: only its label counts. */
   failed = false;
@@ -153,14 +157,44 @@ export class StatementTree {
   constantData:
     | { readonly bytes: Uint8Array; readonly onlyReserved: boolean; readonly warned: boolean }
     | undefined;
+  /** Where a jump goes that has a pattern. */
+  jump: JumpTarget | "other" | undefined;
   /** incbin: the whole file. */
   binary: Uint8Array | undefined;
 
+  /** Which token the mnemonic is, or -1. */
+  private mnemonicAt = -1;
+
   constructor(
-    readonly tokens: readonly Token[],
+    /** Undefined: those of the line, which are cut again when someone asks: most are never looked at. */
+    private readonly expanded: readonly Token[] | undefined,
     readonly line: SourceLine,
     readonly frame: Frame | undefined,
   ) {}
+
+  get tokens(): readonly Token[] {
+    return this.expanded ?? this.line.tokens;
+  }
+
+  get mnemonicToken(): Token | undefined {
+    return this.mnemonicAt < 0 ? undefined : this.tokens[this.mnemonicAt];
+  }
+
+  set mnemonicToken(token: Token | undefined) {
+    this.mnemonicAt = token === undefined ? -1 : this.tokens.indexOf(token);
+  }
+
+  /** The statement of a line that is equal to one before. */
+  static again(known: KnownLine, line: SourceLine, frame: Frame | undefined): StatementTree {
+    const statement = new StatementTree(undefined, line, frame);
+    statement.mnemonicAt = 0;
+    statement.body = known.body;
+    statement.operands = known.operands;
+    statement.encoded = known.encoded;
+    statement.constantData = known.constantData;
+    statement.isConstant = true;
+    return statement;
+  }
 
   /** Where an operand stands; the whole statement's first word if there is no such operand. */
   operandPlace(index: number | undefined): Place {
@@ -173,15 +207,38 @@ export class StatementTree {
 }
 
 /** What the last pass made of an instruction; reused while its inputs stay. */
-export interface EncodedStatement {
-  operands: readonly AsmOperand[];
-  address: number;
-  readonly bytes: Uint8Array;
-  readonly form: InstructionForm;
-  readonly usesAddress: boolean;
+export class EncodedStatement {
   readonly bits: Bits;
   readonly warnings: readonly EncodeWarning[];
   readonly outOfRange: boolean;
+
+  constructor(
+    public operands: readonly AsmOperand[],
+    public address: number,
+    readonly bytes: Uint8Array,
+    readonly usesAddress: boolean,
+    private readonly result: EncodedInstruction,
+  ) {
+    this.bits = result.bits;
+    this.warnings = result.warnings;
+    this.outOfRange = result.outOfRange;
+  }
+
+  /** The same with another number of its range. Its row is the same, so it may come from the result for the first number. */
+  withNumber(field: NumberField, number: number): EncodedStatement {
+    const operands = withNumber(this.operands, field.operand, number);
+    const bytes = withField(this.bytes, field, number);
+    return new EncodedStatement(operands, this.address, bytes, this.usesAddress, this.result);
+  }
+
+  get isRelative(): boolean {
+    return this.result.isRelative;
+  }
+
+  /** Worked out when someone asks. */
+  get form(): InstructionForm {
+    return this.result.form;
+  }
 }
 
 /** What the last pass made of a statement. */
@@ -197,6 +254,6 @@ export interface Placed {
   readonly uniform: boolean;
   readonly kind: "code" | "data" | "reserve";
   readonly bits: Bits;
-  readonly form: InstructionForm | undefined;
+  readonly encoded: EncodedStatement | undefined;
   readonly operands: readonly AsmOperand[] | undefined;
 }

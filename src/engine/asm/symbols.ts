@@ -12,7 +12,8 @@ export class SymbolEntry {
   /** The pass that last defined it (from 1), 0 if none did. */
   definedPass = 0;
   segment = NO_SEGMENT;
-  offset = 0n;
+  /** The offset where it is exact, else NaN. Passes that only move labels compute with it; the 64-bit value is made when someone asks. */
+  offsetNumber = 0;
   declaration: Declaration = "local";
   /** How it was defined last. */
   kind: "label" | "equ" | "struc-field" | "extern" | "common" | undefined;
@@ -21,7 +22,25 @@ export class SymbolEntry {
   /** When its value changed last, in the layout's count of changes. */
   changedAt = 0;
 
+  private value: bigint | undefined = 0n;
+
   constructor(readonly name: string) {}
+
+  get offset(): bigint {
+    return (this.value ??= BigInt(this.offsetNumber));
+  }
+
+  set offset(offset: bigint) {
+    const number = Number(offset);
+    this.value = offset;
+    this.offsetNumber = Number.isSafeInteger(number) ? number : NaN;
+  }
+
+  /** The same as setting `offset`, without making the 64-bit value yet. */
+  moveTo(offset: number): void {
+    this.value = undefined;
+    this.offsetNumber = offset;
+  }
 }
 
 /** `.x`, but not `..x`. */

@@ -6,11 +6,17 @@ export class WordTable {
   private readonly words = new Map<string, Word>();
   private readonly folded = new Map<string, FoldedWord>();
 
+  get size(): number {
+    return this.words.size;
+  }
+
   word(text: string): Word {
     let word = this.words.get(text);
     if (word === undefined) {
-      word = { text, folded: this.fold(text) };
-      this.words.set(text, word);
+      // The table outlives the text that the word was cut out of.
+      const own = ` ${text}`.slice(1);
+      word = { text: own, folded: this.fold(own) };
+      this.words.set(own, word);
     }
     return word;
   }

@@ -10,7 +10,7 @@ import { MEM_OFFS, typedOperands } from "./nasm/operandTypes";
 import type { TypedOperand } from "./nasm/operandTypes";
 import { sortPrefixes } from "./nasm/prefixes";
 import type { Prefixes } from "./nasm/prefixes";
-import type { AsmOperand, AsmRegister, EncodeRequest, EncodeResult } from "./types";
+import type { AsmOperand, AsmRegister, EncodeRequest, EncodeResult, EncodeWarning } from "./types";
 
 const WIDTHS = [16, 32, 64] as const;
 
@@ -31,6 +31,18 @@ function sizesAllowed(operand: AsmOperand, bits: Bits): (size: 16 | 32 | 64) => 
   return (size) => demanded.every((one) => one === size);
 }
 
+/** The commonest case: all registers are as wide as the code's addresses. */
+function suits(operand: AsmOperand, bits: Bits): boolean {
+  if (operand.kind !== "mem") return true;
+  const { base, index, displacementSize } = operand;
+  if (displacementSize !== undefined || (base === undefined && index === undefined)) return false;
+  return isWide(base, bits) && isWide(index, bits);
+}
+
+function isWide(register: AsmRegister | undefined, bits: Bits): boolean {
+  return register === undefined || (register.class === "gpr" && register.size === bits);
+}
+
 function sizeOfWord(word: string, bits: Bits): 16 | 32 | 64 | undefined {
   if (word === "asp") return bits === 32 ? 16 : 32;
   return WIDTHS.find((width) => word === `a${width}`);
@@ -44,6 +56,7 @@ function chooseAddressSize(
 ): 16 | 32 | 64 | undefined {
   if (prefixes.addressSize === "" && !operands.some((operand) => operand.kind === "mem"))
     return bits;
+  if (prefixes.addressSize === "" && operands.every((operand) => suits(operand, bits))) return bits;
   const other = bits === 32 ? 16 : 32;
   const word = sizeOfWord(prefixes.addressSize, bits);
   const allowed = [bits, other].filter(
@@ -62,7 +75,7 @@ function withoutNarrowOffsets(
   operands: readonly TypedOperand[],
   addressSize: 16 | 32 | 64,
 ): readonly TypedOperand[] {
-  if (!operands.some((operand) => (operand.types & MEM_OFFS) !== 0)) return operands;
+  if (operands.every((operand) => (operand.types & MEM_OFFS) === 0)) return operands;
   return operands.map((operand) => {
     if ((operand.types & MEM_OFFS) === 0 || operand.source.kind !== "mem") return operand;
     const width = operand.source.displacementSize ?? (addressSize === 16 ? 16 : 32);
@@ -80,10 +93,32 @@ function prefixesOf(request: EncodeRequest): Prefixes {
   return prefixes;
 }
 
-/** The row that the bytes decode to: with a size prefix in front it may be another one than the template's. */
-function formOf(bytes: Uint8Array, bits: Bits, template: Template): InstructionForm {
-  const decoded = decode(bytes, 0, bits);
-  return "failure" in decoded ? template.form : decoded.form;
+/** What was encoded. Few ask for the row, and only decoding tells it for sure, so that waits until someone does. */
+class Encoded {
+  readonly ok = true;
+  private found: InstructionForm | undefined;
+
+  constructor(
+    readonly bytes: Uint8Array,
+    readonly warnings: readonly EncodeWarning[],
+    readonly outOfRange: boolean,
+    readonly bits: Bits,
+    private readonly template: Template,
+  ) {}
+
+  get isRelative(): boolean {
+    return this.template.isRelative;
+  }
+
+  /** The row that the bytes decode to: with a size prefix in front it may be another one than the template's. */
+  get form(): InstructionForm {
+    return (this.found ??= this.decoded());
+  }
+
+  private decoded(): InstructionForm {
+    const decoded = decode(this.bytes, 0, this.bits);
+    return "failure" in decoded ? this.template.form : decoded.form;
+  }
 }
 
 const BEYOND = "this form is not supported: known, not assembled";
@@ -134,11 +169,6 @@ export function encodeInstruction(request: EncodeRequest): EncodeResult {
     );
   const emitted = emitTemplate({ ...statement, template });
   if ("error" in emitted) return refuse(emitted.error);
-  return {
-    ok: true,
-    bytes: emitted.bytes,
-    form: formOf(emitted.bytes, bits, template),
-    warnings: emitted.warnings,
-    outOfRange: emitted.outOfRange,
-  };
+  const { bytes, warnings, outOfRange } = emitted;
+  return new Encoded(bytes, warnings, outOfRange, bits, template);
 }

@@ -189,18 +189,24 @@ export interface EncodeWarning {
   readonly operand?: number;
 }
 
+export interface EncodedInstruction {
+  readonly ok: true;
+  readonly bits: Bits;
+  readonly bytes: Uint8Array;
+  /** The row that the bytes decode to. */
+  readonly form: InstructionForm;
+  /** A relative jump or call: the bytes depend on the address. */
+  readonly isRelative: boolean;
+  readonly warnings: readonly EncodeWarning[];
+  /**
+   * A form that exists only short (LOOP, JCXZ, `jmp short`) does not reach its target: NASM's error "short jump is out of range" if it
+   * is so in the last pass. (Jumps with a long form choose it by themselves as soon as the target's value demands it.)
+   */
+  readonly outOfRange: boolean;
+}
+
 export type EncodeResult =
-  | {
-      readonly ok: true;
-      readonly bytes: Uint8Array;
-      readonly form: InstructionForm;
-      readonly warnings: readonly EncodeWarning[];
-      /**
-       * A form that exists only short (LOOP, JCXZ, `jmp short`) does not reach its target: NASM's error "short jump is out of range" if it
-       * is so in the last pass. (Jumps with a long form choose it by themselves as soon as the target's value demands it.)
-       */
-      readonly outOfRange: boolean;
-    }
+  | EncodedInstruction
   | {
       readonly ok: false;
       /** NASM's own words where it has some: "invalid combination of opcode and operands", "operation size not specified" ... */

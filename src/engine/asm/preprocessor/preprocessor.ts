@@ -2,9 +2,10 @@
  * The preprocessor: from files to lines for the assembler, one at a time, because `%if` may ask for labels and `$` that the assembler knows only
  * when it has seen the lines before (NASM manual, "The NASM Preprocessor").
  */
-import { LineReader } from "../lines";
+import type { KnownLine } from "../knownLines";
+import { FileLine, LineReader } from "../lines";
 import { SourceText } from "../sourceText";
-import { isOp, Token, type Frame, type SourceLine } from "../tokens";
+import { isOp, Token, type FoldedWord, type Frame, type SourceLine } from "../tokens";
 import { defineBuiltins, FUNCTION_WORDS } from "./builtinFunctions";
 import { ConditionRunner, isConditional } from "./conditionDirectives";
 import { defineDirective } from "./definitions";
@@ -25,6 +26,10 @@ export interface ReadyLine {
   /** The line as written, in the open or in a body. */
   readonly line: SourceLine;
   readonly frame: Frame | undefined;
+  /** What an equal line came out as. */
+  readonly known?: KnownLine;
+  /** The line of a file as it stands, no macro in it. */
+  readonly plain?: FileLine;
 }
 
 /** Limits that keep runaway macros finite. NASM has the same kinds: "mmacros" 100,000, "macro-levels" 10,000. */
@@ -112,6 +117,8 @@ export class Preprocessor implements DirectiveHost {
       const ready = this.pending.shift();
       if (ready) return ready;
       if (this.inputs.length === 0 || this.fatal) return undefined;
+      const known = this.knownLine();
+      if (known) return known;
       const line = this.readLine();
       if (line === undefined) continue;
       if (++this.lines > MOST_LINES) {
@@ -121,6 +128,24 @@ export class Preprocessor implements DirectiveHost {
       const result = this.process(line);
       if (result) return result;
     }
+  }
+
+  /** The next line, if it is one of a file and an equal one was assembled before. */
+  private knownLine(): ReadyLine | undefined {
+    const { session, input } = this;
+    const { knownLines } = session;
+    if (knownLines === undefined || input.builtin || this.lines >= MOST_LINES) return undefined;
+    if (input.playbacks.length > 0 || this.recordings.length > 0 || this.isSkipping())
+      return undefined;
+    const text = input.reader.peek();
+    const known = text === undefined ? undefined : knownLines.find(text);
+    if (known === undefined || known.words.some(isMacroName)) return undefined;
+    const line = input.reader.take();
+    this.lines++;
+    session.frame = input.frame;
+    session.invocation = undefined;
+    session.line = line;
+    return { tokens: [], line, frame: input.frame, known };
   }
 
   private giveUp(line: SourceLine, message: string): void {
@@ -239,6 +264,9 @@ export class Preprocessor implements DirectiveHost {
     }
     if (skipping || first === undefined) return undefined;
     if (isOp(first, "#") && !first.space && first.start === line.start) return undefined;
+    if (this.input.playback === undefined && line instanceof FileLine && isPlainLine(line)) {
+      return { tokens, line, frame: session.frame, plain: line };
+    }
     return this.ordinary(expandLine(tokens, session), line);
   }
 
@@ -424,6 +452,34 @@ export class Preprocessor implements DirectiveHost {
     recording.finish(line);
     return true;
   }
+}
+
+function isMacroName({ singleLine, multiLine }: FoldedWord): boolean {
+  return multiLine !== undefined || (singleLine !== undefined && singleLine.length > 0);
+}
+
+/** There is nothing for the preprocessor in it. */
+function isPlainLine({ tokens }: SourceLine): boolean {
+  for (let i = 0; i < tokens.length; i++) {
+    const token = tokens[i]!;
+    switch (token.kind) {
+      case "id":
+        if (isMacroName(token.word!.folded)) return false;
+        // `1.x` is cut in two, and grows together again.
+        if (i > 0 && tokens[i - 1]!.kind === "number" && token.text.startsWith(".")) return false;
+        break;
+      case "number":
+      case "float":
+      case "string":
+      case "op":
+      case "here":
+      case "base":
+        break;
+      default:
+        return false;
+    }
+  }
+  return true;
 }
 
 /** A line of a built-in macro, placed at the call: errors and statements are shown there. */

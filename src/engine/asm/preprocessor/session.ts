@@ -1,5 +1,6 @@
 /** What the parts of the preprocessor share while one program is read. */
 import type { DiagnosticSink, Note, Place } from "../diagnosticSink";
+import type { KnownLines } from "../knownLines";
 import type { LexProblem } from "../lexer";
 import type { Frame, MultiLineMacro, SingleLineMacro, SourceLine, Token } from "../tokens";
 import type { Value } from "../value";
@@ -69,6 +70,8 @@ export class Session {
   /** What %line adds to line numbers, and the file that it names. */
   lineShift = 0;
   lineFile: string | undefined;
+  /** Lines that would come out as they did before; undefined where all must be read. */
+  knownLines: KnownLines | undefined;
   /** Tokens that may still be made in expanding this line. */
   budget = 0;
 

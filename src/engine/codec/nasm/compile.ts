@@ -61,6 +61,8 @@ export interface Template {
   readonly noRexW: boolean;
   readonly addressSize: 0 | 16 | 32 | 64;
   readonly jump: boolean;
+  /** The operand is a distance. */
+  readonly isRelative: boolean;
   readonly bnd: boolean;
   readonly lockAsRexR: boolean;
   readonly withModrm: boolean;
@@ -236,6 +238,7 @@ function templateOf(
     ...operandSizeOf(form, flags),
     addressSize: addressSizeOf(flags),
     jump: flags.has("JUMP"),
+    isRelative: form.operands.some((operand) => operand.kind.startsWith("rel")),
     bnd: flags.has("BND"),
     lockAsRexR: flags.has("REXL"),
     withModrm: !flags.has("BARE"),
@@ -284,6 +287,11 @@ export function templatesOf(mnemonic: string): readonly Template[] {
   let templates = compiled.get(mnemonic);
   if (templates === undefined) compiled.set(mnemonic, (templates = compile(mnemonic)));
   return templates;
+}
+
+/** Whether the target's distance decides between two forms: JMP and the conditional jumps. */
+export function hasShortAndNear(mnemonic: string): boolean {
+  return templatesOf(mnemonic).some((template) => template.jump);
 }
 
 /** Every mnemonic with explicit templates. */

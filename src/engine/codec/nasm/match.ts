@@ -4,6 +4,7 @@ import type { Template } from "./compile";
 import {
   ANY_SIZE,
   COLON,
+  IMMEDIATE,
   MEMORY,
   REGISTER,
   SIZE16,
@@ -134,6 +135,32 @@ function search(
   return result;
 }
 
+/** Operand classes by which most templates can be told apart at once. */
+const SHAPES = REGISTER | MEMORY | IMMEDIATE;
+
+/** For each list of templates those that operands of a shape leave: the others are invalid whatever else is written. */
+const narrowed = new WeakMap<readonly Template[], Map<number, readonly Template[]>>();
+
+function templatesFor(
+  templates: readonly Template[],
+  operands: readonly TypedOperand[],
+): readonly Template[] {
+  let shape = operands.length;
+  for (const { types } of operands) shape = shape * 16 + (types & SHAPES);
+  let byShape = narrowed.get(templates);
+  if (byShape === undefined) narrowed.set(templates, (byShape = new Map<number, Template[]>()));
+  let found = byShape.get(shape);
+  if (found === undefined) {
+    found = templates.filter(
+      ({ patterns }) =>
+        patterns.length === operands.length &&
+        patterns.every(({ types }, i) => (types & SHAPES & ~operands[i]!.types) === 0),
+    );
+    byShape.set(shape, found);
+  }
+  return found;
+}
+
 export interface MatchResult {
   readonly template: Template | undefined;
   readonly match: Match;
@@ -144,10 +171,11 @@ export interface MatchResult {
  * (and stays written into the operands).
  */
 export function findTemplate(
-  templates: readonly Template[],
+  all: readonly Template[],
   operands: readonly TypedOperand[],
   context: MatchContext,
 ): MatchResult {
+  const templates = templatesFor(all, operands);
   const first = search(templates, operands, context, Match.InvalidOperands);
   const { candidates } = first;
   if (first.template !== undefined || candidates === undefined) return first;
