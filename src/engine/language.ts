@@ -26,6 +26,8 @@ export { format } from "./codec/format";
 
 export type * from "./asm/types";
 export type * from "./asm/sourceModel";
-export { assemble } from "./asm/assemble";
+export { assemble, preprocess } from "./asm/assemble";
+export { bytesText, utf8 } from "./asm/stringLiterals";
+export { warningSuffix } from "./asm/warningClasses";
 export { buildSourceModel } from "./asm/buildSourceModel";
 export { keywordOf, type Keyword } from "./asm/keywords";

@@ -6,6 +6,7 @@ import { Cursor, parseExpression } from "./expressionParser";
 import { Layout } from "./layout";
 import { settle } from "./preprocessor/pasting";
 import { Preprocessor } from "./preprocessor/preprocessor";
+import { PreprocessedText } from "./preprocessOnly";
 import type { PreprocessorObserver } from "./preprocessor/observer";
 import { Session, type AssemblerHost } from "./preprocessor/session";
 import { SourceText } from "./sourceText";
@@ -13,8 +14,9 @@ import { StatementParser, type ParserObserver } from "./statementParser";
 import type { StatementTree } from "./statementTree";
 import { SymbolTable } from "./symbols";
 import { Token } from "./tokens";
-import type { AssembleOptions } from "./types";
+import type { AssembleOptions, Diagnostic } from "./types";
 import type { Value } from "./value";
+import { WarningState } from "./warningClasses";
 import { WordTable } from "./words";
 
 /** What a tool may watch. `restart` says that a new preprocessing pass begins and all that was heard so far is void. */
@@ -58,7 +60,13 @@ export class Assembler {
     private readonly options: AssembleOptions,
     private readonly observer: AssemblerObserver | undefined,
   ) {
+    const { state, unknown } = WarningState.of(options.warnings ?? []);
+    this.sink.startWarnings = this.sink.warnings = state;
     this.main = new SourceText(options.file, options.text);
+    for (const name of unknown) {
+      const place = { source: this.main, start: 0, end: 0 };
+      this.sink.warning("unknown-warning", `unknown warning name: ${name}`, place);
+    }
     this.sources.set(options.file, this.main);
     this.files.push(options.file);
     this.layout = new Layout(
@@ -84,9 +92,14 @@ export class Assembler {
   }
 
   run(): void {
+    this.allPasses();
+    if (this.options.stopsAfterFailedPass === true) this.sink.keepWhatStoppedNasm();
+  }
+
+  private allPasses(): void {
     this.pass(true);
-    const kept = this.sink.diagnostics.length;
-    this.sink.closeErrorLines();
+    const kept = this.sink.endFirstPass(this.preprocessAgain);
+    if (this.options.stopsAfterFailedPass === true && this.sink.firstPassFailed) return;
     let least = Infinity;
     let stalled = 0;
     for (;;) {
@@ -147,6 +160,13 @@ export class Assembler {
     return value?.isReallySimple ? value.scalar : undefined;
   }
 
+  /** Goes over the settled program once more, as NASM's last pass does: all is read, said and placed again in order. */
+  lastPass(heard: (diagnostic: Diagnostic) => void): void {
+    this.passKind = 2;
+    this.sink.tellInstead(heard);
+    this.pass(true);
+  }
+
   private noConvergence(pass: number): void {
     const message = `unable to find valid values for all labels after ${pass} passes; possible causes: recursive EQUs, macro abuse`;
     this.sink.error("no-convergence", message, { source: this.main, start: 0, end: 0 });
@@ -164,7 +184,7 @@ export class Assembler {
     this.observer?.restart();
     this.words.forget(true, true, false);
     this.session = new Session(this.words, this.sink, this.host(), this.observer, this.sources);
-    this.preprocessor = new Preprocessor(this.session, this.main, this.preDefines());
+    this.preprocessor = new Preprocessor(this.session, this.main, this.preamble());
     this.statements = [];
     this.questions = [];
     const { layout, parser } = this;
@@ -180,10 +200,23 @@ export class Assembler {
     }
   }
 
-  /** `-D NAME=VALUE` as %define lines; NASM defines them before the file is read. */
-  private preDefines(): string {
-    return Object.entries(this.options.defines ?? {})
+  /** Preprocesses and does no more: nothing is known of labels. */
+  preprocessOnly(): string {
+    this.layout.beginPass();
+    this.words.forget(true, true, false);
+    this.session = new Session(this.words, this.sink, this.host(), this.observer, this.sources);
+    const preprocessor = new Preprocessor(this.session, this.main, this.preamble(), true);
+    const text = new PreprocessedText();
+    for (let ready = preprocessor.next(); ready; ready = preprocessor.next()) text.add(ready);
+    return text.toString();
+  }
+
+  /** `-D NAME=VALUE` as %define lines, and what else NASM is told before the file is read. */
+  private preamble(): string {
+    const { defines, preamble } = this.options;
+    return Object.entries(defines ?? {})
       .map(([name, value]) => `%define ${name} ${value.replace(/[\r\n]+/g, " ")}`)
+      .concat(preamble ?? [])
       .join("\n");
   }
 
@@ -191,6 +224,7 @@ export class Assembler {
     return {
       bits: () => this.layout.bits,
       passKind: () => this.passKind,
+      environment: (name) => this.options.environment?.(name),
       evaluate: (tokens, place) => this.evaluateTokens(tokens, place),
       dependsOnPass: () => {
         this.preprocessAgain = true;

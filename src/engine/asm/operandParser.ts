@@ -1,6 +1,7 @@
 /** Parses the operands of an instruction (NASM manual, "Effective Addresses", "Critical Expressions", "STRICT"). */
 import type { OperandSize } from "../isa/types";
 import type { SegmentIndex } from "../isa/registers";
+import { isDecorator } from "./decorators";
 import type { Expression } from "./expressionTree";
 import { keywordAt, parseExpression, type Cursor, type ParseContext } from "./expressionParser";
 import type { Keyword } from "./keywords";
@@ -71,7 +72,8 @@ class OperandParser {
     const { cursor } = this;
     const head = this.head();
     if (head === undefined) return undefined;
-    if (cursor.isOp("[") || cursor.isOp("&")) {
+    const isPtr = keywordAt(cursor.token)?.kind === "masmPtr";
+    if (cursor.isOp("[") || cursor.isOp("&") || isPtr) {
       if (cursor.isOp("[")) this.brackets++;
       cursor.advance();
       return this.memory(head);
@@ -99,7 +101,9 @@ class OperandParser {
     return { from: this.start, to: Math.max(this.cursor.position, this.start + 1) };
   }
 
+  /** At the end of the operand; words in braces behind it are passed over. */
   private atEnd(): boolean {
+    while (isDecorator(this.cursor.token)) this.cursor.advance();
     return this.cursor.ended || this.cursor.isOp(",");
   }
 
@@ -152,7 +156,7 @@ class OperandParser {
       kind: "far",
       span: this.span(),
       size: head.size ?? second.size,
-      distance: head.distance,
+      distance: head.distance ?? second.distance,
       selector,
       offset,
     };
@@ -242,6 +246,15 @@ class OperandParser {
         continue;
       }
       const keyword = keywordAt(cursor.token);
+      if (keyword?.kind === "masmFlat") {
+        cursor.advance();
+        if (cursor.isOp(":")) {
+          cursor.advance();
+          continue;
+        }
+        this.fail("operand-syntax", "unknown use of FLAT in MASM emulation");
+        return false;
+      }
       if (keyword?.kind === "size") {
         if (keyword.bytes > 8) return this.badSize();
         inside.displacementSize = (keyword.bytes * 8) as OperandSize;

@@ -105,6 +105,7 @@ export class OperandEvaluator {
     }
     const { register, size, name } = term.register;
     if (register === undefined) {
+      if (!this.around.critical) return undefined;
       return this.fail(token, "unsupported-register", `register \`${name}' is not supported`);
     }
     if (tree.size !== undefined && size !== 0 && tree.size !== size) {
@@ -114,6 +115,10 @@ export class OperandEvaluator {
   }
 
   private far(tree: FarOperand): AsmOperand | undefined {
+    if (tree.distance !== undefined || tree.size === 8 || tree.size === 64) {
+      if (!this.around.critical) return undefined;
+      return this.fail(tree.selector.token, "operands", "mismatch in operand sizes");
+    }
     const selector = this.value(tree.selector);
     const offset = selector && this.value(tree.offset);
     if (selector === undefined || offset === undefined) return undefined;

@@ -14,14 +14,23 @@ export class SymbolEntry {
   segment = NO_SEGMENT;
   offset = 0n;
   declaration: Declaration = "local";
+  /** `global x:function`: flat binaries have no such kinds. */
+  hasSpecialType = false;
   /** How it was defined last. */
   kind: "label" | "equ" | "struc-field" | "extern" | "common" | undefined;
   definition: Token | undefined;
   definitionFrame: Frame | undefined;
+  /** The value that another definition in the same pass gave it: it is only compared with. */
+  again: { readonly pass: number; readonly segment: number; readonly offset: bigint } | undefined;
   /** When its value changed last, in the layout's count of changes. */
   changedAt = 0;
 
   constructor(readonly name: string) {}
+}
+
+/** `..start` and other names that mean something to an output format: none of them to this one. `..@x` is an ordinary name without a scope. */
+export function isSpecialName(name: string): boolean {
+  return name.startsWith("..") && name.charCodeAt(2) !== 64;
 }
 
 /** `.x`, but not `..x`. */
