@@ -31,6 +31,8 @@ export interface Parsed {
   text(name: string): string | undefined;
   list(name: string): readonly string[];
   flag(name: string): boolean;
+  /** Options with a value, in the order of the command line. */
+  readonly ordered: readonly { readonly name: string; readonly value: string }[];
 }
 
 /** node:util's parseArgs with our kind of error. */
@@ -38,9 +40,14 @@ export function parseOptions(
   args: readonly string[],
   options: NonNullable<ParseArgsConfig["options"]>,
 ): Parsed {
-  const { values, positionals } = parse(args, options);
+  const { values, positionals, tokens } = parse(args, options);
   return {
     positionals,
+    ordered: tokens.flatMap((token) =>
+      token.kind === "option" && token.value !== undefined
+        ? [{ name: token.name, value: token.value }]
+        : [],
+    ),
     text: (name) => (typeof values[name] === "string" ? values[name] : undefined),
     list: (name) => {
       const value = values[name];
@@ -52,7 +59,13 @@ export function parseOptions(
 
 function parse(args: readonly string[], options: NonNullable<ParseArgsConfig["options"]>) {
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+    return parseArgs({
+      args: [...args],
+      options,
+      allowPositionals: true,
+      strict: true,
+      tokens: true,
+    });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }

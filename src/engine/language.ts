@@ -26,7 +26,9 @@ export { format } from "./codec/format";
 
 export type * from "./asm/types";
 export type * from "./asm/sourceModel";
-export { assemble } from "./asm/assemble";
+export { assemble, preprocess } from "./asm/assemble";
+export { bytesText, utf8 } from "./asm/stringLiterals";
+export { warningSuffix } from "./asm/warningClasses";
 export { buildSourceModel } from "./asm/buildSourceModel";
 export { readNumber } from "./asm/numbers";
 export { keywordOf, type Keyword } from "./asm/keywords";

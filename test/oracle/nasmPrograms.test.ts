@@ -1,18 +1,10 @@
 /** Whole programs against the installed NASM: every directive and preprocessor word, and random programs of jumps. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { assemble } from "../../src/engine/asm/assemble";
-import { hexBytes } from "../../src/engine/base/hex";
 import { Prng } from "../../src/engine/base/prng";
 import { nasmVersion } from "./nasm";
-
-const PINNED = "2.16.01";
-const FILE = "program.asm";
-const INCLUDED = 'included: db "from the include file", 5\n%define INCLUDED 7\n';
-const BINARY = Uint8Array.from({ length: 40 }, (_, i) => i * 3);
+import { NasmFolder, ourOutcome, PINNED } from "./nasmProgram";
 
 /** Programs are separated by lines `=== name`. */
 function programs(): { readonly name: string; readonly source: string }[] {
@@ -24,50 +16,6 @@ function programs(): { readonly name: string; readonly source: string }[] {
       const end = block.indexOf("\n");
       return { name: block.slice(0, end), source: block.slice(end + 1) };
     });
-}
-
-interface Outcome {
-  readonly image: string;
-  readonly refused: boolean;
-}
-
-function nasmOutcome(directory: string, source: string): Outcome & { readonly listing: string } {
-  const at = (name: string): string => join(directory, name);
-  writeFileSync(at(FILE), source);
-  for (const name of ["out.bin", "out.lst"]) rmSync(at(name), { force: true });
-  const done = spawnSync("nasm", ["-f", "bin", "-o", "out.bin", "-l", "out.lst", FILE], {
-    cwd: directory,
-    encoding: "utf8",
-  });
-  if (done.status !== 0 || !existsSync(at("out.bin")))
-    return { image: "", refused: true, listing: "" };
-  return {
-    image: hexBytes(readFileSync(at("out.bin"))),
-    refused: false,
-    listing: readFileSync(at("out.lst"), "utf8"),
-  };
-}
-
-function run(source: string): ReturnType<typeof assemble> {
-  const files: Readonly<Record<string, Uint8Array>> = {
-    "part.inc": new TextEncoder().encode(INCLUDED),
-    "data.bin": BINARY,
-  };
-  return assemble({
-    file: FILE,
-    text: source,
-    readFile: (name) => {
-      const bytes = files[name];
-      return bytes && { file: name, bytes };
-    },
-  });
-}
-
-function ourOutcome(source: string): Outcome {
-  const assembly = run(source);
-  return assembly.ok
-    ? { image: hexBytes(assembly.image), refused: false }
-    : { image: "", refused: true };
 }
 
 /** Jumps back and forth, padding around the edges of short distances, label differences as operands. */
@@ -102,41 +50,31 @@ function randomProgram(seed: number): string {
 
 describe("programs, against the installed NASM", () => {
   const version = nasmVersion();
-  let directory = "";
+  let folder: NasmFolder | undefined;
 
   before(function () {
-    if (version !== PINNED) {
-      console.log(
-        `      skipped: NASM ${PINNED} is the reference, ${version ?? "none"} is installed`,
-      );
-      this.skip();
+    if (version === PINNED) {
+      folder = new NasmFolder();
+      return;
     }
-    directory = mkdtempSync(join(tmpdir(), "nasm-programs-"));
-    writeFileSync(join(directory, "part.inc"), INCLUDED);
-    writeFileSync(join(directory, "data.bin"), BINARY);
+    console.log(
+      `      skipped: NASM ${PINNED} is the reference, ${version ?? "none"} is installed`,
+    );
+    this.skip();
   });
 
-  after(() => {
-    if (directory !== "") rmSync(directory, { recursive: true, force: true });
-  });
+  after(() => folder?.remove());
 
   for (const { name, source } of programs()) {
-    it(`gives the same bytes, or refuses too: ${name}`, () => {
-      const { image, refused } = nasmOutcome(directory, source);
-      assert.deepEqual(ourOutcome(source), { image, refused });
+    it(`gives the same bytes, diagnostics and listing, or refuses too: ${name}`, () => {
+      assert.deepEqual(ourOutcome(source), folder!.outcome(source));
     });
   }
 
   it("makes the same choice of jump lengths in random programs", () => {
     for (let seed = 1; seed <= 150; seed++) {
       const source = randomProgram(seed);
-      const { image, refused } = nasmOutcome(directory, source);
-      assert.deepEqual(ourOutcome(source), { image, refused }, `seed ${seed}\n${source}`);
+      assert.deepEqual(ourOutcome(source), folder!.outcome(source), `seed ${seed}\n${source}`);
     }
-  });
-
-  it("writes the same listing", () => {
-    const source = programs().find((program) => program.name === "listing")!.source;
-    assert.equal(run(source).listing(), nasmOutcome(directory, source).listing);
   });
 });

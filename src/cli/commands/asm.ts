@@ -1,8 +1,8 @@
 /** `ringside asm`: the assembler, as `nasm -f bin`. */
 import { writeFileSync } from "node:fs";
-import { assemble, hexBytes, UserError } from "../../engine/language";
-import type { Assembly, Bits, Diagnostic } from "../../engine/language";
-import { assembleFile } from "../../debugAdapter/launch/sourceFile";
+import { assemble, hexBytes, preprocess, UserError, utf8 } from "../../engine/language";
+import type { Assembly, AssembleOptions, Bits, Diagnostic } from "../../engine/language";
+import { ASSEMBLER_OPTIONS, assembleOptionsOf, preambleOf, warningsOf } from "../assemblerOptions";
 import { batchLines } from "../batch";
 import { onlyFile, parseOptions, UsageError } from "../command";
 import type { Command, Parsed, Streams } from "../command";
@@ -10,11 +10,12 @@ import { diagnosticLine } from "../diagnostics";
 import { EXIT } from "../exitCodes";
 
 const OPTIONS = {
+  ...ASSEMBLER_OPTIONS,
   output: { type: "string", short: "o" },
   listing: { type: "string", short: "l" },
-  include: { type: "string", short: "I", multiple: true },
-  define: { type: "string", short: "D", multiple: true },
   symbols: { type: "string" },
+  preprocess: { type: "boolean", short: "E" },
+  dependencies: { type: "boolean", short: "M" },
   batch: { type: "boolean" },
 } as const;
 
@@ -22,14 +23,18 @@ function run(args: readonly string[], streams: Streams): number {
   const options = parseOptions(args, OPTIONS);
   if (options.flag("batch")) return batch(options, streams);
   const file = onlyFile(options);
-  const assembly = assembleFile(file, {
-    includePaths: options.list("include"),
-    defines: parseDefines(options.list("define")),
-  });
-  for (const diagnostic of assembly.diagnostics) streams.err(`${diagnosticLine(diagnostic)}\n`);
+  const settings = assembleOptionsOf(file, options);
+  if (options.flag("preprocess")) return preprocessOnly(settings, options, streams);
+  const assembly = assemble(settings);
+  report(assembly.diagnostics, streams);
   const listing = options.text("listing");
-  if (listing !== undefined) write(listing, assembly.listing(), streams);
+  if (listing !== undefined) write(listing, bytesOf(assembly.listing()), streams);
   if (!assembly.ok) return EXIT.diagnostics;
+  if (options.flag("dependencies")) {
+    const target = options.text("output") ?? defaultOutput(file);
+    streams.out(`${target} : ${assembly.files.join(" ")}\n`);
+    return EXIT.ok;
+  }
   const symbols = options.text("symbols");
   if (symbols !== undefined) write(symbols, `${JSON.stringify(symbolReport(assembly), null, 2)}\n`, streams); // prettier-ignore
   // Like NASM: without -o the image goes next to the source, without its extension.
@@ -37,18 +42,26 @@ function run(args: readonly string[], streams: Streams): number {
   return EXIT.ok;
 }
 
+/** -E: the text goes to standard output without -o. */
+function preprocessOnly(settings: AssembleOptions, options: Parsed, streams: Streams): number {
+  const { ok, text, diagnostics } = preprocess(settings);
+  report(diagnostics, streams);
+  write(options.text("output") ?? "-", bytesOf(text), streams);
+  return ok ? EXIT.ok : EXIT.diagnostics;
+}
+
+function report(diagnostics: readonly Diagnostic[], streams: Streams): void {
+  for (const diagnostic of diagnostics) streams.err(`${diagnosticLine(diagnostic)}\n`);
+}
+
+/** Text of a source as the bytes that it was read from. */
+function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(utf8(text));
+}
+
 function defaultOutput(file: string): string {
   const bare = file.replace(/\.[^./\\]*$/, "");
   return bare === file ? `${file}.out` : bare;
-}
-
-function parseDefines(texts: readonly string[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    texts.map((text) => {
-      const equals = text.indexOf("=");
-      return equals < 0 ? [text, ""] : [text.slice(0, equals), text.slice(equals + 1)];
-    }),
-  );
 }
 
 /** "-" is standard output. */
@@ -83,34 +96,46 @@ function symbolReport(assembly: Assembly): object {
 
 // ---------------------------------------------------------------------------------------------------------------- batch
 
-/** {"id": any, "text": "bits 32\nmov eax, 1", "bits": 32} -> {"id": any, "ok": true, "hex": "b801000000", "diagnostics": []} */
+/** {"id": any, "src": "mov eax, 1", "bits": 32} -> {"id": any, "hex": "b801000000"} or {"id": any, "hex": null, "error": "line 1: ..."} */
 interface Snippet {
   readonly id?: unknown;
-  readonly text?: string;
-  /** The same as `text`. */
-  readonly source?: string;
-  readonly bits?: Bits;
+  readonly src?: unknown;
+  /** Code size before the first `bits`; 16 without it. */
+  readonly bits?: unknown;
   readonly defines?: Readonly<Record<string, string>>;
+  /** All diagnostics are wanted in the answer. */
+  readonly diagnostics?: unknown;
 }
 
 function batch(options: Parsed, streams: Streams): number {
   if (options.positionals.length > 0) throw new UsageError("--batch reads standard input and takes no file."); // prettier-ignore
-  const defines = parseDefines(options.list("define"));
-  return batchLines(streams, (snippet: Snippet) => {
-    const text = snippet.text ?? snippet.source;
-    if (typeof text !== "string") throw new UserError("bad-line", 'A line needs "text".');
+  const preamble = preambleOf(options);
+  const warnings = warningsOf(options);
+  const answer = (snippet: Snippet): object => {
+    if (typeof snippet.src !== "string") throw new UserError("bad-line", 'A line needs "src", a string.'); // prettier-ignore
     const assembly = assemble({
       file: "<stdin>",
-      text,
-      defines: { ...defines, ...snippet.defines },
-      ...(snippet.bits === undefined ? {} : { bits: snippet.bits }),
+      text: snippet.src,
+      preamble,
+      warnings,
+      ...(snippet.defines === undefined ? {} : { defines: snippet.defines }),
+      ...bitsOf(snippet.bits),
     });
+    const { ok, diagnostics } = assembly;
+    const error = diagnostics.find(({ severity }) => severity === "error");
     return {
-      ok: assembly.ok,
-      hex: assembly.ok ? hexBytes(assembly.image) : "",
-      diagnostics: assembly.diagnostics.map(diagnosticReport),
+      hex: ok ? hexBytes(assembly.image) : null,
+      ...(error ? { error: `line ${error.range.line}: ${error.message}` } : {}),
+      ...(snippet.diagnostics === true ? { diagnostics: diagnostics.map(diagnosticReport) } : {}),
     };
-  });
+  };
+  return batchLines(streams, answer, { hex: null });
+}
+
+function bitsOf(bits: unknown): { readonly bits?: Bits } {
+  if (bits === undefined) return {};
+  if (bits === 16 || bits === 32 || bits === 64) return { bits };
+  throw new UserError("bad-line", '"bits" must be 16, 32 or 64.');
 }
 
 function diagnosticReport({ severity, code, message, range }: Diagnostic): object {
@@ -123,11 +148,17 @@ export const asmCommand: Command = {
   summary: "Assembles NASM syntax to a flat image, with the bytes that nasm -f bin gives",
   options: [
     "-o, --output OUT           the image (default: FILE without its extension; - for standard output)",
-    "-l, --listing LISTING      a listing",
-    "-I, --include DIR          folder for %include and incbin (may be repeated)",
-    "-D, --define NAME[=VALUE]  a single-line macro (may be repeated)",
+    "-l, --listing LISTING      a listing in NASM's format",
+    "-I, --include DIR          folder for %include and incbin (may be repeated); also -i",
+    "-D, --define NAME[=VALUE]  a single-line macro (may be repeated); also -d",
+    "-U, --undefine NAME        takes one back; also -u",
+    "-P, --pre-include FILE     read before the program; also -p",
+    "--before LINE              a line of source before the program",
+    "-w+CLASS, -w-CLASS         turns a class of warnings on or off; also -w+error=CLASS, -WCLASS, -Wno-CLASS, -Werror",
+    "-E, --preprocess           only preprocesses",
+    "-M, --dependencies         only prints the files that the program consists of, as a rule for make",
     "--symbols FILE.json        sections and symbols",
-    '--batch                    JSON lines from standard input: {"text":"mov eax, 1","bits":32}, one answer each',
+    '--batch                    JSON lines from standard input: {"src":"mov eax, 1","bits":32}, one answer each',
   ],
   run,
 };

@@ -71,26 +71,39 @@ function textLine({ offset, hex, text }: DisasmRow, origin: bigint): string {
   return `${address}  ${hex.toUpperCase().padEnd(16)}  ${text}\n`;
 }
 
-/** {"id": any, "hex": "0f01c1", "bits": 64, "origin": 0} -> {"id": any, "ok": true, "rows": [{"offset":0,"hex":"0f01c1","text":"vmcall"}]} */
+/** {"id": any, "hex": "0f01c190", "bits": 64, "origin": 0} -> {"id": any, "text": "vmcall", "length": 3}: the first instruction */
 interface Snippet {
   readonly id?: unknown;
-  readonly hex?: string;
+  readonly hex?: unknown;
   readonly bits?: number;
   readonly origin?: number | string;
+  /** All instructions are wanted in the answer. */
+  readonly rows?: unknown;
 }
 
 function batch(defaultBits: string | undefined, streams: Streams): number {
-  return batchLines(streams, (snippet: Snippet) => {
+  const answer = (snippet: Snippet): object => {
     const bits = snippet.bits ?? Number(defaultBits ?? NaN);
     if (bits !== 16 && bits !== 32 && bits !== 64) throw new UserError("bad-bits", '"bits" must be 16, 32 or 64.'); // prettier-ignore
     const origin = BigInt(parseAddress("origin", snippet.origin ?? 0));
-    return { ok: true, rows: [...disassembleBytes(parseHex(snippet.hex), bits, origin)] };
-  });
+    const bytes = parseHex(snippet.hex);
+    const rows = disassembleBytes(bytes, bits, origin);
+    const all = snippet.rows === true ? [...rows] : undefined;
+    const first = all ? all[0] : firstOf(rows);
+    if (first === undefined) throw new UserError("bad-hex", '"hex" has no bytes.');
+    return { text: first.text, length: first.hex.length / 2, ...(all ? { rows: all } : {}) };
+  };
+  return batchLines(streams, answer, { text: null, length: 0 });
 }
 
-function parseHex(text: string | undefined): Uint8Array {
-  const digits = (text ?? "").replace(/\s+/g, "");
-  if (text === undefined || digits.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(digits)) {
+function firstOf(rows: Iterable<DisasmRow>): DisasmRow | undefined {
+  for (const row of rows) return row;
+  return undefined;
+}
+
+function parseHex(text: unknown): Uint8Array {
+  const digits = typeof text === "string" ? text.replace(/\s+/g, "") : "";
+  if (typeof text !== "string" || digits.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(digits)) {
     throw new UserError("bad-hex", '"hex" must be pairs of hexadecimal digits.');
   }
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));

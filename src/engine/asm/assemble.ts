@@ -19,6 +19,18 @@ export function assembleWith(options: AssembleOptions, reuse: Reuse): Assembly {
   return assemblyOf(assembler, options);
 }
 
+/** The program after preprocessing, as `nasm -E` prints it. */
+export function preprocess(options: AssembleOptions): {
+  readonly ok: boolean;
+  readonly text: string;
+  readonly diagnostics: Assembly["diagnostics"];
+} {
+  const assembler = new Assembler(options, undefined, sharedReuse());
+  const text = assembler.preprocessOnly();
+  const { sink } = assembler;
+  return { ok: !sink.hasErrors, text, diagnostics: sorted(sink.diagnostics) };
+}
+
 /** What a finished run gives. */
 export function assemblyOf(assembler: Assembler, options: AssembleOptions): Assembly {
   const { layout, sink, statements } = assembler;

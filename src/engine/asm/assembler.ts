@@ -7,6 +7,7 @@ import type { Reuse } from "./knownLines";
 import { Layout } from "./layout";
 import { settle } from "./preprocessor/pasting";
 import { Preprocessor } from "./preprocessor/preprocessor";
+import { PreprocessedText } from "./preprocessOnly";
 import { Relaxation } from "./relaxation";
 import type { PreprocessorObserver } from "./preprocessor/observer";
 import { Session, type AssemblerHost } from "./preprocessor/session";
@@ -15,7 +16,7 @@ import { StatementParser, type ParserObserver } from "./statementParser";
 import type { StatementTree } from "./statementTree";
 import { SymbolTable } from "./symbols";
 import { Token } from "./tokens";
-import type { AssembleOptions } from "./types";
+import type { AssembleOptions, Diagnostic } from "./types";
 import type { Value } from "./value";
 import { WarningState } from "./warningClasses";
 
@@ -65,7 +66,13 @@ export class Assembler {
     private readonly reuse: Reuse,
   ) {
     reuse.beginRun();
+    const { state, unknown } = WarningState.of(options.warnings ?? []);
+    this.sink.startWarnings = this.sink.warnings = state;
     this.main = new SourceText(options.file, options.text);
+    for (const name of unknown) {
+      const place = { source: this.main, start: 0, end: 0 };
+      this.sink.warning("unknown-warning", `unknown warning name: ${name}`, place);
+    }
     this.sources.set(options.file, this.main);
     this.files.push(options.file);
     this.layout = new Layout(
@@ -93,9 +100,14 @@ export class Assembler {
   }
 
   run(): void {
+    this.allPasses();
+    if (this.options.stopsAfterFailedPass === true) this.sink.keepWhatStoppedNasm();
+  }
+
+  private allPasses(): void {
     this.pass(true);
-    const kept = this.sink.diagnostics.length;
-    this.sink.closeErrorLines();
+    const kept = this.sink.endFirstPass(this.preprocessAgain);
+    if (this.options.stopsAfterFailedPass === true && this.sink.firstPassFailed) return;
     let least = Infinity;
     let stalled = 0;
     for (;;) {
@@ -209,6 +221,13 @@ export class Assembler {
     return value?.isReallySimple ? value.scalar : undefined;
   }
 
+  /** Goes over the settled program once more, as NASM's last pass does: all is read, said and placed again in order. */
+  lastPass(heard: (diagnostic: Diagnostic) => void): void {
+    this.passKind = 2;
+    this.sink.tellInstead(heard);
+    this.pass(true);
+  }
+
   private noConvergence(pass: number): void {
     const message = `unable to find valid values for all labels after ${pass} passes; possible causes: recursive EQUs, macro abuse`;
     this.sink.error("no-convergence", message, { source: this.main, start: 0, end: 0 });
@@ -232,10 +251,7 @@ export class Assembler {
 
   private preprocessingPass(): void {
     this.observer?.restart();
-    const { words } = this.reuse;
-    words.forget(true, true, false);
-    this.session = new Session(words, this.sink, this.host(), this.observer, this.sources);
-    this.preprocessor = new Preprocessor(this.session, this.main, this.preDefines());
+    this.beginPreprocessing(false);
     this.statements = [];
     this.questions = [];
     const { layout, parser, session, sink } = this;
@@ -269,10 +285,29 @@ export class Assembler {
     );
   }
 
-  /** `-D NAME=VALUE` as %define lines; NASM defines them before the file is read. */
-  private preDefines(): string {
-    return Object.entries(this.options.defines ?? {})
+  private beginPreprocessing(keepsBlankLines: boolean): void {
+    const { words } = this.reuse;
+    words.forget(true, true, false);
+    this.session = new Session(words, this.sink, this.host(), this.observer, this.sources);
+    this.preprocessor = new Preprocessor(this.session, this.main, this.preamble(), keepsBlankLines);
+  }
+
+  /** Preprocesses and does no more: nothing is known of labels. */
+  preprocessOnly(): string {
+    this.layout.beginPass();
+    this.beginPreprocessing(true);
+    const { preprocessor } = this;
+    const text = new PreprocessedText();
+    for (let ready = preprocessor.next(); ready; ready = preprocessor.next()) text.add(ready);
+    return text.toString();
+  }
+
+  /** `-D NAME=VALUE` as %define lines, and what else NASM is told before the file is read. */
+  private preamble(): string {
+    const { defines, preamble } = this.options;
+    return Object.entries(defines ?? {})
       .map(([name, value]) => `%define ${name} ${value.replace(/[\r\n]+/g, " ")}`)
+      .concat(preamble ?? [])
       .join("\n");
   }
 
@@ -280,6 +315,7 @@ export class Assembler {
     return {
       bits: () => this.layout.bits,
       passKind: () => this.passKind,
+      environment: (name) => this.options.environment?.(name),
       evaluate: (tokens, place) => this.evaluateTokens(tokens, place),
       dependsOnPass: () => {
         this.preprocessAgain = true;

@@ -118,7 +118,7 @@ function runCpu(directive: Directive, state: DirectiveState): void {
   for (const word of tokensText(directive.value).toLowerCase().split(/[ ,]+/)) {
     const name = word.replace(/^[-+*]+/, "").replace(/^no(?=...)/, "");
     if (name !== "" && !CPUS.has(name)) {
-      state.error(valuePlace(directive), "cpu", `unknown CPU type or flag '${word}'`);
+      state.error(valuePlace(directive), "cpu", `unknown CPU type or flag '${name}'`);
       return;
     }
     state.hasNearConditions = !BEFORE_386.has(name);
@@ -126,7 +126,8 @@ function runCpu(directive: Directive, state: DirectiveState): void {
 }
 
 function runDefault(directive: Directive, state: DirectiveState): void {
-  switch (tokensText(directive.value).toLowerCase()) {
+  // NASM looks at the first word only.
+  switch (directive.value[0]?.text.toLowerCase()) {
     case "rel":
       state.defaultRel = true;
       return;
@@ -156,10 +157,10 @@ function runList(directive: Directive, state: DirectiveState): void {
 function runOrg(directive: Directive, state: DirectiveState): void {
   const { expression } = directive;
   const value = expression && state.evaluate(expression, true);
-  if (expression === undefined) {
+  if (value === undefined) {
     state.error(directive.nameToken, "org", "No or invalid offset specified in ORG directive.");
+    return;
   }
-  if (value === undefined) return;
   if (!value.isReallySimple) {
     state.error(valuePlace(directive), "org", "org value must be a critical expression");
     return;
@@ -223,7 +224,11 @@ function attributeNumber(tokens: readonly Token[], state: DirectiveState): bigin
     warning: (token, name, message) => state.warn(token, name, message),
   });
   const value = expression && state.evaluate(expression, true);
-  if (value === undefined) return undefined;
+  if (value === undefined) {
+    const message = "Invalid attribute value specified in `section' directive.";
+    state.error(tokens[0]!, "section-attribute", message);
+    return undefined;
+  }
   if (value.isReallySimple) return value.scalar;
   const message = "section attribute value must be a critical expression";
   state.error(tokens[0]!, "section-attribute", message);
@@ -259,8 +264,8 @@ function runWarning(directive: Directive, state: DirectiveState): void {
     state.warningStack.push(sink.warnings);
   } else if (text.toLowerCase() === "pop") {
     const saved = state.warningStack.pop();
-    if (saved) sink.warnings = saved;
-    else state.warn(directive.nameToken, "warn-stack-empty", "warning stack empty");
+    if (!saved) state.warn(directive.nameToken, "warn-stack-empty", "warning stack empty");
+    sink.warnings = saved ?? sink.startWarnings;
   } else {
     const changed = sink.warnings.apply(text);
     if (changed) sink.warnings = changed;
@@ -281,11 +286,9 @@ function declare(directive: Directive, state: DirectiveState, declaration: Decla
     state.error(valuePlace(directive), "declaration", message);
     return;
   }
-  const rest = directive.value.slice(1);
-  if (rest.some((token) => isOp(token, ":"))) {
-    state.error(rest[0]!, "declaration", "binary format does not support any special symbol types");
-    return;
-  }
+  const afterName = directive.value.slice(1);
+  const colon = afterName.findIndex((token) => isOp(token, ":"));
+  const rest = colon < 0 ? afterName : afterName.slice(0, colon);
   if (declaration === "common") {
     if (rest[0] === undefined || readNumber(rest[0].text) === undefined) {
       const which = rest.length > 0 ? "invalid" : "no";
@@ -301,10 +304,11 @@ function declare(directive: Directive, state: DirectiveState, declaration: Decla
       `invalid syntax in ${directive.nameToken.text} declaration`,
     );
   }
-  apply(name, declaration, state);
+  const symbol = apply(name, declaration, state);
+  if (colon >= 0) symbol.hasSpecialType = true;
 }
 
-function apply(name: Token, declaration: Declaration, state: DirectiveState): void {
+function apply(name: Token, declaration: Declaration, state: DirectiveState): SymbolEntry {
   const text = name.text.startsWith("$") ? name.text.slice(1) : name.text;
   const symbol = state.symbols.entry(text);
   const old = symbol.declaration;
@@ -314,17 +318,18 @@ function apply(name: Token, declaration: Declaration, state: DirectiveState): vo
   if (!compatible) {
     const message = `symbol \`${symbol.name}' declared both as ${DECLARATION_WORDS[old]} and ${DECLARATION_WORDS[declaration]}`;
     state.error(name, "declaration", message);
-    return;
+    return symbol;
   }
   // A definition or a global declaration wins over extern.
   if (
     external &&
     (old === "global" || old === "common" || symbol.kind === "label" || symbol.kind === "equ")
   )
-    return;
+    return symbol;
   symbol.declaration = declaration;
   if (external || declaration === "common") {
     const segment = symbol.kind === "extern" ? symbol.segment : state.sections.outsideSegment();
     state.define(symbol, name, segment, 0n, "extern");
   }
+  return symbol;
 }

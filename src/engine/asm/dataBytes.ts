@@ -55,6 +55,9 @@ export interface DataResult {
   readonly bytes: Uint8Array;
   /** Nothing but `?`. */
   readonly onlyReserved: boolean;
+  readonly hasReserved: boolean;
+  /** A later pass has more to say. */
+  readonly isTentative: boolean;
 }
 
 /** A number in the data that is an address: for the listing, which brackets it. */
@@ -63,15 +66,28 @@ export interface AddressPiece {
   readonly length: number;
   /** Offset in its section. */
   readonly offset: bigint;
+  /** A distance to another section, or to a plain address. */
+  readonly relative: boolean;
+}
+
+/** What the listing shows of data besides plain bytes. */
+export interface DataMarks {
+  addresses: AddressPiece[];
+  /** Runs of `?`. */
+  reserved: { readonly at: number; readonly length: number; readonly element: number }[];
+  /** Numbers that do not fit. */
+  overflows: { readonly at: number }[];
 }
 
 export class DataWriter {
   /** Filled if it is there. */
-  pieces: AddressPiece[] | undefined;
+  marks: DataMarks | undefined;
   private readonly list = new ByteList();
   private readonly evaluator: Evaluator;
   private failed = false;
   private written = false;
+  private reserved = false;
+  private tentative = false;
 
   constructor(private readonly around: DataSurroundings) {
     this.evaluator = new Evaluator(around);
@@ -79,12 +95,53 @@ export class DataWriter {
 
   /** Undefined: an error was reported. */
   write(items: readonly DataItem[], place: Token): DataResult | undefined {
-    for (const item of items) this.item(item, place);
+    this.items(items, place);
     if (this.failed) return undefined;
     return {
       bytes: this.list.bytes.slice(0, this.list.length),
       onlyReserved: !this.written && this.list.length > 0,
+      hasReserved: this.reserved,
+      isTentative: this.tentative,
     };
+  }
+
+  private items(items: readonly DataItem[], place: Token): void {
+    let joins = false;
+    for (const item of items) {
+      const start = this.list.length;
+      this.item(item, place);
+      joins = this.marks !== undefined && this.markJoins(this.marks, start, joins);
+    }
+  }
+
+  /** Joins what was just reserved to a run of the same elements in front of it. True: the item was nothing but a run. */
+  private markJoins({ reserved }: DataMarks, start: number, joins: boolean): boolean {
+    const last = reserved[reserved.length - 1];
+    if (last?.at !== start || start + last.length !== this.list.length) return false;
+    const before = reserved[reserved.length - 2];
+    if (joins && before?.element === last.element && before.at + before.length === start) {
+      reserved.splice(-2, 2, { ...before, length: before.length + last.length });
+    }
+    return true;
+  }
+
+  /** `n dup` repeats the marks too; a run of reserved elements becomes a longer one. */
+  private repeatMarks(marks: DataMarks, from: DataMarks, start: number, count: number): void {
+    const size = this.list.length - start;
+    const addresses = marks.addresses.splice(from.addresses.length);
+    const reserved = marks.reserved.splice(from.reserved.length);
+    const overflows = marks.overflows.splice(from.overflows.length);
+    const [only] = reserved;
+    if (only?.at === start && only.length === size && count > 0) {
+      marks.reserved.push({ ...only, length: size * count });
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      const moved = <T extends { readonly at: number }>(mark: T): T => ({ ...mark, at: mark.at + i * size }); // prettier-ignore
+      marks.addresses.push(...addresses.map(moved));
+      marks.reserved.push(...reserved.map(moved));
+      marks.overflows.push(...overflows.map(moved));
+    }
   }
 
   private fail(token: Token, code: string, message: string): void {
@@ -96,6 +153,12 @@ export class DataWriter {
     const count = this.count(item.repeat);
     if (count === undefined) return;
     const start = this.list.length;
+    const { marks } = this;
+    const marked = marks && {
+      addresses: [...marks.addresses],
+      reserved: [...marks.reserved],
+      overflows: [...marks.overflows],
+    };
     switch (item.kind) {
       case "bytes": {
         this.list.push(item.bytes);
@@ -109,13 +172,16 @@ export class DataWriter {
         this.written = true;
         break;
       case "reserve":
+        marks?.reserved.push({ at: start, length: item.element, element: item.element });
         this.list.push(new Uint8Array(item.element));
+        this.reserved = true;
         break;
       case "list":
-        for (const inner of item.items) this.item(inner, place);
+        this.items(item.items, place);
         break;
     }
     const size = this.list.length - start;
+    if (marks && marked && count !== 1) this.repeatMarks(marks, marked, start, count);
     if (size * count + start > MOST_BYTES) {
       this.fail(place, "too-long", "the data of this line is too long");
       this.list.length = start;
@@ -148,7 +214,13 @@ export class DataWriter {
     const { around } = this;
     const { token } = expression;
     if (element > 8) {
-      this.fail(token, "data-size", `integer supplied as ${element * 8}-bit data`);
+      // NASM says so when it writes.
+      if (around.critical)
+        this.fail(token, "data-size", `integer supplied as ${element * 8}-bit data`); // prettier-ignore
+      else {
+        this.tentative = true;
+        this.list.push(new Uint8Array(element));
+      }
       return;
     }
     this.evaluator.external = undefined;
@@ -161,11 +233,20 @@ export class DataWriter {
       this.fail(token, "not-relocatable", "expression is not simple or relocatable");
     } else {
       let number = value.scalar;
-      if (this.pieces && value.segments.length > 0) {
-        this.pieces.push({ at: this.list.length, length: element, offset: number });
+      const isDistance = value.isSelfRelative(around.segment);
+      if (value.segments.length > 0) {
+        this.marks?.addresses.push({
+          at: this.list.length,
+          length: element,
+          offset: number,
+          relative: isDistance,
+        });
       }
-      if (overflows(number, element)) {
-        around.warn(token, "number-overflow", `${SIZE_NAMES[element]!} data exceeds bounds`);
+      if (!isDistance && overflows(number, element)) {
+        this.marks?.overflows.push({ at: this.list.length });
+        this.tentative ||= !around.critical;
+        if (around.critical)
+          around.warn(token, "number-overflow", `${SIZE_NAMES[element]!} data exceeds bounds`);
       }
       for (const { segment, factor } of value.segments) {
         number += BigInt(around.baseOf(segment)) * factor;

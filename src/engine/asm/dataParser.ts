@@ -76,7 +76,7 @@ export class DataParser {
     const pending: Pending = { element, repeat: [], listMayFollow: false };
     for (;;) {
       const token = cursor.token;
-      if (token === undefined || cursor.isOp(",")) return [];
+      if (token === undefined) return [];
       const keyword = keywordAt(token);
       if (cursor.isOp("?")) {
         cursor.advance();

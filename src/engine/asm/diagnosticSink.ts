@@ -55,6 +55,25 @@ export function rangeOf(place: Place): SourceRange {
   return place.source.range(place.start, place.end);
 }
 
+/** What NASM says in its last pass only, though it is found while preprocessing or parsing: another pass may take another way through the %if. */
+const ONLY_IN_LAST_PASS: ReadonlySet<string> = new Set([
+  "float-denorm",
+  "float-overflow",
+  "float-toolong",
+  "float-underflow",
+  "pp-rep-negative",
+  "error-directive",
+  "user",
+]);
+
+/** Errors that NASM finds in the pass before the last one, and then makes no last one. */
+const BEFORE_LAST_PASS: ReadonlySet<string> = new Set([
+  "section-attribute",
+  "section-type",
+  "special-name",
+  "special-type",
+]);
+
 /** More than this many is noise; what comes after is dropped and said once. */
 const MOST = 2000;
 
@@ -62,12 +81,19 @@ export class DiagnosticSink {
   readonly diagnostics: Diagnostic[] = [];
   /** Counts all that is said, also what is not kept because it was said before or is too much. */
   said = 0;
+  /** The warning switches as each pass begins with them. */
+  startWarnings = WarningState.initial;
   warnings = WarningState.initial;
   private readonly seen = new Set<string>();
   /** True while messages shall not be kept: passes whose outcome is not final. */
   muted = false;
   /** Keys of the diagnostics, in the same order. */
   private keys: string[] = [];
+  /** The first pass found errors that NASM stops at. */
+  firstPassFailed = false;
+  /** What was said in the first pass. */
+  private firstPass: ReadonlySet<Diagnostic> = new Set();
+  private heard: ((diagnostic: Diagnostic) => void) | undefined;
   private readonly closedLines = new Set<string>();
 
   error(
@@ -97,11 +123,47 @@ export class DiagnosticSink {
     return this.diagnostics.some((diagnostic) => diagnostic.severity === "error");
   }
 
-  /** A line that was wrong in the first pass has had its say: what later passes make of it is only a consequence. */
-  closeErrorLines(): void {
-    for (const { severity, range } of this.diagnostics) {
-      if (severity === "error") this.closedLines.add(`${range.file}:${range.line}`);
+  /**
+   * Ends the first pass and returns how many diagnostics stay. Where the program is preprocessed again, warnings and %error will be said again if they
+   * still hold. A line that was wrong has had its say: what later passes make of it is only a consequence.
+   */
+  endFirstPass(preprocessedAgain: boolean): number {
+    this.firstPass = new Set(this.diagnostics);
+    this.firstPassFailed = this.diagnostics.some(
+      (each) => each.severity === "error" && isEarly(each),
+    );
+    if (preprocessedAgain && !this.firstPassFailed)
+      this.keepOnly((each) => each.severity === "error" && isEarly(each));
+    for (const each of this.diagnostics) {
+      if (each.severity !== "error" || !isEarly(each)) continue;
+      this.closedLines.add(`${each.range.file}:${each.range.line}`);
     }
+    return this.diagnostics.length;
+  }
+
+  /** Forgets what NASM would not have come to say: it makes no further pass after one with errors. */
+  keepWhatStoppedNasm(): void {
+    const inFirst = (each: Diagnostic): boolean => this.firstPass.has(each) && isEarly(each);
+    const before = (each: Diagnostic): boolean => BEFORE_LAST_PASS.has(each.code);
+    const isError = ({ severity }: Diagnostic): boolean => severity === "error";
+    if (this.firstPassFailed) this.keepOnly(inFirst);
+    else if (this.diagnostics.some((each) => isError(each) && before(each))) {
+      this.keepOnly((each) => before(each) || inFirst(each) || each.message.startsWith("ignoring unknown section attribute")); // prettier-ignore
+    }
+  }
+
+  private keepOnly(wanted: (diagnostic: Diagnostic) => boolean): void {
+    const kept = this.diagnostics.map(wanted);
+    this.keys.forEach((key, i) => kept[i]! || this.seen.delete(key));
+    this.keys = this.keys.filter((_key, i) => kept[i]);
+    const rest = this.diagnostics.filter((_each, i) => kept[i]);
+    this.diagnostics.splice(0, this.diagnostics.length, ...rest);
+  }
+
+  /** Someone who hears all that is said from now on, each time that it is said; nothing is kept any more. */
+  tellInstead(heard: (diagnostic: Diagnostic) => void): void {
+    this.heard = heard;
+    this.closedLines.clear();
   }
 
   /** Forgets everything from the `count`th diagnostic on: what a pass said that was not the last. */
@@ -121,6 +183,10 @@ export class DiagnosticSink {
     this.said++;
     if (this.muted || this.diagnostics.length >= MOST) return;
     const shown = placeInTheOpen(place, frame);
+    if (this.heard) {
+      this.heard({ severity, code, message, range: rangeOf(shown), related: notes });
+      return;
+    }
     const key = `${shown.source.name}:${shown.start}:${message}`;
     if (this.seen.has(key)) return;
     const range = rangeOf(shown);
@@ -134,6 +200,10 @@ export class DiagnosticSink {
     ];
     this.diagnostics.push({ severity, code, message, range, related });
   }
+}
+
+function isEarly({ code }: Diagnostic): boolean {
+  return !ONLY_IN_LAST_PASS.has(code);
 }
 
 /**

@@ -236,9 +236,6 @@ class ExpressionParser {
       default:
     }
     this.cursor.advance();
-    if (keyword?.kind === "ptr") {
-      this.context.warning(token, "ptr", `\`${token.text}' is not a NASM keyword`);
-    }
     const name = token.text.charCodeAt(0) === 36 ? token.text.slice(1) : token.text;
     return { op: "symbol", symbol: this.context.symbol(name, token), token };
   }

@@ -94,9 +94,7 @@ export class InstructionEncoder {
       address: BigInt(address),
     });
     if (!result.ok) {
-      if (this.state.pass > 1) {
-        this.state.error(statement.operandPlace(result.operand), "operands", result.error);
-      }
+      this.refuse(statement, operands, result);
       return undefined;
     }
     const usesAddress = result.isRelative || operands.some(isRipRelative);
@@ -110,6 +108,35 @@ export class InstructionEncoder {
     if (keep) statement.encoded = made;
     this.reportEncoding(statement, made);
     return made;
+  }
+
+  /** NASM looks at addresses while it measures, at the rest when it writes; of a line whose operands are wrong it has said enough. */
+  private refuse(
+    statement: StatementTree,
+    operands: readonly AsmOperand[],
+    { error, operand }: { readonly error: string; readonly operand?: number | undefined },
+  ): void {
+    const { state } = this;
+    const early = /effective address|address sizes|non-64-bit mode/.test(error);
+    if (statement.broken || (state.pass === 1 && !early)) return;
+    const place = statement.operandPlace(operand);
+    state.error(place, "operands", error);
+    if (
+      error === "impossible combination of address sizes" &&
+      this.isMeasured(statement, operands)
+    ) {
+      state.error(place, "operands", `invalid ${state.bits}-bit effective address`);
+    }
+  }
+
+  /** Whether NASM finds a template in spite of an impossible address. */
+  private isMeasured({ prefixes }: StatementTree, operands: readonly AsmOperand[]): boolean {
+    const isWide = (each: AsmOperand): boolean =>
+      each.kind === "reg"
+        ? each.register.class === "gpr" && each.register.size === 64
+        : each.kind === "mem" && each.size === 64;
+    if (this.state.bits !== 64 && operands.some(isWide)) return false;
+    return !prefixes.some((prefix) => /^a\d\d$/.test(prefix));
   }
 
   private bytesFor(result: EncodedInstruction): Uint8Array {

@@ -24,6 +24,8 @@ export type Keyword =
   | { readonly kind: "instruction"; readonly supported: boolean }
   | { readonly kind: "data" | "reserve"; readonly bytes: number }
   | { readonly kind: "equ" | "incbin" | "times" | "seg" | "wrt" | "dup" | "ptr" }
+  /** What `ptr` and `flat` become under `%use masm`. */
+  | { readonly kind: "masmPtr" | "masmFlat" }
   | { readonly kind: "prefix"; readonly slot: PrefixSlot }
   | { readonly kind: "size"; readonly bytes: number }
   | {
@@ -53,6 +55,8 @@ function table(): Map<string, Keyword> {
   add("wrt", { kind: "wrt" });
   add("dup", { kind: "dup" });
   add("ptr", { kind: "ptr" });
+  add("__?masm_ptr?__", { kind: "masmPtr" });
+  add("__?masm_flat?__", { kind: "masmFlat" });
   add("a16 a32 a64 asp", { kind: "prefix", slot: "address" });
   add("o16 o32 o64 osp", { kind: "prefix", slot: "operand" });
   add("lock", { kind: "prefix", slot: "lock" });

@@ -6,6 +6,7 @@ import { emitPrefixes, sortPrefixes } from "../codec/nasm/prefixes";
 import type { AsmOperand, EncodeWarning } from "../codec/types";
 import type { Bits } from "../isa/types";
 import { DataWriter } from "./dataBytes";
+import { decoratorProblem } from "./decorators";
 import type { DiagnosticSink } from "./diagnosticSink";
 import { runDirectiveStatement } from "./assemblerDirectives";
 import type { Expression } from "./expressionTree";
@@ -133,6 +134,12 @@ export class Layout extends LayoutState {
     const { said } = this.sink;
     const operands = encoder.operands(statement, this.wasBroken);
     if (operands === undefined) return;
+    const { decorator } = statement;
+    if (decorator) {
+      if (this.pass > 1) this.error(decorator, "decorator", decoratorProblem(decorator, mnemonic)!);
+      return;
+    }
+    if (mnemonic === "lea" && this.pass > 1) this.checkBareAddress(statement, operands[1]);
     const first = encoder.encode(statement, mnemonic, operands, this.offset);
     if (first === undefined) return;
     const silent = this.sink.said === said;
@@ -185,6 +192,13 @@ export class Layout extends LayoutState {
     return this.encoder.operands(statement, true);
   }
 
+  /** `lea rax, 5` is `lea rax, [5]`. */
+  private checkBareAddress(statement: StatementTree, source: AsmOperand | undefined): void {
+    if (this.bits !== 64 || !this.defaultRel || source?.kind !== "imm" || source.isAddress) return;
+    const message = "absolute address can not be RIP-relative";
+    this.warn(statement.mnemonicToken!, "ea-absolute", message);
+  }
+
   /** `rep` on a line of its own. */
   private prefixesAlone(statement: StatementTree, times: number): void {
     const bytes: number[] = [];
@@ -208,13 +222,17 @@ export class Layout extends LayoutState {
       const before = this.sink.diagnostics.length;
       const written = writer.write(body.items, statement.mnemonicToken!);
       if (written === undefined) return;
-      result = { ...written, warned: this.sink.diagnostics.length > before };
+      result = { ...written, warned: written.isTentative || this.sink.diagnostics.length > before };
       if (body.isConstant) statement.constantData = result;
     }
-    const { bytes, onlyReserved } = result;
+    const { bytes, onlyReserved, hasReserved } = result;
     if (bytes.length === 0) return;
-    if (onlyReserved) this.reserveBytes(bytes.length * times);
-    else this.place(statement, "data", bytes, times, true);
+    if (onlyReserved) {
+      this.reserveBytes(bytes.length * times);
+      return;
+    }
+    if (hasReserved) this.warnOfZeroing();
+    this.place(statement, "data", bytes, times, true);
   }
 
   private reserve(count: Expression, unit: number): void {
@@ -237,11 +255,7 @@ export class Layout extends LayoutState {
   private reserveBytes(length: number): void {
     if (length === 0) return;
     const section = this.inAbsolute ? undefined : this.sections.ofSegment(this.segment);
-    const zeroing = section !== undefined && section.type !== "nobits";
-    if (zeroing && this.pass > 1) {
-      const message = `uninitialized space declared in ${section.name} section: zeroing`;
-      this.warn(this.statement.mnemonicToken!, "zeroing", message);
-    }
+    const zeroing = this.warnOfZeroing();
     if (zeroing && length > MOST_IMAGE) {
       this.error(this.statement.mnemonicToken!, "too-long", "the image is too long");
       return;
@@ -259,6 +273,17 @@ export class Layout extends LayoutState {
       encoded: undefined,
       operands: undefined,
     });
+  }
+
+  /** Whether reserved space takes room in the image here. */
+  private warnOfZeroing(): boolean {
+    const section = this.inAbsolute ? undefined : this.sections.ofSegment(this.segment);
+    if (section === undefined || section.type === "nobits") return false;
+    if (this.pass > 1) {
+      const message = `uninitialized space declared in ${section.name} section: zeroing`;
+      this.warn(this.statement.mnemonicToken!, "zeroing", message);
+    }
+    return true;
   }
 
   private incbin(
@@ -285,7 +310,7 @@ export class Layout extends LayoutState {
     const found = this.host.readFile(spelled, this.statement.line.source.name);
     if (this.pass === 1) this.host.includedBinary(name, spelled, found?.file);
     if (found === undefined) {
-      this.error(name, "file-not-found", `\`incbin': unable to open file \`${spelled}'`);
+      this.error(name, "file-not-found", `\`incbin': unable to get length of file \`${spelled}'`);
       return undefined;
     }
     this.statement.binary = found.bytes;

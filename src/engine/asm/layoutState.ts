@@ -8,10 +8,10 @@ import type { Expression } from "./expressionTree";
 import type { OperandSurroundings } from "./operandValues";
 import { SectionTable, type Section } from "./sections";
 import type { StatementTree } from "./statementTree";
-import { NO_SEGMENT, type SymbolEntry, type SymbolTable } from "./symbols";
+import { isSpecialName, NO_SEGMENT, type SymbolEntry, type SymbolTable } from "./symbols";
 import type { Token } from "./tokens";
 import type { Value } from "./value";
-import { WarningState } from "./warningClasses";
+import type { WarningState } from "./warningClasses";
 
 type SymbolState = Pick<
   SymbolEntry,
@@ -102,6 +102,7 @@ export class LayoutState implements DirectiveState {
   private changes = 0;
   /** What symbols were before a pass that may have to be taken back. */
   private undoLog: SymbolState[] | undefined;
+  private placesAtStart = "";
   /** The absolute space is that of a struc. */
   protected inStructure = false;
 
@@ -134,12 +135,18 @@ export class LayoutState implements DirectiveState {
     this.inAbsolute = false;
     this.absoluteSegment = NO_SEGMENT;
     this.warningStack = [];
-    this.sink.warnings = WarningState.initial;
+    this.sink.warnings = this.sink.startWarnings;
     this.symbols.scope = "";
     this.sections.beginPass();
     this.segment = this.sections.sections[0]!.segment;
     this.offset = 0;
     if (this.pass === 2) this.defineSectionLabels();
+    this.placesAtStart = this.places();
+  }
+
+  /** Where the sections are: attributes change it in the middle of a pass, when statements before them have gone by. */
+  private places(): string {
+    return this.sections.sections.map((s) => `${s.start},${s.vstart}`).join(";");
   }
 
   /** `section.<name>.start` and `.vstart`: from the second pass on, for the sections of the first. */
@@ -164,13 +171,13 @@ export class LayoutState implements DirectiveState {
   /** Ends a pass: sections are placed again. True if nothing moved. */
   endPass(): boolean {
     this.saveOffset();
-    const before = this.sections.sections.map((s) => `${s.start},${s.vstart}`).join(";");
+    const before = this.placesAtStart;
     this.sections.place((message) => {
       const section = this.sections.sections.find((s) => message.includes(`section ${s.name} `));
       const place = section?.place ?? this.sections.sections.find((s) => s.place)?.place;
       if (place) this.sink.error("section-layout", message, place);
     });
-    const after = this.sections.sections.map((s) => `${s.start},${s.vstart}`).join(";");
+    const after = this.places();
     if (before !== after) this.basesChangedAt = ++this.clock;
     return this.pass > 1 && this.changes === 0 && before === after;
   }
@@ -259,6 +266,7 @@ export class LayoutState implements DirectiveState {
     offset: bigint,
     kind: NonNullable<SymbolEntry["kind"]>,
   ): void {
+    if (this.pass > 1) this.refuseSpecial(symbol, token);
     if (symbol.declaration === "extern" || symbol.declaration === "required") {
       if (kind !== "extern") {
         symbol.declaration = "global";
@@ -269,7 +277,10 @@ export class LayoutState implements DirectiveState {
       symbol.definedPass === 0 || symbol.segment !== segment || symbol.offset !== offset;
     if (symbol.definedPass === this.pass && symbol.definition) {
       // The first definition stays: else the value would swing between the two from pass to pass.
-      this.redefined(symbol, token, changed);
+      const { again } = symbol;
+      const isAnother = again?.pass === this.pass ? again.segment !== segment || again.offset !== offset : changed; // prettier-ignore
+      symbol.again = { pass: this.pass, segment, offset };
+      this.redefined(symbol, token, isAnother);
       return;
     }
     this.undoLog?.push(savedState(symbol));
@@ -299,6 +310,16 @@ export class LayoutState implements DirectiveState {
     }
     symbol.definedPass = this.pass;
     return true;
+  }
+
+  /** What the flat format does not know is refused where it is defined. */
+  private refuseSpecial(symbol: SymbolEntry, token: Token): void {
+    if (symbol.hasSpecialType) {
+      const message = "binary format does not support any special symbol types";
+      this.error(token, "special-type", message);
+    } else if (isSpecialName(symbol.name)) {
+      this.error(token, "special-name", `unrecognised special symbol \`${symbol.name}'`);
+    }
   }
 
   private redefined(symbol: SymbolEntry, token: Token, changed: boolean): void {

@@ -1,51 +1,78 @@
 /** The listing file (NASM manual, "-l: Generating a Listing File"): line number, offset in the section, bytes, source. */
-import { encodeInstruction } from "../codec/encode";
-import type { AsmOperand } from "../codec/types";
 import { sharedReuse } from "./knownLines";
 import { Assembler } from "./assembler";
-import { DataWriter, type AddressPiece } from "./dataBytes";
+import { marksOf } from "./listingMarks";
+import type { AddressPiece, DataMarks } from "./dataBytes";
 import type { Layout } from "./layout";
 import { SilentObserver } from "./silentObserver";
 import type { Placed, StatementTree } from "./statementTree";
-import { tokensText, type SourceLine } from "./tokens";
+import { isOp, tokensText, type SourceLine } from "./tokens";
 import type { AssembleOptions, Diagnostic } from "./types";
+import { warningSuffix } from "./warningClasses";
 
 /** Characters of the byte column. */
 const COLUMN = 18;
 
 interface ShownLine {
+  readonly number: number;
   readonly line: SourceLine;
   readonly level: number;
   readonly text: string;
   readonly statements: StatementTree[];
+  readonly messages: Diagnostic[];
 }
 
-/** Keeps the lines that are read and what each of them became. */
+/** Keeps the lines that are read, what each of them became and what was said of it. */
 class ListingRecorder extends SilentObserver {
   lines: ShownLine[] = [];
+  /** After `[list -]`. */
+  private off = false;
+  /** Lines that were read from their file: when they are read again it is from a body. */
+  private fromFile = new Set<SourceLine>();
+  /** What the lexer says comes before its line. */
+  private early: Diagnostic[] = [];
 
-  override lineRead(line: SourceLine, level: number, shown: boolean): void {
+  override lineRead(line: SourceLine, level: number, shown: boolean, number = line.line): void {
     if (!shown) return;
+    if (this.off || line.source.text === "") {
+      this.fromFile.add(line);
+      return;
+    }
     const { source, start, end } = line;
-    const whole = level === 0 || line.tokens.length === 0 || this.isInFile(line);
+    const whole = !this.fromFile.has(line);
+    this.fromFile.add(line);
     const indent = line.tokens[0]?.space === true ? " " : "";
-    const text = whole
-      ? source.text.slice(start, end).replace(/\\\r?\n/g, "")
-      : indent + tokensText(line.tokens);
-    this.lines.push({ line, level, text, statements: [] });
-  }
-
-  /** Lines of an included file are shown as they are, lines of a body as their tokens. */
-  private isInFile(line: SourceLine): boolean {
-    return this.lines.every((shown) => shown.line !== line);
+    const text =
+      line.made ??
+      (whole
+        ? source.text.slice(start, end).replace(/\\\r?\n/g, "")
+        : indent + tokensText(line.tokens));
+    this.lines.push({ number, line, level, text, statements: [], messages: this.early });
+    this.early = [];
   }
 
   override statementParsed(statement: StatementTree): void {
-    this.lines[this.lines.length - 1]?.statements.push(statement);
+    if (!this.off) this.lines[this.lines.length - 1]?.statements.push(statement);
+    const { body } = statement;
+    if (body.kind !== "directive" || body.name !== "list") return;
+    if (isOp(body.value[0], "-")) this.off = true;
+    else if (isOp(body.value[0], "+")) this.off = false;
+  }
+
+  said(diagnostic: Diagnostic): void {
+    const last = this.lines[this.lines.length - 1];
+    const { file, line } = diagnostic.range;
+    const isLexers = /^pp-(open|empty)/.test(diagnostic.code);
+    const isAhead = !last || (isLexers && last.line.source.name === file && line > last.line.line); // prettier-ignore
+    if (isAhead) this.early.push(diagnostic);
+    else last.messages.push(diagnostic);
   }
 
   override restart(): void {
     this.lines = [];
+    this.off = false;
+    this.fromFile = new Set();
+    this.early = [];
   }
 }
 
@@ -54,33 +81,52 @@ export function listingOf(options: AssembleOptions): string {
   const recorder = new ListingRecorder();
   const assembler = new Assembler(options, recorder, sharedReuse());
   assembler.run();
-  const said = new Map<string, Diagnostic[]>();
-  for (const diagnostic of assembler.sink.diagnostics) {
-    const key = `${diagnostic.range.file}:${diagnostic.range.line}`;
-    said.set(key, [...(said.get(key) ?? []), diagnostic]);
-  }
+  assembler.lastPass((diagnostic) => recorder.said(diagnostic));
+  assembler.sink.muted = true;
   const writer = new ListingWriter();
   for (const shown of recorder.lines) {
     writer.begin(shown);
-    for (const statement of shown.statements) listStatement(statement, assembler.layout, writer);
-    writer.flush();
-    const key = `${shown.line.source.name}:${shown.line.line}`;
-    for (const diagnostic of said.get(key) ?? []) writer.message(diagnostic);
-    said.delete(key);
+    const { atBytes, others } = sortMessages(shown.messages);
+    for (const diagnostic of others) writer.say(diagnostic);
+    const last = shown.statements.findLast((statement) => statement.placed !== undefined);
+    if (last === undefined) for (const diagnostic of atBytes) writer.say(diagnostic);
+    for (const statement of shown.statements) {
+      const messages = statement === last ? atBytes : [];
+      new StatementLister(statement, assembler.layout, writer, messages).list();
+    }
+    writer.end();
   }
   return writer.text();
 }
 
+/** What is said while bytes are written comes behind the row that they begin in; everything else behind the first row. */
+function sortMessages(messages: readonly Diagnostic[]): {
+  readonly atBytes: readonly Diagnostic[];
+  readonly others: readonly Diagnostic[];
+} {
+  const isAtBytes = ({ code }: Diagnostic): boolean => /^(number-overflow|zeroing|ea-|prefix-)/.test(code); // prettier-ignore
+  return {
+    atBytes: messages.filter(isAtBytes),
+    others: messages.filter((each) => !isAtBytes(each)),
+  };
+}
+
 class ListingWriter {
   private readonly out: string[] = [];
+  private pending: Diagnostic[] = [];
   private number = 0;
   private level = 0;
   private source: string | undefined;
   private data = "";
   private offset = 0;
 
-  begin({ line, level, text }: ShownLine): void {
-    this.number = line.line;
+  /** Where the row that is being filled, or the one before it, begins. */
+  get rowOffset(): number {
+    return this.offset;
+  }
+
+  begin({ number, level, text }: ShownLine): void {
+    this.number = number;
     this.level = level;
     this.source = text;
   }
@@ -90,7 +136,7 @@ class ListingWriter {
     return this.source === undefined ? "" : "    ";
   }
 
-  flush(): void {
+  private flush(): void {
     if (this.source === undefined && this.data === "") return;
     const number = String(this.number).padStart(6);
     const place = (this.offset >>> 0).toString(16).toUpperCase().padStart(8, "0");
@@ -100,6 +146,7 @@ class ListingWriter {
     this.out.push(`${number} ${bytes}${this.mark}${text}`);
     this.source = undefined;
     this.data = "";
+    this.messages();
   }
 
   /** Adds to the byte column; goes on in the next line where it is full. */
@@ -112,13 +159,25 @@ class ListingWriter {
     this.data += text;
   }
 
-  message({ severity, message, code }: Diagnostic): void {
-    const number = String(this.number).padStart(6);
-    const suffix = severity === "warning" ? ` [-w+${code}]` : "";
-    const mark = this.level > 0 ? this.mark : "    ";
-    this.out.push(
-      `${number}          ${"*".repeat(COLUMN)} ${mark}  ${severity}: ${message}${suffix}`,
-    );
+  /** A message that comes behind the row that is being filled. */
+  say(diagnostic: Diagnostic): void {
+    this.pending.push(diagnostic);
+  }
+
+  /** The line is complete. */
+  end(): void {
+    this.flush();
+    this.messages();
+  }
+
+  private messages(): void {
+    for (const { severity, message, code } of this.pending) {
+      const number = String(this.number).padStart(6);
+      const mark = this.level > 0 ? this.mark : "    ";
+      const text = `${severity}: ${message}${warningSuffix(severity, code)}`;
+      this.out.push(`${number}          ${"*".repeat(COLUMN)} ${mark}  ${text}`);
+    }
+    this.pending = [];
   }
 
   text(): string {
@@ -134,112 +193,101 @@ function sizeTag(tag: string, size: number): string {
   return `<${tag} ${size.toString(16).toUpperCase()}h>`;
 }
 
-function listStatement(statement: StatementTree, layout: Layout, writer: ListingWriter): void {
-  const { placed } = statement;
-  if (placed === undefined || placed.length === 0) return;
-  const { offset } = placed;
-  if (placed.kind === "reserve") {
-    writer.put(
-      offset,
-      placed.length > 8 ? sizeTag("res", placed.length) : "??".repeat(placed.length),
-    );
-    return;
-  }
-  if (statement.body.kind === "incbin") {
-    writer.put(offset, sizeTag("bin", placed.bytes.length));
-  } else {
-    const first = firstCopy(statement, placed);
-    listBytes(first, offset, addressPieces(statement, placed, first, layout), writer);
-  }
-  if (placed.copies > 1) writer.put(offset, sizeTag("rep", placed.copies));
+function reservedText(length: number): string {
+  return length > 8 ? sizeTag("res", length) : "??".repeat(length);
 }
 
 function firstCopy(statement: StatementTree, placed: Placed): Uint8Array {
   return placed.uniform ? placed.bytes : (statement.encoded?.bytes ?? placed.bytes);
 }
 
-function listBytes(
-  bytes: Uint8Array,
-  offset: number,
-  pieces: readonly AddressPiece[],
-  writer: ListingWriter,
-): void {
-  for (let i = 0; i < bytes.length;) {
-    const piece = pieces.find((each) => each.at === i);
-    if (piece === undefined) {
-      writer.put(offset + i, hexByte(bytes[i]!));
-      i++;
-      continue;
+class StatementLister {
+  constructor(
+    private readonly statement: StatementTree,
+    private readonly layout: Layout,
+    private readonly writer: ListingWriter,
+    private readonly messages: readonly Diagnostic[],
+  ) {}
+
+  list(): void {
+    const { statement, writer, messages } = this;
+    const { placed, body } = statement;
+    if (placed === undefined || placed.length === 0) {
+      for (const message of messages) writer.say(message);
+      // A file of which nothing is left.
+      if (body.kind === "incbin" && statement.binary) writer.put(statement.offset, sizeTag("bin", 0)); // prettier-ignore
+    } else if (placed.kind === "reserve") {
+      for (const message of messages) writer.say(message);
+      writer.put(placed.offset, reservedText(placed.length));
+    } else this.copies(placed);
+  }
+
+  private copies(placed: Placed): void {
+    const { statement, writer, layout } = this;
+    const { offset } = placed;
+    let times = 1;
+    if (statement.body.kind === "incbin") {
+      for (const message of this.messages) writer.say(message);
+      writer.put(offset, sizeTag("bin", placed.bytes.length));
+      times = 0;
+    } else {
+      const first = firstCopy(statement, placed);
+      const marks = marksOf(statement, placed, first, layout);
+      this.bytes(first, offset, marks, this.places(first, marks));
+      times = placed.copies;
+      if (placed.copies > 1) writer.put(writer.rowOffset, sizeTag("rep", placed.copies));
+      // The other copies are not shown, but what is said of them is.
+      const said = [...this.places(first, marks).values()].flat();
+      for (let i = 1; i < times; i++) for (const message of said) writer.say(message);
+      return;
     }
-    let text = "";
-    for (let k = 0; k < piece.length; k++) {
-      text += hexByte(Number((piece.offset >> BigInt(8 * k)) & 0xffn));
+    if (placed.copies > 1) writer.put(writer.rowOffset, sizeTag("rep", placed.copies));
+  }
+
+  /** In front of which bytes something is said. */
+  private places(bytes: Uint8Array, { reserved, overflows }: DataMarks): Map<number, Diagnostic[]> {
+    const places = new Map<number, Diagnostic[]>();
+    const add = (at: number, message: Diagnostic): void => {
+      places.set(at, [...(places.get(at) ?? []), message]);
+    };
+    const isData = this.statement.body.kind === "data";
+    const left = [...overflows];
+    for (const message of this.messages) {
+      if (message.code === "zeroing" && isData) for (const { at } of reserved) add(at, message);
+      else if (message.code !== "number-overflow") add(0, message);
+      else add(isData ? (left.shift()?.at ?? 0) : bytes.length - 1, message);
     }
-    writer.put(offset + i, `[${text}]`);
-    i += piece.length;
+    return places;
+  }
+
+  private bytes(
+    bytes: Uint8Array,
+    offset: number,
+    { addresses, reserved }: DataMarks,
+    said: ReadonlyMap<number, readonly Diagnostic[]>,
+  ): void {
+    const { writer } = this;
+    const pieces = new Map(addresses.map((piece) => [piece.at, piece]));
+    const runs = new Map(reserved.map((run) => [run.at, run.length]));
+    for (let i = 0; i < bytes.length;) {
+      const messages = said.get(i) ?? [];
+      // Of space NASM speaks when it has put it down, of numbers before.
+      for (const message of messages) if (message.code !== "zeroing") writer.say(message);
+      const run = runs.get(i);
+      const piece = pieces.get(i);
+      if (run !== undefined) writer.put(offset + i, reservedText(run));
+      else if (piece) writer.put(offset + i, pieceText(piece));
+      else writer.put(offset + i, hexByte(bytes[i]!));
+      for (const message of messages) if (message.code === "zeroing") writer.say(message);
+      i += run ?? piece?.length ?? 1;
+    }
   }
 }
 
-/** Which bytes hold addresses, and the offsets that they stand for. */
-function addressPieces(
-  statement: StatementTree,
-  placed: Placed,
-  bytes: Uint8Array,
-  layout: Layout,
-): readonly AddressPiece[] {
-  const { body } = statement;
-  if (body.kind === "data" && !body.isConstant) {
-    layout.standAt(statement);
-    const writer = new DataWriter(layout.surroundings);
-    writer.pieces = [];
-    writer.write(body.items, statement.mnemonicToken!);
-    return writer.pieces;
+function pieceText({ offset, length, relative }: AddressPiece): string {
+  let text = "";
+  for (let k = 0; k < length; k++) {
+    text += hexByte(Number((offset >> BigInt(8 * k)) & 0xffn));
   }
-  if (body.kind !== "instruction" || placed.operands === undefined) return [];
-  if (placed.encoded?.isRelative === true) return [];
-  const pieces: AddressPiece[] = [];
-  placed.operands.forEach((operand, i) => {
-    const changed = withOtherAddress(operand);
-    if (changed === undefined) return;
-    const result = encodeInstruction({
-      mnemonic: body.mnemonic,
-      operands: placed.operands!.map((each, k) => (k === i ? changed.operand : each)),
-      bits: placed.bits,
-      prefixes: statement.prefixes,
-      address: BigInt(layout.sections.baseOf(placed.segment) + placed.offset),
-    });
-    if (!result.ok || result.bytes.length !== bytes.length) return;
-    // The field is where the bytes differ when every byte of the address does.
-    const at = bytes.findIndex((byte, k) => byte !== result.bytes[k]);
-    if (at < 0) return;
-    let end = at;
-    while (end < bytes.length && bytes[end] !== result.bytes[end]) end++;
-    const offset = changed.value - BigInt(sectionBase(changed.value, layout, placed));
-    pieces.push({ at, length: end - at, offset });
-  });
-  return pieces;
-}
-
-const EVERY_BYTE = 0x0101010101010101n;
-
-function withOtherAddress(
-  operand: AsmOperand,
-): { readonly operand: AsmOperand; readonly value: bigint } | undefined {
-  if (operand.kind === "imm" && operand.isAddress) {
-    return { operand: { ...operand, value: operand.value ^ EVERY_BYTE }, value: operand.value };
-  }
-  if (operand.kind === "mem" && operand.displacementIsAddress && operand.relative !== "rel") {
-    const value = operand.displacement;
-    return { operand: { ...operand, displacement: value ^ EVERY_BYTE }, value };
-  }
-  return undefined;
-}
-
-/** Base of the section that an address lies in; the statement's own if it lies in none. */
-function sectionBase(address: bigint, layout: Layout, placed: Placed): number {
-  const value = Number(address);
-  const inside = layout.sections.sections.find(
-    (section) => value >= section.vstart && value <= section.vstart + section.length,
-  );
-  return inside ? inside.vstart : layout.sections.baseOf(placed.segment);
+  return relative ? `(${text})` : `[${text}]`;
 }

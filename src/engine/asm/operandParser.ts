@@ -1,6 +1,7 @@
 /** Parses the operands of an instruction (NASM manual, "Effective Addresses", "Critical Expressions", "STRICT"). */
 import type { OperandSize } from "../isa/types";
 import type { SegmentIndex } from "../isa/registers";
+import { isDecorator } from "./decorators";
 import type { Expression } from "./expressionTree";
 import { keywordAt, parseExpression, type Cursor, type ParseContext } from "./expressionParser";
 import type { Keyword } from "./keywords";
@@ -67,18 +68,16 @@ class OperandParser {
     return undefined;
   }
 
-  /** Masks, broadcasts and rounding of AVX-512 stand in braces behind an operand. */
   private endExpected(message: string): void {
-    if (this.cursor.isOp("{"))
-      this.fail("unsupported-decorator", "decorators are not supported: known, not assembled");
-    else this.fail("operand-syntax", message);
+    this.fail("operand-syntax", message);
   }
 
   parse(): OperandTree | undefined {
     const { cursor } = this;
     const head = this.head();
     if (head === undefined) return undefined;
-    if (cursor.isOp("[") || cursor.isOp("&")) {
+    const isPtr = keywordAt(cursor.token)?.kind === "masmPtr";
+    if (cursor.isOp("[") || cursor.isOp("&") || isPtr) {
       if (cursor.isOp("[")) this.brackets++;
       cursor.advance();
       return this.memory(head);
@@ -105,7 +104,9 @@ class OperandParser {
     return { from: this.start, to: Math.max(this.cursor.position, this.start + 1) };
   }
 
+  /** At the end of the operand; words in braces behind it are passed over. */
   private atEnd(): boolean {
+    while (isDecorator(this.cursor.token)) this.cursor.advance();
     return this.cursor.ended || this.cursor.isOp(",");
   }
 
@@ -158,7 +159,7 @@ class OperandParser {
       kind: "far",
       span: this.span(),
       size: head.size ?? second.size,
-      distance: head.distance,
+      distance: head.distance ?? second.distance,
       selector,
       offset,
     };
@@ -248,6 +249,15 @@ class OperandParser {
         continue;
       }
       const keyword = keywordAt(cursor.token);
+      if (keyword?.kind === "masmFlat") {
+        cursor.advance();
+        if (cursor.isOp(":")) {
+          cursor.advance();
+          continue;
+        }
+        this.fail("operand-syntax", "unknown use of FLAT in MASM emulation");
+        return false;
+      }
       if (keyword?.kind === "size") {
         if (keyword.bytes > 8) return this.badSize();
         inside.displacementSize = (keyword.bytes * 8) as OperandSize;

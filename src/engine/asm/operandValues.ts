@@ -113,6 +113,7 @@ export class OperandEvaluator {
   ): AsmOperand | undefined {
     const { token } = expression;
     if (register === undefined) {
+      if (!this.around.critical) return undefined;
       return this.fail(token, "unsupported-register", unsupportedRegister(name));
     }
     if (written !== undefined && size !== 0 && written !== size) {
@@ -122,6 +123,10 @@ export class OperandEvaluator {
   }
 
   private far(tree: FarOperand): AsmOperand | undefined {
+    if (tree.distance !== undefined || tree.size === 8 || tree.size === 64) {
+      if (!this.around.critical) return undefined;
+      return this.fail(tree.selector.token, "operands", "mismatch in operand sizes");
+    }
     const selector = this.value(tree.selector);
     const offset = selector && this.value(tree.offset);
     if (selector === undefined || offset === undefined) return undefined;

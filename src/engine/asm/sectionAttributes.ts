@@ -84,8 +84,16 @@ function applyValue(
   if (attribute === "follows" || attribute === "vfollows") {
     const clash = attribute === "follows" ? given.start : given.vstart;
     const other = attribute === "follows" ? "start" : "vstart";
-    if (clash) fail(`cannot combine \`${other}' and \`${attribute}' section attributes`);
-    else {
+    if (clash) {
+      fail(`cannot combine \`${other}' and \`${attribute}' section attributes`);
+      // NASM goes on with the name as if it were the next attribute.
+      if (attribute === "vfollows")
+        host.warning(
+          value[0]!,
+          "other",
+          `ignoring unknown section attribute: "${tokensText(value)}"`,
+        );
+    } else {
       section[attribute] = tokensText(value);
       given[attribute] = true;
     }

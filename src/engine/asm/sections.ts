@@ -173,6 +173,7 @@ function realIsVirtual(section: Section, problem: SectionProblem): void {
   if (given.start || given.align || given.follows) {
     if (given.vstart || given.valign || given.vfollows) {
       problem(`cannot mix real and virtual attributes in nobits section (${section.name})`);
+      return;
     }
     if (given.start) section.vstart = section.start;
     if (given.align) section.valign = section.align;
@@ -184,40 +185,72 @@ function realIsVirtual(section: Section, problem: SectionProblem): void {
   if (given.vstart) section.start = section.vstart;
 }
 
-/** Moves each group that a `follows=` leads behind the section that it names. */
+interface Link {
+  readonly section: Section | undefined;
+  next: Link | undefined;
+}
+
+/** Moves each group that a `follows=` leads behind the section that it names: NASM's steps on a linked list, which decide where chains of them end up. */
 function sortByFollows(sections: readonly Section[], problem: SectionProblem): readonly Section[] {
-  const list = [...sections];
-  const leaders = list.filter((section) => section.given.follows);
-  for (const leader of leaders) {
-    const target = list.find((section) => section.name === leader.follows);
-    if (target === undefined) {
-      problem(`section ${leader.name} follows an invalid or unknown section (${leader.follows})`);
-      continue;
+  const head: Link = { section: undefined, next: undefined };
+  let tail = head;
+  for (const section of sections) tail = tail.next = { section, next: undefined };
+  let before = head;
+  let group = head.next;
+  for (let left = sections.length ** 2 + 1; group && left > 0; left--) {
+    if (!group.section!.given.follows) {
+      while (group.next && !isOutOfPlace(group)) group = group.next;
+      if (!group.next) break;
+      before = group;
+      group = group.next;
     }
-    if (target === leader) {
-      problem(`section ${leader.name} is self following`);
-      continue;
-    }
-    const at = list.indexOf(leader);
-    if (list[at - 1] === target) continue;
-    let end = at + 1;
-    while (
-      end < list.length &&
-      list[end] !== target &&
-      !list[end]!.given.start &&
-      !list[end]!.given.follows
-    )
-      end++;
-    const group = list.splice(at, end - at);
-    const behind = list.splice(list.indexOf(target) + 1);
-    for (const section of [...group, ...behind]) list.push(section);
+    const target = followed(head, group.section!, problem);
+    if (target === undefined) break;
+    const last = endOfGroup(group, target);
+    const rest: Link | undefined = last.next;
+    last.next = target.next;
+    target.next = group;
+    before.next = rest;
+    group = rest;
   }
-  return list;
+  const sorted: Section[] = [];
+  for (let link = head.next; link; link = link.next) sorted.push(link.section!);
+  return sorted.length === sections.length ? sorted : sections;
+}
+
+/** Whether the next section follows another one than this. */
+function isOutOfPlace({ section, next }: Link): boolean {
+  return next?.section?.given.follows === true && next.section.follows !== section!.name;
+}
+
+/** The link of the section that a leader names; undefined and a problem if there is none. */
+function followed(head: Link, leader: Section, problem: SectionProblem): Link | undefined {
+  let target = head.next;
+  while (target && target.section!.name !== leader.follows) target = target.next;
+  const next = target?.next?.section;
+  if (target === undefined) {
+    problem(`section ${leader.name} follows an invalid or unknown section (${leader.follows})`);
+  } else if (target.section === leader) problem(`section ${leader.name} is self following`);
+  else if (next?.given.follows === true && next.follows === target.section!.name) {
+    const name = target.section!.name;
+    problem(`sections ${leader.name} and ${next.name} can't both follow section ${name}`);
+  } else return target;
+  return undefined;
+}
+
+function endOfGroup(group: Link, target: Link): Link {
+  let last = group;
+  for (let scan = group.next; scan && scan !== target && !scan.section!.given.start;) {
+    last = scan;
+    if (isOutOfPlace(scan)) return scan;
+    scan = scan.next;
+  }
+  return last;
 }
 
 /** Sorts groups led by a `start=`; a group without one stays where it stands at first. */
 function sortByStart(sections: readonly Section[]): readonly Section[] {
-  const sorted: Section[] = [];
+  let sorted: readonly Section[] = [];
   let at = 0;
   while (at < sections.length) {
     let end = at + 1;
@@ -225,9 +258,8 @@ function sortByStart(sections: readonly Section[]): readonly Section[] {
     const group = sections.slice(at, end);
     const leader = group[0]!;
     const before = sorted.findIndex((other) => other.given.start && leader.start < other.start);
-    const behind = before < 0 ? [] : sorted.splice(before);
-    // Not as arguments of one call: there may be more sections than a call can take.
-    for (const section of [...group, ...behind]) sorted.push(section);
+    const place = before < 0 ? sorted.length : before;
+    sorted = [...sorted.slice(0, place), ...group, ...sorted.slice(place)];
     at = end;
   }
   return sorted;

@@ -10,7 +10,7 @@ export class SilentObserver implements AssemblerObserver {
   statementParsed(_statement: StatementTree): void {
     return;
   }
-  lineRead(_line: SourceLine, _level: number, _shown: boolean): void {
+  lineRead(_line: SourceLine, _level: number, _shown: boolean, _number?: number): void {
     return;
   }
   symbolReferred(): void {

@@ -7,6 +7,7 @@ import { Cursor, keywordAt, parseExpression, type ParseContext } from "./express
 import { parseOperands } from "./operandParser";
 import type { ReadyLine } from "./preprocessor/preprocessor";
 import { StatementTree } from "./statementTree";
+import { decoratorProblem, foldBraces, isBracedPrefix } from "./decorators";
 import { isLocalName, type SymbolEntry, type SymbolTable } from "./symbols";
 import { isOp, type Token } from "./tokens";
 import type { Keyword } from "./keywords";
@@ -23,6 +24,8 @@ export class StatementParser {
   /** Code size in force; the layout keeps it up to date. */
   bits: Bits = 16;
   private statement!: StatementTree;
+  /** Where the line is given up: what is wrong behind it is not looked at. */
+  private reached = 0;
   /** Symbols in the line so far. */
   private referred: SymbolEntry[] = [];
   private readonly context: ParseContext;
@@ -55,13 +58,31 @@ export class StatementParser {
 
   parse(ready: ReadyLine): StatementTree {
     if (ready.known) return StatementTree.again(ready.known, ready.line, ready.frame);
-    const expanded = ready.plain ? undefined : ready.tokens;
-    const statement = new StatementTree(expanded, ready.line, ready.frame);
+    const { tokens, problems } = foldBraces(ready.tokens);
+    this.reached = tokens.length;
+    const isAsWritten = ready.plain !== undefined && tokens === ready.tokens;
+    const statement = new StatementTree(isAsWritten ? undefined : tokens, ready.line, ready.frame);
     this.statement = statement;
-    if (isOp(ready.tokens[0], "[")) this.directive(ready.tokens);
-    else this.line(new Cursor(ready.tokens));
-    if (statement.failed) statement.body = { kind: "empty" };
+    if (isOp(tokens[0], "[")) this.directive(tokens);
+    else this.line(new Cursor(tokens));
+    for (const { at, message } of problems) {
+      if (at <= this.reached) this.error(tokens[at]!, "decorator", message);
+    }
+    if (statement.failed) {
+      statement.body = { kind: "empty" };
+      // A wrong EQU defines nothing.
+      if (keywordAt(statement.mnemonicToken)?.kind === "equ") statement.label = undefined;
+    }
+    this.warnOfForeignWords(ready.tokens);
     return statement;
+  }
+
+  /** PTR is a word of other assemblers, a name like any other here. */
+  private warnOfForeignWords(tokens: readonly Token[]): void {
+    for (const token of tokens) {
+      if (keywordAt(token)?.kind !== "ptr") continue;
+      this.context.warning(token, "ptr", `\`${token.text}' is not a NASM keyword`);
+    }
   }
 
   /** `[name value]`. */
@@ -104,6 +125,7 @@ export class StatementParser {
       else if (cursor.ended) this.orphan(token);
       this.label(token, keywordAt(cursor.token)?.kind === "equ");
     } else if (!startsStatement(token, keyword)) {
+      this.reached = cursor.position;
       this.error(token, "line-syntax", "label or instruction expected at start of line");
       return;
     }
@@ -142,7 +164,7 @@ export class StatementParser {
         if (statement.times === undefined) return false;
         continue;
       }
-      const slot = prefixSlot(keyword);
+      const slot = isBracedPrefix(token) ? "encoding" : prefixSlot(keyword);
       if (slot === undefined) return true;
       const text = token!.text.toLowerCase();
       slots ??= new Map<string, string>();
@@ -184,6 +206,7 @@ export class StatementParser {
         return;
       default:
         statement.mnemonicToken = undefined;
+        this.reached = cursor.position - 1;
         this.error(token, "unknown-instruction", "parser: instruction expected");
     }
   }
@@ -195,6 +218,9 @@ export class StatementParser {
     const operands = parseOperands(cursor, this.context, mnemonic === "jmp" || mnemonic === "call");
     if (operands === undefined) return;
     this.statement.operands = operands;
+    this.statement.decorator = cursor.tokens.find(
+      (each) => decoratorProblem(each, mnemonic) !== undefined,
+    );
     if (!supported) {
       const message = `instruction \`${mnemonic}' is not supported: known, not assembled`;
       this.error(token, "unsupported-instruction", message);
@@ -290,6 +316,7 @@ function isInstructionWord(keyword: Keyword | undefined): boolean {
 }
 
 function startsStatement(token: Token, keyword: Keyword | undefined): boolean {
+  if (isBracedPrefix(token)) return true;
   if (token.kind !== "id" || keyword === undefined) return false;
   if (keyword.kind === "register") return keyword.register?.class === "sreg";
   return isInstructionWord(keyword) || keyword.kind === "prefix" || keyword.kind === "times";

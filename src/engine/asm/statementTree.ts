@@ -155,10 +155,17 @@ export class StatementTree {
   evaluatedOffset = -1;
   /** Data without symbols: its bytes. */
   constantData:
-    | { readonly bytes: Uint8Array; readonly onlyReserved: boolean; readonly warned: boolean }
+    | {
+        readonly bytes: Uint8Array;
+        readonly onlyReserved: boolean;
+        readonly hasReserved: boolean;
+        readonly warned: boolean;
+      }
     | undefined;
   /** Where a jump goes that has a pattern. */
   jump: JumpTarget | "other" | undefined;
+  /** A word in braces that the instruction does not take. */
+  decorator: Token | undefined;
   /** incbin: the whole file. */
   binary: Uint8Array | undefined;
 

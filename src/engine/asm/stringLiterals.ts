@@ -3,7 +3,11 @@
 /** UTF-8 bytes of a text. */
 export function utf8(text: string): number[] {
   const bytes: number[] = [];
-  for (const character of text) pushUtf8(bytes, character.codePointAt(0)!);
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    if (code >= LOST_BYTE + 0x80 && code <= LOST_BYTE + 0xff) bytes.push(code - LOST_BYTE);
+    else pushUtf8(bytes, code);
+  }
   return bytes;
 }
 
@@ -117,22 +121,36 @@ export function quoteText(text: string): string {
   return quoteBytes(utf8(text));
 }
 
-/** Bytes as text, where they are UTF-8; other bytes become U+FFFD. */
+/** Whether a character is written with as few bytes as it needs, and is one. */
+function isShortest(value: number, tailBytes: number): boolean {
+  const least = [0x80, 0x800, 0x10000][tailBytes - 1]!;
+  return value >= least && value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
+}
+
+/** A byte that is no UTF-8 becomes a lone surrogate from here on, so that old code pages in strings come through unchanged. */
+const LOST_BYTE = 0xdc00;
+
+/** Bytes as text, where they are UTF-8; `utf8` gives the same bytes back. */
 export function bytesText(bytes: readonly number[]): string {
   let text = "";
   for (let i = 0; i < bytes.length;) {
     const lead = bytes[i]!;
-    const count = lead < 0x80 ? 0 : lead < 0xc0 ? -1 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-    const tail = bytes.slice(i + 1, i + 1 + Math.max(count, 0));
-    if (count < 0 || tail.length < count || tail.some((b) => (b & 0xc0) !== 0x80)) {
-      text += "\ufffd";
+    if (lead < 0x80) {
+      text += String.fromCharCode(lead);
       i++;
       continue;
     }
-    const first = count === 0 ? lead : lead & (0x3f >> count);
-    const value = tail.reduce((sum, b) => sum * 64 + (b & 0x3f), first);
-    text += value <= 0x10ffff ? String.fromCodePoint(value) : "\ufffd";
-    i += 1 + count;
+    const count = lead < 0xc0 ? -1 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+    const tail = bytes.slice(i + 1, i + 1 + Math.max(count, 0));
+    const value = tail.reduce((sum, b) => sum * 64 + (b & 0x3f), lead & (0x3f >> count));
+    const isWhole = tail.length === count && tail.every((b) => (b & 0xc0) === 0x80);
+    if (isWhole && isShortest(value, count)) {
+      text += String.fromCodePoint(value);
+      i += 1 + count;
+    } else {
+      text += String.fromCharCode(LOST_BYTE + lead);
+      i++;
+    }
   }
   return text;
 }

@@ -15,10 +15,14 @@ export class SymbolEntry {
   /** The offset where it is exact, else NaN. Passes that only move labels compute with it; the 64-bit value is made when someone asks. */
   offsetNumber = 0;
   declaration: Declaration = "local";
+  /** `global x:function`: flat binaries have no such kinds. */
+  hasSpecialType = false;
   /** How it was defined last. */
   kind: "label" | "equ" | "struc-field" | "extern" | "common" | undefined;
   definition: Token | undefined;
   definitionFrame: Frame | undefined;
+  /** The value that another definition in the same pass gave it: it is only compared with. */
+  again: { readonly pass: number; readonly segment: number; readonly offset: bigint } | undefined;
   /** When its value changed last, in the layout's count of changes. */
   changedAt = 0;
 
@@ -41,6 +45,11 @@ export class SymbolEntry {
     this.value = undefined;
     this.offsetNumber = offset;
   }
+}
+
+/** `..start` and other names that mean something to an output format: none of them to this one. `..@x` is an ordinary name without a scope. */
+export function isSpecialName(name: string): boolean {
+  return name.startsWith("..") && name.charCodeAt(2) !== 64;
 }
 
 /** `.x`, but not `..x`. */

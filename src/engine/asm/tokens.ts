@@ -177,6 +177,8 @@ export interface SourceLine {
   readonly start: number;
   readonly end: number;
   readonly tokens: readonly Token[];
+  /** Stands in no file: text that an expansion made. */
+  readonly made?: string;
 }
 
 export interface MultiLineMacro {
@@ -204,6 +206,8 @@ export interface Frame {
   /** Name of the macro, or `%rep`. */
   readonly name: string;
   readonly builtin: boolean;
+  /** A `.nolist` macro: line numbers stand still in it. */
+  readonly noList?: boolean;
   /** The line that called: in the open or in the body of `parent`. For %rep the line of the %rep. */
   readonly call: SourceLine;
   /** The name at the call. */

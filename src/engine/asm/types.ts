@@ -68,8 +68,19 @@ export interface AssembleOptions {
     from: string,
   ) => { readonly file: string; readonly bytes: Uint8Array } | undefined;
   readonly defines?: Readonly<Record<string, string>>;
+  /** Lines that are read before the file, after the defines: `%undef X`, `%include "x.inc"` ... */
+  readonly preamble?: readonly string[];
+  /** Warning switches in NASM's spelling, in order: `+all`, `-zeroing`, `error=user`, `no-label-orphan` ... */
+  readonly warnings?: readonly string[];
+  /** Variables for `%!NAME`; none without it. */
+  readonly environment?: (name: string) => string | undefined;
   /** Code size before the first `bits` (NASM -f bin: 16). */
   readonly bits?: Bits;
+  /**
+   * Like NASM, leave it at the errors of the first pass where there are some: undefined names, operands that fit no instruction and all else that later
+   * passes find is not looked for. Tools that follow the writer's keystrokes want all of it.
+   */
+  readonly stopsAfterFailedPass?: boolean;
 }
 
 export interface Assembly {

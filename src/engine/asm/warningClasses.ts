@@ -35,7 +35,13 @@ const ALIASES: Readonly<Record<string, string>> = {
   "macro-defaults": "pp-macro-defaults",
   "macro-def-case-single": "pp-macro-def-case-single",
   "macro-def-param-single": "pp-macro-def-param-single",
+  "macro-def-greedy-single": "pp-macro-def-greedy-single",
   "negative-rep": "pp-rep-negative",
+  "bad-pragma": "pragma-bad",
+  "unknown-pragma": "pragma-unknown",
+  "not-my-pragma": "pragma-na",
+  environment: "pp-environment",
+  lock: "prefix-lock",
 };
 
 const CLASSES = [
@@ -89,9 +95,27 @@ export class WarningState {
   private constructor(
     private readonly off: ReadonlySet<string>,
     private readonly error: ReadonlySet<string>,
+    /** What `*class` goes back to: the switches of the command line. */
+    private readonly start: WarningState | undefined,
   ) {}
 
-  static readonly initial = new WarningState(OFF_BY_DEFAULT, ERROR_BY_DEFAULT);
+  static readonly initial = new WarningState(OFF_BY_DEFAULT, ERROR_BY_DEFAULT, undefined);
+
+  /** The state that switches of the command line make, and those of them that name no class. */
+  static of(switches: readonly string[]): {
+    readonly state: WarningState;
+    readonly unknown: readonly string[];
+  } {
+    let state = WarningState.initial;
+    const unknown: string[] = [];
+    for (const each of switches) {
+      const changed = state.apply(each);
+      if (changed === undefined) unknown.push(each.replace(/^([-+*]|no-)?/i, ""));
+      else state = changed;
+    }
+    if (state === WarningState.initial) return { state, unknown };
+    return { state: new WarningState(state.off, state.error, undefined), unknown };
+  }
 
   isOn(name: string): boolean {
     return !this.off.has(name);
@@ -117,12 +141,12 @@ export class WarningState {
     if (chosen.length === 0) return undefined;
     const off = new Set(this.off);
     const error = new Set(this.error);
+    const start = this.start ?? this;
     for (const each of chosen) {
-      if (asError)
-        toggle(error, each, action === "reset" ? ERROR_BY_DEFAULT.has(each) : action === "on");
-      else toggle(off, each, action === "reset" ? OFF_BY_DEFAULT.has(each) : action === "off");
+      if (asError) toggle(error, each, action === "reset" ? start.isError(each) : action === "on");
+      else toggle(off, each, action === "reset" ? !start.isOn(each) : action === "off");
     }
-    return new WarningState(off, error);
+    return new WarningState(off, error, start);
   }
 }
 
@@ -134,6 +158,13 @@ function toggle(set: Set<string>, name: string, present: boolean): void {
 /** A name stands for itself and for all that start with it and a dash. */
 function matching(name: string): string[] {
   if (name === "all") return CLASSES;
-  const full = ALIASES[name] ?? name;
-  return CLASSES.filter((each) => each === full || each.startsWith(`${full}-`));
+  const isMeant = (each: string): boolean => each === name || each.startsWith(`${name}-`);
+  const byOldName = Object.entries(ALIASES).filter(([old]) => isMeant(old));
+  return [...CLASSES.filter(isMeant), ...byOldName.map(([, full]) => full)];
+}
+
+/** ` [-w+class]` behind a warning, as NASM writes it; a warning that counts as an error says so. */
+export function warningSuffix(severity: "error" | "warning" | "info", code: string): string {
+  if (severity === "warning") return ` [-w+${code}]`;
+  return severity === "error" && CLASSES.includes(code) ? ` [-w+error=${code}]` : "";
 }

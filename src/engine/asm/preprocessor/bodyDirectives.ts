@@ -18,7 +18,11 @@ export function runMacro(
   const { session } = host;
   session.observer?.block("macro", "open", directive);
   const head = parseHead(directive, rest, session);
-  if (head) {
+  if (head === undefined) {
+    session.observer?.block("macro", "close", directive);
+    return;
+  }
+  {
     const old = overlapping(
       head.nameToken.word!.folded,
       head.name,
@@ -41,7 +45,6 @@ export function runMacro(
   }
   const body: SourceLine[] = [];
   const finish = (end: SourceLine): void => {
-    if (!head) return;
     const capturesLabel = body.some((each) =>
       each.tokens.some((t) => t.kind === "param" && t.text === "%00"),
     );
@@ -106,7 +109,15 @@ export function runRep(
   let times = 0n;
   if (count.length === 0) {
     session.error(directive, "rep-count", `\`${directive.text}' expects a repeat count`);
-  } else times = constantAfter(directive, count, session) ?? 0n;
+  } else {
+    const value = constantAfter(directive, count, session);
+    if (value === undefined) {
+      // NASM does not begin a body then.
+      session.observer?.block("rep", "close", directive);
+      return;
+    }
+    times = value;
+  }
   if (times > MOST_REPETITIONS) {
     const message = `\`${directive.text}' count ${times} exceeds limit (currently ${MOST_REPETITIONS})`;
     session.error(count[0]!, "rep-count", message);

@@ -3,6 +3,7 @@ import { unquote } from "../stringLiterals";
 import { isOp, type FoldedWord, type MultiLineMacro, type Token, type TokenKind } from "../tokens";
 import { readNumber } from "../numbers";
 import { constantAfter } from "./directiveHost";
+import { variableName } from "./environment";
 import { packageNames } from "./packages";
 import type { Session } from "./session";
 import { contextOf, expandLine, expandName } from "./singleLine";
@@ -122,7 +123,6 @@ function isDefined(target: Token | undefined, session: Session): boolean {
   );
 }
 
-/** The engine has no environment: no variable is ever set. */
 function testEnvironment(tokens: readonly Token[], directive: Token, session: Session): Truth {
   const expanded = visible(expandLine(tokens, session));
   const wrong = expanded.find(
@@ -132,7 +132,7 @@ function testEnvironment(tokens: readonly Token[], directive: Token, session: Se
     session.error(wrong, "condition", `\`${directive.text}' expects environment variable names`);
     return undefined;
   }
-  return false;
+  return expanded.some((token) => session.host.environment(variableName(token)) !== undefined);
 }
 
 function testKind(tokens: readonly Token[], session: Session, kind: TokenKind): Truth {
@@ -157,16 +157,17 @@ function testIdentical(
   }
   const left = visible(expanded.slice(0, comma));
   const right = visible(expanded.slice(comma + 1));
-  const second = right.find((token) => isOp(token, ","));
-  if (second && left.length >= right.length) {
-    session.error(second, "condition", `\`${directive.text}': more than one comma on line`);
-    return undefined;
+  for (const [i, token] of left.entries()) {
+    const other = right[i];
+    if (other === undefined) return false;
+    if (isOp(other, ",")) {
+      session.error(other, "condition", `\`${directive.text}': more than one comma on line`);
+      return undefined;
+    }
+    if (!sameToken(token, other, caseSensitive)) return false;
   }
-  const same =
-    left.length === right.length &&
-    left.every((token, i) => sameToken(token, right[i]!, caseSensitive));
   // NASM stops comparing when the right side ends, and a space before the comma then counts as a difference.
-  return same && expanded[comma]?.space !== true;
+  return left.length === right.length && expanded[comma]?.space !== true;
 }
 
 function sameToken(a: Token, b: Token, caseSensitive: boolean): boolean {

@@ -13,6 +13,7 @@ export function parseSlots(
   if (!isOp(tokens[0], "(") || tokens[0]!.space) return { slots: [], bodyStart: 0 };
   const slots: SlotSpec[] = [];
   let spec = emptySlot();
+  let complained = false;
   let at = 1;
   for (; ; at++) {
     const token = tokens[at];
@@ -31,7 +32,14 @@ export function parseSlots(
       slots.push(spec);
       spec = emptySlot();
       if (token.text === ")") break;
-    } else spec = withFlag(spec, token, session);
+      continue;
+    }
+    const flagged = withFlag(spec, token);
+    spec = flagged ?? spec;
+    if (flagged !== undefined || complained) continue;
+    const message = `garbage \`${token.text}' in macro parameter list`;
+    session.error(token, "macro-parameters", message);
+    complained = true;
   }
   return { slots, bodyStart: at + 1 };
 }
@@ -48,7 +56,8 @@ function emptySlot(): SlotSpec {
   };
 }
 
-function withFlag(spec: SlotSpec, token: Token, session: Session): SlotSpec {
+/** Undefined: the token says nothing about a parameter. */
+function withFlag(spec: SlotSpec, token: Token): SlotSpec | undefined {
   if (token.kind === "id" && spec.name === "") return { ...spec, name: token.text };
   switch (token.kind === "op" ? token.text : "") {
     case "=":
@@ -62,14 +71,7 @@ function withFlag(spec: SlotSpec, token: Token, session: Session): SlotSpec {
     case "+":
       return { ...spec, greedy: true, optional: true };
     default:
-      if (token.kind !== "space") {
-        session.error(
-          token,
-          "macro-parameters",
-          `garbage \`${token.text}' in macro parameter list`,
-        );
-      }
-      return spec;
+      return token.kind === "space" ? spec : undefined;
   }
 }
 

@@ -15,6 +15,7 @@ import { packageNameOf } from "./conditions";
 import { runPop, runPush, runReplace } from "./contextDirectives";
 import type { DirectiveHost, Runner } from "./directiveHost";
 import { packageText } from "./packages";
+import { withEnvironment } from "./environment";
 import type { Session } from "./session";
 import { expandLine } from "./singleLine";
 import { stackDirective } from "./stackArguments";
@@ -34,11 +35,11 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
   endrep: (directive, _rest, _line, { session }) =>
     session.error(directive, "no-rep", "`%endrep': no matching `%rep'"),
   error: (directive, rest, _line, { session }) =>
-    session.error(wholeLine(directive, rest), "user", messageText(rest, session)),
+    session.error(wholeLine(directive, rest), "error-directive", messageText(rest, session)),
   warning: (directive, rest, _line, { session }) =>
     session.warning(wholeLine(directive, rest), "user", messageText(rest, session)),
   fatal: (directive, rest, _line, host) => {
-    host.session.error(wholeLine(directive, rest), "user", messageText(rest, host.session));
+    host.session.error(wholeLine(directive, rest), "fatal-directive", messageText(rest, host.session)); // prettier-ignore
     host.stop();
   },
   exitmacro: runExitMacro,
@@ -98,8 +99,9 @@ function wholeLine(
 }
 
 function messageText(rest: readonly Token[], session: Session): string {
-  const tokens = expandLine(rest, session).filter((token) => token.kind !== "space");
-  const only = tokens.length === 1 ? tokens[0] : undefined;
+  const tokens = withEnvironment(expandLine(rest, session), session);
+  const visible = tokens.filter((token) => token.kind !== "space");
+  const only = visible.length === 1 ? visible[0] : undefined;
   return only?.kind === "string" ? bytesText(unquote(only.text)) : tokensText(tokens);
 }
 

@@ -181,22 +181,25 @@ export function findCall(
   );
   if (from < 0) return undefined;
   const usable = macros.slice(from);
-  const cut = cutArguments(rest, session, true);
+  const whole = cutArguments(rest, session, true);
+  const cut = session.saneEmptyExpansion ? { ...whole, dropsLast: false } : whole;
   const written = cut.args.length;
   let found = usable.find((macro) => matches(macro, name, written));
   let args = cut.args;
   let zero = false;
+  let takesDefaults = true;
   if (!session.saneEmptyExpansion) {
     if (found === undefined && written === 0 && rest.length > 0) {
       // Only white space, from an empty expansion: one empty argument, counted as none.
       found = usable.find((macro) => matches(macro, name, 1));
       zero = found !== undefined;
     } else if (cut.dropsLast) {
-      const kept = dropLast(cut.args, found, usable, name, nameToken, session);
+      const kept = dropLast(cut.args, found, usable, name);
       found = kept.found;
       args = kept.args;
+      takesDefaults = kept.takesDefaults ?? true;
     }
-    if (zero) legacy(nameToken, found!, written, session);
+    if (found) warnOfLegacy(nameToken, found, written, cut.dropsLast, session);
   }
   if (found === undefined) {
     const s = written === 1 ? "" : "s";
@@ -206,12 +209,29 @@ export function findCall(
   }
   // Recursion that is not asked for: the word means the instruction.
   if (found.inProgress > 0 && !found.recursive) return undefined;
-  return { macro: found, written: args.length, ...completed(found, args, cut, rest, zero) };
+  return {
+    macro: found,
+    written: args.length,
+    ...completed(found, args, cut, rest, zero, takesDefaults && !zero),
+  };
 }
 
-function legacy(nameToken: Token, macro: MultiLineMacro, written: number, session: Session): void {
-  const message = `improperly calling multi-line macro \`${macro.name}' with ${written} parameters`;
-  session.warning(nameToken, "pp-macro-params-legacy", message);
+/** Says that a call was understood as old versions did. */
+function warnOfLegacy(
+  nameToken: Token,
+  macro: MultiLineMacro,
+  written: number,
+  dropsLast: boolean,
+  session: Session,
+): void {
+  const { name, least, most, greedy } = macro;
+  if (written < least || (written > most && !greedy)) {
+    const message = `improperly calling multi-line macro \`${name}' with ${written} parameters`;
+    session.warning(nameToken, "pp-macro-params-legacy", message);
+  } else if (dropsLast) {
+    const message = `dropping trailing empty parameter in call to multi-line macro \`${name}'`;
+    session.warning(nameToken, "pp-macro-params-legacy", message);
+  }
 }
 
 /** What old versions make of an empty argument at the end. */
@@ -220,28 +240,23 @@ function dropLast(
   found: MultiLineMacro | undefined,
   usable: readonly MultiLineMacro[],
   name: string,
-  nameToken: Token,
-  session: Session,
-): { readonly found: MultiLineMacro | undefined; readonly args: (readonly Token[])[] } {
+): {
+  readonly found: MultiLineMacro | undefined;
+  readonly args: (readonly Token[])[];
+  readonly takesDefaults?: boolean;
+} {
   const fewer = args.slice(0, -1);
   if (found === undefined) {
     const other =
       args.length > 1 ? usable.find((macro) => matches(macro, name, fewer.length)) : undefined;
-    if (other) warnDropped(nameToken, other, session);
     return { found: other, args: other ? fewer : [...args] };
   }
   if (args.length > found.least && args.length <= found.least + found.defaults.length) {
-    warnDropped(nameToken, found, session);
     return { found, args: fewer };
   }
   if (args.length > found.most && found.greedy) return { found, args: [...args] };
-  warnDropped(nameToken, found, session);
-  return { found, args: fewer };
-}
-
-function warnDropped(nameToken: Token, macro: MultiLineMacro, session: Session): void {
-  const message = `dropping trailing empty parameter in call to multi-line macro \`${macro.name}'`;
-  session.warning(nameToken, "pp-macro-params-legacy", message);
+  // Defaults have been counted before the argument went.
+  return { found, args: fewer, takesDefaults: false };
 }
 
 /** Adds defaults; gives the last parameter of a greedy macro the rest of the line. */
@@ -251,24 +266,44 @@ function completed(
   cut: CutArguments,
   rest: readonly Token[],
   zero: boolean,
+  takesDefaults: boolean,
 ): { readonly parameters: readonly (readonly Token[])[]; readonly count: number } {
   const parameters: (readonly Token[])[] = [[], ...args.map((arg) => trimmed(arg))];
   let count = zero ? 0 : args.length;
-  while (macro.defaults.length > 0 && count < macro.least + macro.defaults.length) {
+  while (
+    takesDefaults &&
+    macro.defaults.length > 0 &&
+    count < macro.least + macro.defaults.length
+  ) {
     parameters[count + 1] = trimmed(macro.defaults[count - macro.least] ?? []);
     count++;
+  }
+  if (macro.greedy && count > macro.most && args.length < macro.most) {
+    // The last parameter takes all defaults that are left.
+    count = macro.most;
+    parameters[count] = trimmed(joined(macro.defaults.slice(count - macro.least - 1)));
   }
   if (macro.greedy && count >= macro.most && args.length >= macro.most) {
     count = macro.most;
     const start = cut.starts[macro.most - 1];
     const last = rest[rest.length - 1]?.kind === "space" ? rest.length - 1 : rest.length;
     if (macro.most > 0 && start !== undefined) {
-      const whole = rest.slice(start, last);
+      const comma = cut.dropsLast && args.length > macro.most && isOp(rest[last - 1], ",");
+      const whole = rest.slice(start, comma ? last - 1 : last);
       // Braces around the whole of it still come off.
       parameters[macro.most] = isOp(whole[0], "{") ? parameters[macro.most]! : trimmed(whole);
     }
   }
   return { parameters, count };
+}
+
+function joined(lists: readonly (readonly Token[])[]): readonly Token[] {
+  return lists.flatMap((tokens, i) => {
+    const place = tokens[0] ?? lists[0]?.[0];
+    if (i === 0 || !place) return tokens;
+    const { source, start } = place;
+    return [new Token("op", ",", false, source, start, start), ...tokens];
+  });
 }
 
 function trimmed(tokens: readonly Token[]): readonly Token[] {

@@ -2,8 +2,8 @@ import type { Frame, MultiLineMacro, SingleLineMacro, SourceLine, Token } from "
 
 /** What a language server wants to hear of preprocessing. All calls come in the order of reading. */
 export interface PreprocessorObserver {
-  /** A line is taken from a file or a body; `level` counts the includes and bodies that it is in. Lines of `.nolist` bodies are not `shown`. */
-  lineRead?(line: SourceLine, level: number, shown: boolean): void;
+  /** A line is taken from a file or a body; `level` counts the includes and bodies that it is in. Lines of `.nolist` bodies are not `shown`. `number` is what %line makes of it. */
+  lineRead?(line: SourceLine, level: number, shown: boolean, number?: number): void;
   /** %define and its kin; `directive` is the word, `name` the macro's name. */
   singleLineDefined(macro: SingleLineMacro, directive: Token, name: Token, line: SourceLine): void;
   /** A define was used: the call's tokens are `name` up to `last`; `result` is what it became (before what stands around is looked at). */

@@ -164,10 +164,44 @@ function smartAlign(): string[] {
   ];
 }
 
+/** Words of MASM that have another form here. */
+const MASM = [
+  "%unimacro segment 1+",
+  "%imacro segment 0-1+.nolist",
+  "%define __?SECT?__ [segment %00 %1]",
+  "__?SECT?__",
+  "%endmacro",
+  "%imacro ends 0+.nolist",
+  "%null ends %00",
+  "%endmacro",
+  "%imacro proc 0-*.nolist",
+  "%rep %0",
+  "%ifidni %1,far",
+  "%idefine ret retf",
+  "%else",
+  "%idefine ret retn",
+  "%endif",
+  "%rotate 1",
+  "%endrep",
+  "%endmacro",
+  "%imacro endp 0.nolist",
+  "%null endp %00",
+  "%undef ret",
+  "%endmacro",
+  "%imacro end 0+.nolist",
+  "%endmacro",
+  "%idefine ptr __?masm_ptr?__",
+  "%idefine flat __?masm_flat?__",
+  "%idefine offset",
+  "%idefine tbyte tword",
+  "default rel",
+];
+
 const PACKAGES: Readonly<Record<string, () => string[]>> = {
   altreg: alternativeRegisters,
   fp: () => FLOAT_NAMES,
   ifunc: () => INTEGER_FUNCTIONS,
+  masm: () => MASM,
   smartalign: smartAlign,
 };
 

@@ -1,10 +1,10 @@
 /** Token pasting: `%+`, and names that grow together because nothing stands between them (`foo%1`, `%1h`). */
 import { sameLine } from "../diagnosticSink";
 import { lexText } from "../lexer";
-import { Token, type TokenKind } from "../tokens";
+import { isOp, Token, type TokenKind } from "../tokens";
 import type { Session } from "./session";
 
-const MACRO_HEADS: ReadonlySet<TokenKind> = new Set(["id", "float"]);
+const MACRO_HEADS: ReadonlySet<TokenKind> = new Set(["id"]);
 const MACRO_TAILS: ReadonlySet<TokenKind> = new Set(["id", "number", "float", "here", "base"]);
 const LINE_HEADS: ReadonlySet<TokenKind> = new Set([
   "id",
@@ -14,6 +14,11 @@ const LINE_HEADS: ReadonlySet<TokenKind> = new Set([
 ]);
 const LINE_TAILS: ReadonlySet<TokenKind> = new Set([...LINE_HEADS, "number", "float"]);
 const NUMBERS: ReadonlySet<TokenKind> = new Set(["number", "float"]);
+
+/** A lone `?` is as good as a name where pieces grow together. */
+function pastingKind(token: Token): TokenKind {
+  return isOp(token, "?") ? "id" : token.kind;
+}
 
 /** Two tokens that stood next to each other in one source were cut apart by the lexer: they stay apart. */
 function wereAdjacent(left: Token, right: Token): boolean {
@@ -44,7 +49,10 @@ function joined(text: string, left: Token, right: Token, session: Session): Toke
     together ? right.end : left.end,
   );
   const tokens = lexText(text, place, session.words, session.lexProblem(place));
-  return tokens.map((token, i) => (i === 0 ? token.spaced(left.space) : token.spaced(false)));
+  return tokens.map((token, i) => {
+    const space = i === 0 && left.space;
+    return left.via ? token.through(left.via, space) : token.spaced(space);
+  });
 }
 
 /** Joins what parameter substitution brought together. Returns the same array if nothing did. */
@@ -128,7 +136,12 @@ function growTogether(
     const head = tokens[i]!;
     let end = i + 1;
     let text = head.text;
-    while (end < tokens.length && !tokens[end]!.space && fits(head.kind, tokens[end]!.kind)) {
+    const headKind = pastingKind(head);
+    while (
+      end < tokens.length &&
+      !tokens[end]!.space &&
+      fits(headKind, pastingKind(tokens[end]!))
+    ) {
       if (end === i + 1 && wereAdjacent(head, tokens[end]!)) break;
       text += tokens[end]!.text;
       end++;

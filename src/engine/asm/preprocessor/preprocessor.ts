@@ -5,7 +5,7 @@
 import type { KnownLine } from "../knownLines";
 import { FileLine, LineReader } from "../lines";
 import { SourceText } from "../sourceText";
-import { isOp, Token, type FoldedWord, type Frame, type SourceLine } from "../tokens";
+import { isOp, Token, tokensText, type FoldedWord, type Frame, type SourceLine } from "../tokens";
 import { defineBuiltins, FUNCTION_WORDS } from "./builtinFunctions";
 import { ConditionRunner, isConditional } from "./conditionDirectives";
 import { defineDirective } from "./definitions";
@@ -13,6 +13,7 @@ import type { DirectiveHost } from "./directiveHost";
 import { runDirective } from "./directives";
 import { emits, Input, type Playback, type Recording } from "./inputs";
 import { findCall } from "./multiLine";
+import { withEnvironment } from "./environment";
 import { expandParameters } from "./parameters";
 import { settle } from "./pasting";
 import type { Invocation, Session } from "./session";
@@ -21,7 +22,7 @@ import { STANDARD_MACROS } from "./standardMacros";
 
 /** A line for the assembler's parser. */
 export interface ReadyLine {
-  /** Fully expanded; never empty. */
+  /** Fully expanded; empty only for those who want blank lines. */
   readonly tokens: readonly Token[];
   /** The line as written, in the open or in a body. */
   readonly line: SourceLine;
@@ -30,6 +31,8 @@ export interface ReadyLine {
   readonly known?: KnownLine;
   /** The line of a file as it stands, no macro in it. */
   readonly plain?: FileLine;
+  /** White space stands at its end. */
+  readonly trailing?: boolean;
 }
 
 /** Limits that keep runaway macros finite. NASM has the same kinds: "mmacros" 100,000, "macro-levels" 10,000. */
@@ -68,6 +71,8 @@ export class Preprocessor implements DirectiveHost {
   private calls = 0;
   private levels = 0;
   private lines = 0;
+  /** Of the line that was read last, as %line counts. */
+  private lineNumber = 0;
   private complained = false;
   private fatal = false;
   private readonly conditions: ConditionRunner;
@@ -75,11 +80,12 @@ export class Preprocessor implements DirectiveHost {
   constructor(
     readonly session: Session,
     main: SourceText,
-    preDefines: string,
+    preamble: string,
+    private readonly keepsBlankLines = false,
   ) {
     this.conditions = new ConditionRunner(session);
     this.pushSource(main);
-    if (preDefines !== "") this.pushSource(new SourceText("<command line>", preDefines, true));
+    if (preamble !== "") this.pushSource(new SourceText("<command line>", preamble, true));
     this.pushSource(STANDARD_SOURCE);
     const place = new Token("other", "", false, STANDARD_SOURCE, 0, 0);
     defineBuiltins(place, session);
@@ -162,15 +168,16 @@ export class Preprocessor implements DirectiveHost {
     const { input, session } = this;
     const { playback } = input;
     if (playback === undefined) {
+      session.frame = input.frame;
       const line = input.reader.read();
       if (line === undefined) {
         this.endInput(input);
         return undefined;
       }
-      session.frame = input.frame;
       session.invocation = undefined;
       session.line = line;
-      session.observer?.lineRead?.(line, this.listLevel(), !input.builtin);
+      this.lineNumber = line.line + session.lineShift;
+      session.observer?.lineRead?.(line, this.listLevel(), !input.builtin, this.lineNumber);
       return line;
     }
     const line = playback.body[playback.next++];
@@ -181,6 +188,7 @@ export class Preprocessor implements DirectiveHost {
     session.frame = playback.frame;
     session.invocation = playback.invocation;
     session.line = line;
+    this.lineNumber = line.line;
     session.observer?.lineRead?.(line, this.listLevel(), this.isListed());
     return line;
   }
@@ -251,7 +259,7 @@ export class Preprocessor implements DirectiveHost {
     if (tokens.length === 0) {
       recording?.body.push(line);
       if (session.observer) this.observeLine(line, skipping);
-      return undefined;
+      return recording || skipping ? undefined : this.blank(line);
     }
     if (!recording && !skipping) tokens = expandParameters(tokens, session);
     const first = tokens[0];
@@ -263,7 +271,10 @@ export class Preprocessor implements DirectiveHost {
       return undefined;
     }
     if (skipping || first === undefined) return undefined;
-    if (isOp(first, "#") && !first.space && first.start === line.start) return undefined;
+    if (isOp(first, "#") && !first.space && first.start === line.start) {
+      if (tokens[1]?.kind !== "number") session.error(first, "line-number", "`#' expects a line number"); // prettier-ignore
+      return undefined;
+    }
     if (this.input.playback === undefined && line instanceof FileLine && isPlainLine(line)) {
       return { tokens, line, frame: session.frame, plain: line };
     }
@@ -287,8 +298,13 @@ export class Preprocessor implements DirectiveHost {
     const call = this.macroCall(expanded, line);
     if (call) return undefined;
     const visible = last?.kind === "space" ? expanded.slice(0, -1) : expanded;
-    if (visible.length === 0) return undefined;
-    return { tokens: this.finished(visible), line, frame: session.frame };
+    const tokens = this.finished(visible);
+    return tokens.length === 0 ? this.blank(line) : { tokens, line, frame: session.frame };
+  }
+
+  private blank(line: SourceLine): ReadyLine | undefined {
+    if (!this.keepsBlankLines || line.source.builtin || this.input.builtin) return undefined;
+    return { tokens: [], line, frame: this.session.frame };
   }
 
   /** `%$x` that is no macro becomes a label of its context; what grew together is read again. */
@@ -297,7 +313,7 @@ export class Preprocessor implements DirectiveHost {
     const named = tokens.some((token) => token.kind === "contextLocal")
       ? tokens.map((token) => (token.kind === "contextLocal" ? this.contextLabel(token) : token))
       : tokens;
-    return settle(named, session);
+    return settle(withEnvironment(named, session), session);
   }
 
   private contextLabel(token: Token): Token {
@@ -351,6 +367,7 @@ export class Preprocessor implements DirectiveHost {
       parent: session.frame,
       name: macro.name,
       builtin: macro.builtin,
+      noList: macro.noList,
       call: line,
       callToken: nameToken,
       serial: this.nextSerial(),
@@ -381,16 +398,24 @@ export class Preprocessor implements DirectiveHost {
     });
     const written = call.parameters.slice(1, call.written + 1);
     session.observer?.multiLineUsed(macro, nameToken, written, frame);
-    if (label.length > 0 && !macro.capturesLabel) this.pushLabel(label, line);
+    if (label.length > 0 && !macro.capturesLabel) this.pushLabel(label, line, nameToken.space);
     return true;
   }
 
   /** A label in front of a macro call becomes a line of its own. */
-  private pushLabel(label: readonly Token[], line: SourceLine): void {
+  private pushLabel(label: readonly Token[], line: SourceLine, space: boolean): void {
     const first = label[0]!;
-    const colon = label[1] ?? new Token("op", ":", false, first.source, first.end, first.end);
+    const colon = label[1] ?? new Token("op", ":", true, first.source, first.end, first.end);
     const tokens = this.finished([first, colon]);
-    this.pending.push({ tokens, line, frame: this.session.frame });
+    const trailing = space && label.length > 1;
+    const made = `${first.space ? " " : ""}${tokensText([first, colon])}${trailing ? " " : ""}`;
+    this.session.observer?.lineRead?.(
+      { ...line, tokens, made },
+      this.listLevel(),
+      this.isListed(),
+      this.lineNumber,
+    );
+    this.pending.push({ tokens, line, frame: this.session.frame, trailing });
   }
 
   /** Carries out a line that starts with a %-word. False: the word is no directive here. */

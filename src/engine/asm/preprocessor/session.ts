@@ -43,6 +43,7 @@ export interface AssemblerHost {
     tokens: readonly Token[],
     place: Token,
   ): { readonly value: Value; readonly rest: number } | undefined;
+  environment(name: string): string | undefined;
   /** Something that may differ in the next pass was used: the program must be preprocessed again in each. */
   dependsOnPass(): void;
   readFile(
