@@ -5,16 +5,7 @@
 import { encodeInstruction } from "../codec/encode";
 import type { Bits } from "../isa/types";
 import type { Expression } from "./expressionTree";
-import type { StatementTree } from "./statementTree";
-import type { SymbolEntry } from "./symbols";
-
-/** What a jump goes to: a symbol, or `$` without one, and a number. */
-export interface JumpTarget {
-  readonly symbol: SymbolEntry | undefined;
-  readonly addend: number;
-  /** How far it was in the last pass. */
-  gap: number;
-}
+import type { JumpTarget, StatementTree } from "./statementTree";
 
 /** The forms of one jump in one code size. */
 export interface JumpForms {

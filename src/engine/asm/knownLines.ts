@@ -4,19 +4,9 @@
  */
 import type { Bits } from "../isa/types";
 import { numberField, numberLine, type NumberField } from "./numberShapes";
-import type { EncodedStatement, OperandSpan, StatementBody, StatementTree } from "./statementTree";
+import type { EncodedStatement, KnownLine, StatementBody, StatementTree } from "./statementTree";
 import type { FoldedWord, Token } from "./tokens";
 import { WordTable } from "./words";
-
-/** Holds no token: a line must not keep the text alive that it was first found in. */
-export interface KnownLine {
-  /** None of them may be a macro where the line stands. */
-  readonly words: readonly FoldedWord[];
-  readonly body: StatementBody;
-  readonly operands: readonly OperandSpan[];
-  readonly encoded: EncodedStatement | undefined;
-  readonly constantData: StatementTree["constantData"];
-}
 
 /** An instruction whose number may be another one of the same range. */
 interface KnownShape {

@@ -11,10 +11,10 @@ import type { DiagnosticSink } from "./diagnosticSink";
 import { runDirectiveStatement } from "./assemblerDirectives";
 import type { Expression } from "./expressionTree";
 import { InstructionEncoder } from "./instructionEncoder";
-import { jumpBytes, jumpForms, jumpTarget, jumpToUnknown, type JumpTarget } from "./jumps";
+import { jumpBytes, jumpForms, jumpTarget, jumpToUnknown } from "./jumps";
 import type { Reuse } from "./knownLines";
 import { LayoutState } from "./layoutState";
-import type { EncodedStatement, Placed, StatementTree } from "./statementTree";
+import type { EncodedStatement, JumpTarget, Placed, StatementTree } from "./statementTree";
 import { NO_SEGMENT, type SymbolEntry, type SymbolTable } from "./symbols";
 import type { Token } from "./tokens";
 

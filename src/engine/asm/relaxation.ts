@@ -5,9 +5,9 @@
  */
 import { hasShortAndNear } from "../codec/nasm/compile";
 import { isConstant, type Expression } from "./expressionTree";
-import { jumpForms, jumpLength, jumpTarget, type JumpForms, type JumpTarget } from "./jumps";
+import { jumpForms, jumpLength, jumpTarget, type JumpForms } from "./jumps";
 import type { Layout } from "./layout";
-import type { DataItem, LabelTree, OperandTree, StatementTree } from "./statementTree";
+import type { DataItem, JumpTarget, LabelTree, OperandTree, StatementTree } from "./statementTree";
 import { NO_SEGMENT, type SymbolEntry } from "./symbols";
 
 const enum Kind {

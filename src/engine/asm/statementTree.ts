@@ -4,12 +4,10 @@ import type { SegmentIndex } from "../isa/registers";
 import type { AsmOperand, EncodedInstruction, EncodeWarning } from "../codec/types";
 import { placeOfTokens, type Place } from "./diagnosticSink";
 import type { Expression } from "./expressionTree";
-import type { JumpTarget } from "./jumps";
-import type { KnownLine } from "./knownLines";
 import { withField, withNumber, type NumberField } from "./numberShapes";
 import type { Section } from "./sections";
 import type { SymbolEntry } from "./symbols";
-import type { Frame, SourceLine, Token } from "./tokens";
+import type { FoldedWord, Frame, SourceLine, Token } from "./tokens";
 import type { WarningState } from "./warningClasses";
 
 /** Tokens of the statement that belong together: from `from` up to, but without, `to`. */
@@ -117,6 +115,24 @@ export interface LabelTree {
 const NO_WORDS: readonly string[] = [];
 const NO_TOKENS: readonly Token[] = [];
 const NO_SYMBOLS: readonly SymbolEntry[] = [];
+
+/** What a jump goes to: a symbol, or `$` without one, and a number. */
+export interface JumpTarget {
+  readonly symbol: SymbolEntry | undefined;
+  readonly addend: number;
+  /** How far it was in the last pass. */
+  gap: number;
+}
+
+/** Holds no token: a line must not keep the text alive that it was first found in. */
+export interface KnownLine {
+  /** None of them may be a macro where the line stands. */
+  readonly words: readonly FoldedWord[];
+  readonly body: StatementBody;
+  readonly operands: readonly OperandSpan[];
+  readonly encoded: EncodedStatement | undefined;
+  readonly constantData: StatementTree["constantData"];
+}
 
 /** One line for the assembler. What passes find out is kept on it. */
 export class StatementTree {

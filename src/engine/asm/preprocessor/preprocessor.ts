@@ -2,7 +2,7 @@
  * The preprocessor: from files to lines for the assembler, one at a time, because `%if` may ask for labels and `$` that the assembler knows only
  * when it has seen the lines before (NASM manual, "The NASM Preprocessor").
  */
-import type { KnownLine } from "../knownLines";
+import type { KnownLine } from "../statementTree";
 import { FileLine, LineReader } from "../lines";
 import { SourceText } from "../sourceText";
 import { isOp, Token, tokensText, type FoldedWord, type Frame, type SourceLine } from "../tokens";
