@@ -17,6 +17,9 @@ interface Entry {
   readonly stamps: ReadonlyMap<string, string | undefined>;
 }
 
+/** Lines after macro expansion: more would hold up the editor for seconds at each key, as `%rep 1000000` does while its end is not yet typed. */
+const MOST_LINES = 200_000;
+
 /** Programs kept at a time: a model of a few thousand lines takes some megabytes. */
 const MOST_ENTRIES = 24;
 
@@ -80,16 +83,30 @@ export class AnalysisStore {
       }
       return undefined;
     };
-    const request = { file: root, text, readFile, defines: options.defines };
+    const request = { file: root, text, readFile, defines: options.defines, mostLines: MOST_LINES };
     let model: SourceModel;
     try {
-      model = buildSourceModel(request);
+      model = withoutTail(buildSourceModel(request));
     } catch (error) {
       this.reportBug(error, root);
       model = withProblem(buildSourceModel({ file: root, text: "" }), root, error);
     }
     return { analysis: new Analysis(root, model), options, stamps };
   }
+}
+
+/** Of a program that was not read to its end nothing else can be said: what it misses may stand there. */
+function withoutTail(model: SourceModel): SourceModel {
+  const { assembly } = model;
+  const end = assembly.diagnostics.find(({ code }) => code === "too-long");
+  if (end === undefined) return model;
+  const lines = MOST_LINES.toLocaleString("en");
+  const message = `The program has more than ${lines} lines when its macros are expanded: too many to be checked while you type. \`ringside asm\` and F5 take all of them.`;
+  const diagnostic: Diagnostic = { ...end, severity: "info", message };
+  // Lazy members of the model stay lazy.
+  return Object.create(model, {
+    assembly: { value: { ...assembly, diagnostics: [diagnostic] } },
+  }) as SourceModel;
 }
 
 function withProblem(empty: SourceModel, file: string, error: unknown): SourceModel {

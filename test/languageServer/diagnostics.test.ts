@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mergeDiagnostics } from "../../src/languageServer/features/diagnostics";
 import { DiagnosticsPublisher } from "../../src/languageServer/diagnosticsPublisher";
-import { brief, diagnose, diagnosticsIn, workspaceWith } from "./support";
+import { brief, diagnose, diagnosticsIn, messageOf, workspaceWith } from "./support";
 
 describe("diagnostics from the assembler", () => {
   it("mark the exact tokens", () => {
@@ -163,5 +163,22 @@ describe("diagnostics for editors that ask", () => {
     const { resultId } = asked.pull(at("main.asm"), undefined, true);
     assert.deepEqual(asked.pull(at("main.asm"), resultId, true), { kind: "unchanged", resultId });
     assert.equal(asked.pull(at("main.asm"), "another", true).kind, "full");
+  });
+});
+
+describe("a program that never seems to end", () => {
+  const most = /more than 200,000 lines when its macros are expanded/;
+
+  it("is left at that, with a word where it was", () => {
+    const text = "bits 32\njmp end\n%rep 300000\nnop\n%endrep\nend:\n";
+    const [found, ...others] = diagnose(text);
+    assert.equal(others.length, 0, "what stands behind is not missing");
+    assert.equal(found?.severity, 3);
+    assert.match(messageOf(found), most);
+  });
+
+  it("is cut off also where it only counts", () => {
+    const text = "%assign i 0\n%rep 400000\n%assign i i+1\n%endrep\n";
+    assert.match(messageOf(diagnose(text)[0]), most);
   });
 });

@@ -38,7 +38,7 @@ export function assemblyOf(assembler: Assembler, options: AssembleOptions): Asse
   const ordered = sections.sections.filter(
     (section) => section.type !== "nobits" && section.length > 0,
   );
-  const first = Math.min(...ordered.map((section) => section.start));
+  const first = ordered.reduce((least, { start }) => Math.min(least, start), Infinity);
   const origin = sections.origin ?? (ordered.length > 0 ? first : sections.sections[0]!.start);
   const image = imageOf(assembler, ordered, origin);
   // Not every caller wants these; they cost as much as a pass.

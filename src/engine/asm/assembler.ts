@@ -289,7 +289,13 @@ export class Assembler {
     const { words } = this.reuse;
     words.forget(true, true, false);
     this.session = new Session(words, this.sink, this.host(), this.observer, this.sources);
-    this.preprocessor = new Preprocessor(this.session, this.main, this.preamble(), keepsBlankLines);
+    this.preprocessor = new Preprocessor(
+      this.session,
+      this.main,
+      this.preamble(),
+      keepsBlankLines,
+      this.options.mostLines,
+    );
   }
 
   /** Preprocesses and does no more: nothing is known of labels. */

@@ -1,4 +1,5 @@
 /** Bytes of `db` and its kin, with the values of this pass. */
+import { append } from "../base/longLists";
 import { Evaluator, type Surroundings } from "./evaluate";
 import type { Expression } from "./expressionTree";
 import type { DataItem } from "./statementTree";
@@ -138,9 +139,9 @@ export class DataWriter {
     }
     for (let i = 0; i < count; i++) {
       const moved = <T extends { readonly at: number }>(mark: T): T => ({ ...mark, at: mark.at + i * size }); // prettier-ignore
-      marks.addresses.push(...addresses.map(moved));
-      marks.reserved.push(...reserved.map(moved));
-      marks.overflows.push(...overflows.map(moved));
+      append(marks.addresses, addresses.map(moved));
+      append(marks.reserved, reserved.map(moved));
+      append(marks.overflows, overflows.map(moved));
     }
   }
 

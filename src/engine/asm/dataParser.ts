@@ -1,4 +1,5 @@
 /** Parses what follows `db`, `dw` ... (NASM manual, "DB and Friends"). */
+import { append } from "../base/longLists";
 import { isConstant, type Expression } from "./expressionTree";
 import {
   keywordAt,
@@ -37,7 +38,7 @@ export class DataParser {
       const start = cursor.position;
       const item = this.item(element);
       if (item === undefined) return undefined;
-      items.push(...item);
+      append(items, item);
       if (!nested) this.remember(start, item[0]);
       if (item[0]?.kind === "number") this.skipStray();
       if (cursor.ended || cursor.isOp(")")) break;

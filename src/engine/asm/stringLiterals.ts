@@ -1,4 +1,5 @@
 /** Strings: from their spelling to bytes and back (NASM manual, "Character Strings"). */
+import { textOfCodes } from "../base/longLists";
 
 /** UTF-8 bytes of a text. */
 export function utf8(text: string): number[] {
@@ -97,7 +98,7 @@ function readEscape(text: string, start: number, bytes: number[]): number {
 export function quoteBytes(bytes: readonly number[]): string {
   const printable = bytes.every((b) => b >= 32 && b <= 126);
   if (printable) {
-    const text = String.fromCharCode(...bytes);
+    const text = textOfCodes(bytes);
     if (!text.includes("'")) return `'${text}'`;
     if (!text.includes('"')) return `"${text}"`;
   }

@@ -81,6 +81,11 @@ export interface AssembleOptions {
    * passes find is not looked for. Tools that follow the writer's keystrokes want all of it.
    */
   readonly stopsAfterFailedPass?: boolean;
+  /**
+   * Lines after the expansion of macros and %rep that are read at most; then comes the error "too-long". For tools that must answer soon whatever is
+   * typed (`%rep 1000000`).
+   */
+  readonly mostLines?: number;
 }
 
 export interface Assembly {

@@ -1,4 +1,5 @@
 /** The tests of %if, %ifdef, %ifidn ... (NASM manual, "Conditional Assembly"). */
+import { textOfCodes } from "../../base/longLists";
 import { unquote } from "../stringLiterals";
 import { isOp, type FoldedWord, type MultiLineMacro, type Token, type TokenKind } from "../tokens";
 import { readNumber } from "../numbers";
@@ -173,7 +174,7 @@ function testIdentical(
 function sameToken(a: Token, b: Token, caseSensitive: boolean): boolean {
   if (a.kind !== b.kind) return false;
   const text = (token: Token): string =>
-    token.kind === "string" ? String.fromCharCode(...unquote(token.text)) : token.text;
+    token.kind === "string" ? textOfCodes(unquote(token.text)) : token.text;
   const left = text(a);
   const right = text(b);
   return caseSensitive ? left === right : left.toLowerCase() === right.toLowerCase();
@@ -245,6 +246,6 @@ function testPackage(
 /** The package that %use names: a word or a string. */
 export function packageNameOf(token: Token | undefined): string | undefined {
   if (token?.kind === "id") return token.text.toLowerCase();
-  if (token?.kind === "string") return String.fromCharCode(...unquote(token.text)).toLowerCase();
+  if (token?.kind === "string") return textOfCodes(unquote(token.text)).toLowerCase();
   return undefined;
 }

@@ -1,4 +1,5 @@
 /** What %assign, %defstr, %strlen ... make of the rest of their line. */
+import { append } from "../../base/longLists";
 import { lexText } from "../lexer";
 import { bytesText, unquote, utf8 } from "../stringLiterals";
 import { isOp, tokensText, type Token } from "../tokens";
@@ -74,15 +75,22 @@ function concatenated(
 ): readonly Token[] | undefined {
   const bytes: number[] = [];
   for (const token of withoutSpace(expandLine(rest, session))) {
-    if (token.kind === "string") bytes.push(...unquote(token.text));
+    if (token.kind === "string") append(bytes, unquote(token.text));
     else if (!isOp(token, ",")) {
       const message = `non-string passed to \`${directive.text}': ${token.text}`;
       session.error(token, "string-expected", message);
       return undefined;
     }
   }
+  if (bytes.length > MOST_STRING_BYTES) {
+    session.error(directive, "string-too-long", "the string is too long");
+    return undefined;
+  }
   return [stringToken(bytes, rest[0] ?? directive)];
 }
+
+/** A string that is put together from itself grows without end. */
+const MOST_STRING_BYTES = 1 << 20;
 
 function substring(
   directive: Token,

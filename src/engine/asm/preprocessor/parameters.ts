@@ -1,4 +1,5 @@
 /** Inside a multi-line macro: `%1`, `%0`, `%-1`, `%{1:3}`, `%%label`, `%?`, and `%[..]` anywhere (NASM manual, "Multi-Line Macros"). */
+import { append } from "../../base/longLists";
 import { lexLine, lexText } from "../lexer";
 import { Token } from "../tokens";
 import { pasteParameters } from "./pasting";
@@ -153,7 +154,7 @@ function range(token: Token, invocation: Invocation, session: Session): readonly
   const out: Token[] = [];
   const step = first < last ? 1 : -1;
   for (let n = first; ; n += step) {
-    out.push(...parameterTokens(invocation, n));
+    append(out, parameterTokens(invocation, n));
     if (n === last) return out;
     out.push(new Token("op", ",", false, token.source, token.start, token.end));
   }

@@ -1,4 +1,5 @@
 /** Token pasting: `%+`, and names that grow together because nothing stands between them (`foo%1`, `%1h`). */
+import { append } from "../../base/longLists";
 import { sameLine } from "../diagnosticSink";
 import { lexText } from "../lexer";
 import { isOp, Token, type TokenKind } from "../tokens";
@@ -153,7 +154,7 @@ function growTogether(
     const result = joined(text, head, tokens[end - 1]!, session);
     if (result.length === end - i) {
       // The pieces do not fuse; leave them as they are.
-      out?.push(...tokens.slice(i, end));
+      if (out) append(out, tokens.slice(i, end));
     } else {
       out ??= tokens.slice(0, i);
       out.push(...result);

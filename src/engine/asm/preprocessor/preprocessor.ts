@@ -82,6 +82,7 @@ export class Preprocessor implements DirectiveHost {
     main: SourceText,
     preamble: string,
     private readonly keepsBlankLines = false,
+    private readonly mostLines = MOST_LINES,
   ) {
     this.conditions = new ConditionRunner(session);
     this.pushSource(main);
@@ -127,7 +128,7 @@ export class Preprocessor implements DirectiveHost {
       if (known) return known;
       const line = this.readLine();
       if (line === undefined) continue;
-      if (++this.lines > MOST_LINES) {
+      if (++this.lines > this.mostLines) {
         this.giveUp(line, "overall line count exceeds the maximum");
         return undefined;
       }
@@ -140,7 +141,7 @@ export class Preprocessor implements DirectiveHost {
   private knownLine(): ReadyLine | undefined {
     const { session, input } = this;
     const { knownLines } = session;
-    if (knownLines === undefined || input.builtin || this.lines >= MOST_LINES) return undefined;
+    if (knownLines === undefined || input.builtin || this.lines >= this.mostLines) return undefined;
     if (input.playbacks.length > 0 || this.recordings.length > 0 || this.isSkipping())
       return undefined;
     const text = input.reader.peek();
