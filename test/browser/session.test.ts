@@ -1,73 +1,25 @@
 /** A person's first session, with keys and mouse, in VS Code's server with the packaged extension. */
 import assert from "node:assert/strict";
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
-import type { Browser } from "playwright-core";
-import { openBrowser } from "../../scripts/hosts/browser.mjs";
-import { ROOT, run } from "../../scripts/hosts/commands.mjs";
-import { installExtension, installServer, startServer } from "../../scripts/hosts/server.mjs";
-import { Workbench } from "./workbench";
+import { ROOT } from "../../scripts/hosts/commands.mjs";
+import { openHost, THEMES, type Host } from "./host";
+import type { Workbench } from "./workbench";
 
-const HOME = path.join(ROOT, ".vscode-test", "browser");
-const FOLDERS = { userData: path.join(HOME, "user"), extensions: path.join(HOME, "extensions") };
-const WORKSPACE = path.join(HOME, "examples");
 const GUEST = "vmExitTour.asm";
-const SETTINGS = {
-  "workbench.startupEditor": "none",
-  "workbench.colorTheme": "Default Dark Modern",
-  "telemetry.telemetryLevel": "off",
-  "git.enabled": false,
-  "remote.autoForwardPorts": false,
-  "workbench.tips.enabled": false,
-  "window.autoDetectHighContrast": false,
-  "editor.minimap.enabled": false,
-};
-/** Theme as the picker names it -> the class that the workbench then has. */
-const THEMES = [
-  { name: "dark", theme: "Dark Modern", shows: ".vs-dark" },
-  { name: "light", theme: "Light Modern", shows: ".vs" },
-  { name: "high-contrast", theme: "Dark High Contrast", shows: ".hc-black" },
-  { name: "high-contrast-light", theme: "Light High Contrast", shows: ".hc-light" },
-] as const;
-
-async function vsix(): Promise<string> {
-  const { version } = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
-    version: string;
-  };
-  const file = path.join(ROOT, `ringside-${version}.vsix`);
-  if (!existsSync(file)) await run("npm", ["run", "package"]);
-  return file;
-}
 
 describe("a first session in VS Code", function () {
   this.slow(10_000);
-  let server: Awaited<ReturnType<typeof startServer>> | undefined;
-  let browser: Browser | undefined;
+  let host: Host | undefined;
   let workbench: Workbench;
 
   before(async function () {
     this.timeout(600_000);
-    await installServer();
-    rmSync(HOME, { recursive: true, force: true });
-    mkdirSync(HOME, { recursive: true });
-    cpSync(path.join(ROOT, "examples"), WORKSPACE, { recursive: true });
-    await installExtension(await vsix(), FOLDERS);
-    server = await startServer({ ...FOLDERS, folder: WORKSPACE, settings: SETTINGS });
-    browser = await openBrowser();
-    const page = await browser.newPage({ viewport: { width: 1680, height: 1200 } });
-    page.setDefaultTimeout(30_000);
-    workbench = new Workbench(page);
-    const address = new URL(server.url);
-    const guest = `vscode-remote://${address.host}${path.join(WORKSPACE, GUEST)}`;
-    address.searchParams.set("folder", WORKSPACE);
-    address.searchParams.set("payload", JSON.stringify([["openFile", guest]]));
-    await workbench.open(address.href);
+    host = await openHost({ name: "browser", file: GUEST });
+    ({ workbench } = host);
   });
 
-  after(async () => {
-    await browser?.close();
-    server?.stop();
-  });
+  after(() => host?.close());
 
   afterEach(async function () {
     if (this.currentTest?.state === "failed")
@@ -94,7 +46,7 @@ describe("a first session in VS Code", function () {
     await workbench.startDebugging();
     await workbench.currentLine.waitFor();
     await workbench.statusBar.filter({ hasText: "64-bit · ring 0" }).waitFor();
-    assert.equal(existsSync(path.join(WORKSPACE, ".vscode", "launch.json")), false);
+    assert.equal(existsSync(path.join(host!.workspace, ".vscode", "launch.json")), false);
   });
 
   it("unfolds the views at the first stop", async () => {

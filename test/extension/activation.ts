@@ -17,6 +17,11 @@ const SHIPPED = [
   /^media\/icons\/[\w-]+[.](svg|png)$/,
   /^media\/walkthrough\/\w+[.]md$/,
   /^examples\/(include\/)?[\w-]+[.](asm|inc)$/,
+  /^examples\/cKernel\/[\w-]+[.](c|S|ld)$/,
+  // What V8 made of the command line's bundles when they were built.
+  /^dist\/cli\w+[.]cache$/,
+  // The pages that diagnostics lead to.
+  /^docs\/(rules|sensitive)\/\w+[.]md$/,
 ];
 
 export function defineActivationTests(): void {
