@@ -39,7 +39,7 @@ export interface HostOptions {
   readonly file: string;
   readonly settings?: object;
   /** More files of the workspace, which else holds the examples. */
-  readonly files?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
 }
 
 async function vsix(): Promise<string> {
@@ -59,8 +59,11 @@ export async function openHost({ name, file, settings, files }: HostOptions): Pr
   rmSync(home, { recursive: true, force: true });
   mkdirSync(home, { recursive: true });
   cpSync(path.join(ROOT, "examples"), workspace, { recursive: true });
-  for (const [other, text] of Object.entries(files ?? {}))
-    writeFileSync(path.join(workspace, other), text);
+  for (const [other, content] of Object.entries(files ?? {})) {
+    const place = path.join(workspace, other);
+    mkdirSync(path.dirname(place), { recursive: true });
+    writeFileSync(place, content);
+  }
   await installExtension(await vsix(), folders);
   const all = { ...SETTINGS, ...settings };
   const server = await startServer({ ...folders, folder: workspace, settings: all });

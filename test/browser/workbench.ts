@@ -36,18 +36,28 @@ export class Workbench {
       .click();
   }
 
-  /** Presses F5. Until the extension host is up, F5 opens the Run view instead: then it is pressed again. */
-  async startDebugging(): Promise<void> {
+  /** Presses a key that does nothing until the extension host is up, until what it makes is there. */
+  async pressUntil(
+    key: string,
+    made: Locator,
+    before = (): Promise<void> => Promise.resolve(),
+  ): Promise<void> {
     for (let attempt = 0; attempt < 6; attempt += 1) {
-      await this.page.locator(".editor-instance .view-lines").first().click();
-      await this.press("F5");
-      const started = await this.toolbar.waitFor({ timeout: 5000 }).then(
+      await before();
+      await this.press(key);
+      const isThere = await made.waitFor({ timeout: 5000 }).then(
         () => true,
         () => false,
       );
-      if (started) return;
+      if (isThere) return;
     }
-    throw new Error("F5 starts no session");
+    throw new Error(`${key} does nothing`);
+  }
+
+  /** Until the extension host is up, F5 opens the Run view instead. */
+  async startDebugging(): Promise<void> {
+    const editor = this.page.locator(".editor-instance .view-lines").first();
+    await this.pressUntil("F5", this.toolbar, () => editor.click());
   }
 
   async chooseTheme(name: string): Promise<void> {
