@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import * as vscode from "vscode";
 import { LanguageClient, TransportKind } from "vscode-languageclient/node";
-import type { InitializationOptions } from "../languageServer/protocol";
+import { NODE_FLAGS, type InitializationOptions } from "../languageServer/protocol";
 import { LANGUAGE_ID } from "./contributions/languages";
 import { PAGE_LINK } from "./documentationPages";
 
@@ -23,7 +23,7 @@ export function startLanguageClient(extensionUri: vscode.Uri): LanguageClient | 
   const client = new LanguageClient(
     "ringside.languageServer",
     "Ringside Language Server",
-    { module, transport: TransportKind.ipc },
+    { module, transport: TransportKind.ipc, options: { execArgv: [...NODE_FLAGS] } },
     {
       documentSelector: SOURCES.map((scheme) => ({ language: LANGUAGE_ID, scheme })),
       initializationOptions: OPTIONS,

@@ -28,7 +28,7 @@ import { answerOwnRequests } from "./answers/ownRequests";
 import { answerAboutPlaces } from "./answers/places";
 
 /** A pause in typing after which diagnostics are made anew. */
-const DEBOUNCE_MS = 20;
+const DEBOUNCE_MS = 10;
 
 export function serve(connection: Connection): void {
   new LanguageServer(connection).listen();

@@ -11,6 +11,7 @@ import {
   type MessageConnection,
 } from "vscode-languageserver/node";
 import { edited, editResults } from "./assemblerBench";
+import { NODE_FLAGS } from "../../languageServer/protocol";
 import type { Measurement } from "./measurement";
 import { editProgram, PORTS_INCLUDE } from "./programs";
 
@@ -46,7 +47,9 @@ export async function measureKeystrokes(program: string): Promise<Measurement[]>
   const text = editProgram(LINES);
   writeFileSync(file, text);
   writeFileSync(join(folder, PORTS_INCLUDE.name), PORTS_INCLUDE.text);
-  const server = spawn(process.execPath, [program, "lsp"], { stdio: ["pipe", "pipe", "ignore"] });
+  const server = spawn(process.execPath, [...NODE_FLAGS, program, "lsp"], {
+    stdio: ["pipe", "pipe", "ignore"],
+  });
   const connection = createMessageConnection(
     new StreamMessageReader(server.stdout),
     new StreamMessageWriter(server.stdin),
