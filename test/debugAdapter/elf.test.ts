@@ -60,6 +60,17 @@ describe("a kernel that was built elsewhere", () => {
     });
   }
 
+  it("gives no function's name to what lies behind its end, such as the stack", async () => {
+    await start("c32-dwarf4.elf");
+    await breakAt("kernel.c", "sum");
+    await session.go("continue");
+    const registers = await session.variables("Registers");
+    const valueOf = (name: string): string | undefined =>
+      registers.find((each) => each.name === name)?.value;
+    assert.match(valueOf("esp") ?? "", /^0x0010[0-9a-f]{4}$/);
+    assert.match(valueOf("eip") ?? "", /<add\+/);
+  });
+
   it("steps over and into statements, and back", async () => {
     await start("c32-dwarf5.elf");
     await breakAt("kernel.c", "first");

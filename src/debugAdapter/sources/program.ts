@@ -307,7 +307,11 @@ export class Program {
     for (; index >= 0; index--) {
       const label = this.labels[index];
       if (!label || address - label.address > MAX_SYMBOL_DISTANCE) return undefined;
-      if (accept(label)) return { name: label.symbol.name, offset: address - label.address };
+      if (!accept(label)) continue;
+      const offset = address - label.address;
+      const { name, functionBytes } = label.symbol;
+      // What lies behind the end of a function is no place in it.
+      return functionBytes !== undefined && offset >= functionBytes ? undefined : { name, offset };
     }
     return undefined;
   }
