@@ -1,9 +1,8 @@
 /** What `ringside asm` tells the assembler: NASM's options, with NASM's meaning. */
-import { readFileSync } from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname } from "node:path";
 import { bytesText } from "../engine/language";
 import type { AssembleOptions } from "../engine/language";
-import { readProgram } from "../debugAdapter/launch/sourceFile";
+import { readInclude, readProgram } from "../debugAdapter/launch/sourceFile";
 import { UsageError } from "./command";
 import type { Parsed } from "./command";
 
@@ -87,20 +86,4 @@ export function assembleOptionsOf(file: string, options: Parsed): AssembleOption
     // NASM looks in the working folder and in those of -I; we also look where the files are.
     readFile: (name, from) => readInclude(name, [".", ...folders, dirname(from), dirname(file)]),
   };
-}
-
-function readInclude(
-  name: string,
-  folders: readonly string[],
-): { readonly file: string; readonly bytes: Uint8Array } | undefined {
-  const candidates = isAbsolute(name) ? [name] : folders.map((folder) => join(folder, name));
-  for (const candidate of candidates) {
-    try {
-      return { file: candidate, bytes: readFileSync(candidate) };
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "EISDIR") throw error;
-    }
-  }
-  return undefined;
 }

@@ -2,7 +2,7 @@
  * The program `ringside`: loads the bundle that holds the command and runs it. Beside a bundle lies what V8 made of it when it was built, so
  * that nothing need be compiled again; another version of V8 than the builder's refuses it, and compiles.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import Module, { createRequire } from "node:module";
 import { join } from "node:path";
 import { Script } from "node:vm";
@@ -16,10 +16,10 @@ type Wrapper = (
   folder: string,
 ) => void;
 
-/** Absent in development builds. */
-function readCache(file: string): Buffer | undefined {
+/** Absent where nobody made one, and of no use for a bundle that was changed after it: V8 itself only compares lengths. */
+function readCache(file: string, bundle: string): Buffer | undefined {
   try {
-    return readFileSync(file);
+    return statSync(file).mtimeMs >= statSync(bundle).mtimeMs ? readFileSync(file) : undefined;
   } catch {
     return undefined;
   }
@@ -34,7 +34,7 @@ function keepCompiled(): void {
 function load(name: string): CommandBundle {
   const file = join(__dirname, `${name}.js`);
   const require = createRequire(file);
-  const cachedData = readCache(join(__dirname, `${name}.cache`));
+  const cachedData = readCache(join(__dirname, `${name}.cache`), file);
   if (cachedData === undefined) return require(file) as CommandBundle;
   // The bundles are plain ASCII.
   const script = new Script(Module.wrap(readFileSync(file, "latin1")), {

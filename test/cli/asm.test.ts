@@ -31,6 +31,18 @@ describe("ringside asm", () => {
     assert.deepEqual([...(await ringside(["asm", file, "-o", "-"])).bytes], [0x90]);
   });
 
+  it("never writes over a file that it has read", async () => {
+    const text = '%include "part.inc"\nnop\n';
+    const file = folder.write("own", text);
+    const part = folder.write("part.inc", "ret\n");
+    for (const args of [["-o", file], ["-o", file, "-l", part], ["-o", folder.file("x"), "--symbols", file], ["-E", "-o", file]]) { // prettier-ignore
+      const { status, err } = await ringside(["asm", file, ...args]);
+      assert.equal(status, 65, args.join(" "));
+      assert.match(err, /will not be overwritten/);
+    }
+    assert.deepEqual([readFileSync(file, "utf8"), readFileSync(part, "utf8")], [text, "ret\n"]);
+  });
+
   it("finds includes in -I folders", async () => {
     const other = new Folder();
     other.write("more.inc", "nop\n");

@@ -18,8 +18,6 @@ const SHIPPED = [
   /^media\/walkthrough\/\w+[.]md$/,
   /^examples\/(include\/)?[\w-]+[.](asm|inc)$/,
   /^examples\/cKernel\/[\w-]+[.](c|S|ld)$/,
-  // What V8 made of the command line's bundles when they were built.
-  /^dist\/cli\w+[.]cache$/,
   // The pages that diagnostics lead to.
   /^docs\/(rules|sensitive)\/\w+[.]md$/,
 ];

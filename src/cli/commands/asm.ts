@@ -1,5 +1,6 @@
 /** `ringside asm`: the assembler, as `nasm -f bin`. */
-import { writeFileSync } from "node:fs";
+import { realpathSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { assemble, hexBytes, preprocess, UserError, utf8 } from "../../engine/language";
 import type { Assembly, AssembleOptions, Bits, Diagnostic } from "../../engine/language";
 import { ASSEMBLER_OPTIONS, assembleOptionsOf, preambleOf, warningsOf } from "../assemblerOptions";
@@ -28,17 +29,19 @@ function run(args: readonly string[], streams: Streams): number {
   const assembly = assemble(settings);
   report(assembly.diagnostics, streams);
   const listing = options.text("listing");
+  const symbols = options.text("symbols");
+  const output = options.text("output") ?? defaultOutput(file);
+  const inputs = [file, ...assembly.files];
+  protectInputs(inputs, [listing, symbols, output]);
   if (listing !== undefined) write(listing, bytesOf(assembly.listing()), streams);
   if (!assembly.ok) return EXIT.diagnostics;
   if (options.flag("dependencies")) {
-    const target = options.text("output") ?? defaultOutput(file);
-    streams.out(`${target} : ${assembly.files.join(" ")}\n`);
+    streams.out(`${inMakefile(output)} : ${assembly.files.map(inMakefile).join(" ")}\n`);
     return EXIT.ok;
   }
-  const symbols = options.text("symbols");
   if (symbols !== undefined) write(symbols, `${JSON.stringify(symbolReport(assembly), null, 2)}\n`, streams); // prettier-ignore
   // Like NASM: without -o the image goes next to the source, without its extension.
-  write(options.text("output") ?? defaultOutput(file), assembly.image, streams);
+  write(output, assembly.image, streams);
   return EXIT.ok;
 }
 
@@ -46,6 +49,7 @@ function run(args: readonly string[], streams: Streams): number {
 function preprocessOnly(settings: AssembleOptions, options: Parsed, streams: Streams): number {
   const { ok, text, diagnostics } = preprocess(settings);
   report(diagnostics, streams);
+  protectInputs([settings.file], [options.text("output")]);
   write(options.text("output") ?? "-", bytesOf(text), streams);
   return ok ? EXIT.ok : EXIT.diagnostics;
 }
@@ -59,9 +63,36 @@ function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(utf8(text));
 }
 
+/** A name as make reads it. */
+function inMakefile(name: string): string {
+  return name.replace(/[ \t#]/g, "\\$&").replaceAll("$", "$$$$");
+}
+
 function defaultOutput(file: string): string {
   const bare = file.replace(/\.[^./\\]*$/, "");
   return bare === file ? `${file}.out` : bare;
+}
+
+/** Throws a UserError where an output would take the place of a file that was read. */
+function protectInputs(inputs: readonly string[], outputs: readonly (string | undefined)[]): void {
+  const read = new Set(inputs.map(truePath));
+  for (const output of outputs) {
+    if (output === undefined || output === "-" || !read.has(truePath(output))) continue;
+    throw new UserError(
+      "would-overwrite-input",
+      `${output} is a file that was read: it will not be overwritten.`,
+      "Name another file with -o, -l or --symbols.",
+    );
+  }
+}
+
+/** Without links on the way; a file that is not there has no other name. */
+function truePath(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return resolve(file);
+  }
 }
 
 /** "-" is standard output. */

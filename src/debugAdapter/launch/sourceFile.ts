@@ -39,18 +39,22 @@ export function assembleFile(path: string, settings: AssembleSettings = {}): Ass
     file: path,
     text,
     defines: settings.defines ?? {},
-    readFile: (name, from) => readInclude(name, [dirname(from), ...folders]),
+    readFile: (name, from) => {
+      const found = readInclude(name, [dirname(from), ...folders]);
+      return found && { ...found, file: resolve(found.file) };
+    },
   });
 }
 
-function readInclude(
+/** The first of the folders that has the file; its name is as it was put together. */
+export function readInclude(
   name: string,
   folders: readonly string[],
 ): { readonly file: string; readonly bytes: Uint8Array } | undefined {
   const candidates = isAbsolute(name) ? [name] : folders.map((folder) => join(folder, name));
   for (const candidate of candidates) {
     try {
-      return { file: resolve(candidate), bytes: readFileSync(candidate) };
+      return { file: candidate, bytes: readFileSync(candidate) };
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "EISDIR") throw error;

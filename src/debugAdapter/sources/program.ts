@@ -340,7 +340,8 @@ function continues(before: DebugLine | undefined, entry: DebugLine): boolean {
   return (
     before !== undefined &&
     before.address + before.length === entry.address &&
-    before.range.line === entry.range.line
+    before.range.line === entry.range.line &&
+    before.range.file === entry.range.file
   );
 }
 
