@@ -35,7 +35,13 @@ describe("ringside asm", () => {
     const text = '%include "part.inc"\nnop\n';
     const file = folder.write("own", text);
     const part = folder.write("part.inc", "ret\n");
-    for (const args of [["-o", file], ["-o", file, "-l", part], ["-o", folder.file("x"), "--symbols", file], ["-E", "-o", file]]) { // prettier-ignore
+    for (const args of [
+      ["-o", file],
+      ["-o", file, "-l", part],
+      ["-o", folder.file("x"), "--symbols", file],
+      ["-E", "-o", file],
+    ]) {
+      // prettier-ignore
       const { status, err } = await ringside(["asm", file, ...args]);
       assert.equal(status, 65, args.join(" "));
       assert.match(err, /will not be overwritten/);
