@@ -50,11 +50,7 @@ function coveredLines(analysis: Analysis, { file, line }: SourceRange): number[]
   return lines;
 }
 
-function commandsIn(
-  text: string,
-  range: SourceRange,
-  lines: readonly number[],
-): CommandComment[] {
+function commandsIn(text: string, range: SourceRange, lines: readonly number[]): CommandComment[] {
   const commands: CommandComment[] = [];
   for (const match of text.matchAll(/(vmm)\s*=\s*([\w-]+)|(allow(?:-file)?)\s*\(([^)]*)\)/gi)) {
     if (match[1] !== undefined) {

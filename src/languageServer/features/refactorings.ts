@@ -59,12 +59,17 @@ function errorCount(model: SourceModel): number {
 
 /** Whether a program is the same with the edits. */
 export function keepsImage(analysis: Analysis, file: string, edits: readonly TextEdit[]): boolean {
-  const after = withEdits(analysis.model, file, edits);
-  const [old, made] = [analysis.model.assembly.image, after.assembly.image];
+  return isSameProgram(analysis.model, withEdits(analysis.model, file, edits));
+}
+
+/** Whether two models make the same bytes and as many errors and warnings. */
+export function isSameProgram(old: SourceModel, made: SourceModel): boolean {
+  const [before, after] = [old.assembly, made.assembly];
   return (
-    errorCount(after) === errorCount(analysis.model) &&
-    old.length === made.length &&
-    old.every((byte, i) => byte === made[i])
+    errorCount(made) === errorCount(old) &&
+    before.diagnostics.length === after.diagnostics.length &&
+    before.image.length === after.image.length &&
+    before.image.every((byte, i) => byte === after.image[i])
   );
 }
 
@@ -101,11 +106,12 @@ function numberBases({ analysis, place }: Site): Rewrite[] {
   if (analysis.lineText(place.file, place.line).trimStart().startsWith("%")) return [];
   return spellings(value)
     .filter(({ text }) => text.toLowerCase() !== token.text.toLowerCase())
-    .map(({ base, text }) => ({
+    .map(({ base, text }): Rewrite => ({
       title: `Write ${text} (${base})`,
       kind: CodeActionKind.RefactorRewrite,
       edits: [replaced(token.range, text)],
-      keeps: base === "characters" ? "image" : "nothing",
+      // A macro can paste the digits into a name or make a string of them.
+      keeps: "image",
     }));
 }
 
