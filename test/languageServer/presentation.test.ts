@@ -232,6 +232,12 @@ describe("code actions", () => {
     assert.deepEqual(titles, ["Write byte", "Write word", "Write dword"]);
   });
 
+  it("are not tried out on programs that take long to assemble", () => {
+    const text = `bits 32\nmov [ebx], 1\n${"nop\n".repeat(31_000)}`;
+    const { analysis } = scene(text);
+    assert.deepEqual(codeActions(analysis, MAIN, "uri", diagnose(text)), []);
+  });
+
   it("allow a finding with a comment that is then obeyed", () => {
     for (const line of [
       "  popfd",

@@ -9,7 +9,7 @@ import type { Analysis } from "../analysis";
 import { isContinued } from "../commandComments";
 import { RULES } from "../rules/allRules";
 import { toRange } from "../positions";
-import { removesError } from "./refactorings";
+import { canTest, removesError } from "./refactorings";
 import { DIAGNOSTIC_SOURCE, type DiagnosticData, type DiagnosticFix } from "./diagnostics";
 
 const RULE_IDS: ReadonlySet<string> = new Set(RULES.map((rule) => rule.id));
@@ -100,7 +100,7 @@ function sizeFixes(
     .statementsOn(file, diagnostic.range.start.line + 1)
     .find((each) => each.failed && each.macroTrail.length === 0);
   const memory = failed?.operands.find(({ text }) => text.startsWith("["));
-  if (memory === undefined) return [];
+  if (memory === undefined || !canTest(analysis, SIZE_WORDS.length)) return [];
   const { start } = toRange(memory.range);
   return SIZE_WORDS.flatMap((word) => {
     const edits = [{ range: { start, end: start }, newText: `${word} ` }];
