@@ -8,7 +8,7 @@ export type CommandComment =
       readonly kind: "allow";
       readonly codes: readonly string[];
       readonly wholeFile: boolean;
-      /** Lines that it covers: its own, and the next one when nothing else stands on its line. */
+      /** Lines that it covers: its own, and the next statement's when nothing else stands on its line. */
       readonly lines: readonly number[];
       readonly range: SourceRange;
     };
@@ -33,12 +33,24 @@ function commandsOf(analysis: Analysis, file: string): CommandComment[] {
     if (token.kind !== "comment") return [];
     const match = /^;+\s*ringside:\s*(.*)$/is.exec(token.text);
     if (match === null) return [];
-    const isAlone = analysis.tokensOn(file, token.range.line).length === 1;
-    return commandsIn(match[1] ?? "", token.range, isAlone);
+    return commandsIn(match[1] ?? "", token.range, coveredLines(analysis, token.range));
   });
 }
 
-function commandsIn(text: string, range: SourceRange, isAlone: boolean): CommandComment[] {
+/** Whether a backslash joins a line to the next one. */
+export function isContinued(analysis: Analysis, file: string, line: number): boolean {
+  return analysis.lineText(file, line).endsWith("\\");
+}
+
+function coveredLines(analysis: Analysis, { file, line }: SourceRange): number[] {
+  const isAlone = analysis.tokensOn(file, line).length === 1;
+  if (!isAlone) return [line];
+  const lines = [line, line + 1];
+  while (isContinued(analysis, file, lines.at(-1)!)) lines.push(lines.at(-1)! + 1);
+  return lines;
+}
+
+function commandsIn(text: string, range: SourceRange, lines: readonly number[]): CommandComment[] {
   const commands: CommandComment[] = [];
   for (const match of text.matchAll(/(vmm)\s*=\s*([\w-]+)|(allow(?:-file)?)\s*\(([^)]*)\)/gi)) {
     if (match[1] !== undefined) {
@@ -49,7 +61,7 @@ function commandsIn(text: string, range: SourceRange, isAlone: boolean): Command
       kind: "allow",
       codes: (match[4] ?? "").split(",").map((code) => code.trim().toLowerCase()),
       wholeFile: match[3]?.toLowerCase() === "allow-file",
-      lines: isAlone ? [range.line, range.line + 1] : [range.line],
+      lines,
       range,
     });
   }

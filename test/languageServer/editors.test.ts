@@ -334,8 +334,12 @@ describe("other editors", function () {
   });
 
   it("the guard of these tests notices a write and a process", () => {
+    const file = JSON.stringify(path.join(scratch, "x"));
     for (const code of [
-      `require("node:fs").writeFileSync(${JSON.stringify(path.join(scratch, "x"))}, "")`,
+      `require("node:fs").writeFileSync(${file}, "")`,
+      `require("node:fs").promises.open(${file}, "w")`,
+      `require("node:fs/promises").open(${file}, "a")`,
+      `import("node:fs/promises").then(({ open }) => open(${file}, "w"))`,
       `require("node:child_process").spawn("true")`,
     ]) {
       const run = spawnSync(process.execPath, ["--import", GUARD, "--eval", code]);

@@ -20,14 +20,18 @@ function forbid(owner, name) {
 for (const owner of [fs, fs.promises])
   for (const name of Object.keys(owner))
     if (typeof owner[name] === "function" && WRITES.test(name)) forbid(owner, name);
-for (const name of ["openSync", "open"]) {
-  const original = fs[name];
-  fs[name] = (file, flags, ...rest) => {
+for (const [owner, name] of [
+  [fs, "openSync"],
+  [fs, "open"],
+  [fs.promises, "open"],
+]) {
+  const original = owner[name];
+  owner[name] = (file, flags, ...rest) => {
     if (flags !== undefined && typeof flags !== "function" && !["r", "rs", 0].includes(flags)) {
       process.stderr.write(`forbidden: ${name} ${String(file)} ${String(flags)}\n`);
       process.exit(99);
     }
-    return original.call(fs, file, flags, ...rest);
+    return original.call(owner, file, flags, ...rest);
   };
 }
 for (const name of ["spawn", "spawnSync", "exec", "execSync", "execFile", "execFileSync", "fork"])

@@ -104,6 +104,20 @@ describe("language server over stdio", function () {
     assert.deepEqual(codes(await diagnosticsOf(2)), ["VMM1", "undefined-symbol"]);
   });
 
+  it("says what a command needs that comes without arguments", async () => {
+    const { connection } = session;
+    const run = (command: string, ...given: readonly unknown[]): Promise<unknown> =>
+      connection.sendRequest("workspace/executeCommand", { command, arguments: given });
+    const bare = connection.sendRequest("workspace/executeCommand", {
+      command: "ringside.server.listing",
+    });
+    await assert.rejects(bare, /ringside\.server\.listing needs the argument \{ textDocument \}/);
+    const textDocument = { uri: URI };
+    for (const given of [null, 1, {}, { textDocument }, { textDocument, position: {} }])
+      await assert.rejects(run("ringside.server.expandMacro", given), /textDocument, position/);
+    assert.equal(await run("ringside.server.unknown"), null);
+  });
+
   it("answers hover, completion and symbols", async () => {
     const { connection } = session;
     const at = (line: number, character: number): object => ({

@@ -37,6 +37,24 @@ describe("refactorings", () => {
     assert.deepEqual(titles("%macro m ‸2\n%endmacro"), []);
   });
 
+  it("write no number anew whose spelling the program uses", () => {
+    const pasted = "%macro m 1\nl%1: nop\n%endmacro\nm 1‸0\njmp l10";
+    assert.deepEqual(titles(pasted), []);
+    assert.deepEqual(titles("%macro m 1\n%defstr S %1\ndb S\n%endmacro\nm 1‸0"), []);
+    // A warning that comes or goes is a change too.
+    assert.deepEqual(titles("%macro m 1\n%ifnidn %1,10\n%warning x\n%endif\n%endmacro\nm 1‸0"), []);
+    assert.deepEqual(titles("cpu 38‸6"), []);
+    assert.ok(titles("%macro m 1\nmov ax, %1\n%endmacro\nm 1‸0").length >= 2);
+  });
+
+  it("assemble large programs only where they have to", () => {
+    const rest = "nop\n".repeat(31_000);
+    const written = ["Write 0xa (hexadecimal)", "Write 0b1010 (binary)"];
+    assert.deepEqual(titles(`mov ax, 1‸0\n${rest}`), written);
+    assert.deepEqual(titles(`%define f(x) x\nmov ax, f(1‸0)\n${rest}`), []);
+    assert.deepEqual(titles("%define f(x) x\nmov ax, f(1‸0)"), written);
+  });
+
   it("make an address relative to RIP", () => {
     assert.equal(after("bits 64\nx: mov eax, [x‸]", /RIP/), "bits 64\nx: mov eax, [rel x]");
     assert.deepEqual(titles("bits 64\nx: mov eax, [rel x‸]"), []);

@@ -1,4 +1,5 @@
 /** What this server answers besides the protocol, as requests and as commands. */
+import { ErrorCodes, Position, ResponseError } from "vscode-languageserver/node";
 import { measure } from "../features/codeLens";
 import { listingOf } from "../features/listing";
 import { expandMacroAt } from "../features/macroExpansion";
@@ -37,7 +38,26 @@ export function answerOwnRequests(server: Answering): void {
     ),
   );
   connection.onExecuteCommand(({ command, arguments: [params] = [] }) => {
-    if (command === SERVER_COMMANDS.expandMacro) return expand(params as ExpandMacroParams);
-    return command === SERVER_COMMANDS.listing ? list(params as ListingParams) : null;
+    if (command === SERVER_COMMANDS.expandMacro)
+      return namesPlace(params)
+        ? expand(params)
+        : badArguments(command, "{ textDocument, position }");
+    if (command === SERVER_COMMANDS.listing)
+      return namesFile(params) ? list(params) : badArguments(command, "{ textDocument }");
+    return null;
   });
+}
+
+/** Commands can come from a user's key binding, with any arguments or none. */
+function namesFile(params: unknown): params is ListingParams {
+  const { textDocument } = (params ?? {}) as Partial<ListingParams>;
+  return typeof textDocument?.uri === "string";
+}
+
+function namesPlace(params: unknown): params is ExpandMacroParams {
+  return namesFile(params) && Position.is((params as Partial<ExpandMacroParams>).position);
+}
+
+function badArguments(command: string, wanted: string): ResponseError {
+  return new ResponseError(ErrorCodes.InvalidParams, `${command} needs the argument ${wanted}.`);
 }

@@ -6,9 +6,10 @@ import {
   type TextEdit,
 } from "vscode-languageserver-protocol";
 import type { Analysis } from "../analysis";
+import { isContinued } from "../commandComments";
 import { RULES } from "../rules/allRules";
 import { toRange } from "../positions";
-import { removesError } from "./refactorings";
+import { canTest, removesError } from "./refactorings";
 import { DIAGNOSTIC_SOURCE, type DiagnosticData, type DiagnosticFix } from "./diagnostics";
 
 const RULE_IDS: ReadonlySet<string> = new Set(RULES.map((rule) => rule.id));
@@ -52,26 +53,37 @@ function fix(
   };
 }
 
-/** Adds to the comment of the line, or begins one. */
+/** The first line of the lines that backslashes join to one, 1-based. */
+function firstJoinedLine(analysis: Analysis, file: string, line: number): number {
+  let first = line;
+  while (first > 1 && isContinued(analysis, file, first - 1)) first -= 1;
+  return first;
+}
+
+/** A comment behind the line, or above it where one behind would not be read. */
 function allowEdit(
   analysis: Analysis,
   file: string,
   diagnostic: Diagnostic,
   code: string,
 ): TextEdit {
-  const line = diagnostic.range.start.line;
-  const text = analysis.lineText(file, line + 1);
-  const hasComment = analysis.tokensOn(file, line + 1).some((token) => token.kind === "comment");
-  const end = { line, character: text.trimEnd().length };
-  // A second comment inside one is not read: behind an existing comment the line above is used.
-  if (!hasComment)
+  const line = diagnostic.range.start.line + 1;
+  const first = firstJoinedLine(analysis, file, line);
+  const text = analysis.lineText(file, first);
+  const isJoined = first !== line || isContinued(analysis, file, line);
+  // A second comment inside one is not read.
+  const hasComment = analysis.tokensOn(file, line).some((token) => token.kind === "comment");
+  const comment = `; ringside: allow(${code})`;
+  if (!hasComment && !isJoined) {
+    const start = { line: line - 1, character: text.trimEnd().length };
     return {
-      range: { start: end, end: { line, character: text.length } },
-      newText: ` ; ringside: allow(${code})`,
+      range: { start, end: { ...start, character: text.length } },
+      newText: ` ${comment}`,
     };
+  }
   const indent = /^\s*/.exec(text)?.[0] ?? "";
-  const start = { line, character: 0 };
-  return { range: { start, end: start }, newText: `${indent}; ringside: allow(${code})\n` };
+  const start = { line: first - 1, character: 0 };
+  return { range: { start, end: start }, newText: `${indent}${comment}\n` };
 }
 
 const SIZE_WORDS = ["byte", "word", "dword", "qword"] as const;
@@ -88,7 +100,7 @@ function sizeFixes(
     .statementsOn(file, diagnostic.range.start.line + 1)
     .find((each) => each.failed && each.macroTrail.length === 0);
   const memory = failed?.operands.find(({ text }) => text.startsWith("["));
-  if (memory === undefined) return [];
+  if (memory === undefined || !canTest(analysis, SIZE_WORDS.length)) return [];
   const { start } = toRange(memory.range);
   return SIZE_WORDS.flatMap((word) => {
     const edits = [{ range: { start, end: start }, newText: `${word} ` }];
