@@ -7,6 +7,9 @@ import { buildBootDisk, DEFAULT_LOAD, withTemporaryFolder } from "./buildImage.m
 import { runFromCommandLine, runsAsMain } from "./commandLine.mjs";
 
 const BOCHS = "bochs-bin";
+/** The first is in a Debian package of its own, bochsbios. */
+export const BIOS = "/usr/share/bochs/BIOS-bochs-latest";
+export const VIDEO_BIOS = "/usr/share/bochs/VGABIOS-lgpl-latest";
 const CPU_MODEL = "corei7_skylake_x";
 const POLL_MS = 100;
 /** Bochs has no debug-exit device, but logs writes to ports that nobody claims. */
@@ -38,8 +41,8 @@ export async function runOnBochs({ image, entry, load, timeoutMs = 60000, memory
 function configuration(paths, memoryMb) {
   return `cpu: model=${CPU_MODEL}, count=1, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=0
 memory: guest=${String(memoryMb)}, host=${String(memoryMb)}
-romimage: file=/usr/share/bochs/BIOS-bochs-latest
-vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+romimage: file=${BIOS}
+vgaromimage: file=${VIDEO_BIOS}
 ata0-master: type=disk, mode=flat, path=${paths.disk}, cylinders=0
 boot: disk
 display_library: rfb, options="timeout=0"

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { assembleGuest, isInstalled } from "../../scripts/oracle/buildImage.mjs";
 
@@ -34,12 +34,16 @@ export function readExpectedRuns(folder: string): Readonly<Record<string, Expect
 interface Oracle {
   readonly name: "qemu" | "bochs";
   readonly command: string;
+  /** Other files that it cannot do without. */
+  readonly needs?: readonly string[];
   readonly run: (guest: OracleGuest) => Promise<OracleResult>;
 }
 
 /** One test per guest of the folder; those an oracle is known to run wrongly are skipped with the reason in the title. */
 export function compareWithOracle(folder: string, oracle: Oracle): void {
-  const missing = [oracle.command, "nasm"].find((command) => !isInstalled(command));
+  const missing =
+    [oracle.command, "nasm"].find((command) => !isInstalled(command)) ??
+    oracle.needs?.find((file) => !existsSync(file));
   for (const [name, expected] of Object.entries(readExpectedRuns(folder))) {
     const reason =
       missing === undefined ? reasonToSkip(expected, oracle) : `${missing} is not here`;

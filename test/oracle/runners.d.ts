@@ -20,6 +20,8 @@ declare module "*/oracle/runQemu.mjs" {
 
 declare module "*/oracle/runBochs.mjs" {
   /** `log`: where to copy Bochs' own log. */
+  export const BIOS: string;
+  export const VIDEO_BIOS: string;
   export function runOnBochs(guest: OracleGuest & { readonly log?: string }): Promise<OracleResult>;
 }
 
