@@ -6,7 +6,7 @@ import { Reuse } from "../../src/engine/asm/knownLines";
 import type { Assembly } from "../../src/engine/asm/types";
 import { hexBytes } from "../../src/engine/base/hex";
 import { relaxationProgram } from "../support/relaxationPrograms";
-import { FILE } from "./support";
+import { FILE, filesOf } from "./support";
 
 /** All that callers see. */
 function outcome({ image, diagnostics, symbols, lines, origin, sections }: Assembly): object {
@@ -32,7 +32,7 @@ const LINES = [
   "bits 16", "bits 32", "bits 64", "default rel", "default abs", "%define eax ebx", "%undef eax", "%macro mov 2", "%endmacro", "nop",
   "%define nop hlt", "mov eax, [1234]", "mov eax, [ebx+1]", "  mov eax, 1 ; comment", "rep movsb", "section .bss", "section .text",
   "absolute 100", "[warning -number-overflow]", "[warning *number-overflow]", "mov al, 300", "db 300", "cpu 8086", "cpu 386",
-  "%if $ > 20", "%endif", "%rep 2", "%endrep", "lea rax, [rel x]", "mov eax, 1 \\", "%1", "org 5", "struc s", "endstruc", ".y: resb 1",
+  "%if $ > 20", "%endif", "%rep 2", "%endrep", "lea rax, [rel x]", "mov eax, 1 \\", "mov eax, 1 ; c \\", "%1", "org 5", "struc s", "endstruc", ".y: resb 1",
 ]; // prettier-ignore
 
 const program = fc
@@ -98,6 +98,24 @@ describe("lines that are known from before", () => {
       }
     }
   }).timeout(120_000);
+
+  it("go on in the next line where an equal one, the last of its file, did not", () => {
+    const readFile = filesOf({ "a.inc": "mov ax,1 ; c \\" });
+    const text = '%include "a.inc"\nmov ax,1 ; c \\\nmov bx,2\nmov cx,3\n';
+    const { image } = assembleWith({ file: FILE, text, readFile }, new Reuse());
+    assert.equal(hexBytes(image), "b80100b80100b90300");
+  });
+
+  it("keep their place where their surroundings are wrong", () => {
+    const known = "bits 32\nmov eax, 1";
+    for (const wrong of ["absolute 100\nmov eax, 1", "struc s\nmov eax, 1\nendstruc"]) {
+      const text = `bits 32\n${wrong}\nsection .text\nbits 16\nnop`;
+      const reuse = new Reuse();
+      assembleWith({ file: FILE, text: known }, reuse);
+      const { entryBits } = assembleWith({ file: FILE, text }, reuse);
+      assert.equal(entryBits, assembleWith({ file: FILE, text }, new Reuse()).entryBits, wrong);
+    }
+  });
 
   it("still say what they have to say", () => {
     isAsFresh("mov al, 300\nmov al, 300", "mov al, 300");

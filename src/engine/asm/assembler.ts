@@ -106,6 +106,8 @@ export class Assembler {
 
   private allPasses(): void {
     this.pass(true);
+    // Constants before the first `float` of the file are rounded anew as the last one says.
+    if (!this.layout.floatOptions.areDefault) this.preprocessAgain = true;
     const kept = this.sink.endFirstPass(this.preprocessAgain);
     if (this.options.stopsAfterFailedPass === true && this.sink.firstPassFailed) return;
     let least = Infinity;
@@ -261,6 +263,7 @@ export class Assembler {
       const ready = this.preprocessor.next();
       if (ready === undefined) return;
       parser.bits = layout.bits;
+      parser.floatOptions = layout.floatOptions;
       const { said } = sink;
       const statement = parser.parse(ready);
       this.statements.push(statement);
@@ -281,7 +284,7 @@ export class Assembler {
       this.observer === undefined &&
       sink.warnings === WarningState.initial &&
       layout.hasNearConditions &&
-      layout.floatOptions === ""
+      layout.floatOptions.areDefault
     );
   }
 
@@ -347,6 +350,7 @@ export class Assembler {
     const cursor = new Cursor(settled);
     const expression = parseExpression(cursor, {
       bits: () => layout.bits,
+      floatOptions: () => layout.floatOptions,
       symbol: (name, token) => {
         const symbol = this.symbols.entry(name);
         this.observer?.symbolReferred(symbol, token);

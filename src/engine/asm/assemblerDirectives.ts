@@ -3,6 +3,7 @@ import type { Bits } from "../isa/types";
 import type { DiagnosticSink } from "./diagnosticSink";
 import type { Expression } from "./expressionTree";
 import { Cursor, parseExpression } from "./expressionParser";
+import type { FloatOptions } from "./floats";
 import { readNumber } from "./numbers";
 import { applyAttributes } from "./sectionAttributes";
 import { isPowerOfTwo, type Section, type SectionTable } from "./sections";
@@ -23,7 +24,7 @@ export interface DirectiveState {
   hasNearConditions: boolean;
   readonly segment: number;
   warningStack: WarningState[];
-  floatOptions: string;
+  floatOptions: FloatOptions;
   error(token: Token, code: string, message: string): void;
   warn(token: Token, name: string, message: string): void;
   evaluate(expression: Expression, critical: boolean): Value | undefined;
@@ -49,16 +50,6 @@ const CPUS: ReadonlySet<string> = new Set([
 ]); // prettier-ignore
 
 const BEFORE_386: ReadonlySet<string> = new Set(["8086", "186", "286"]);
-
-const FLOAT_OPTIONS: ReadonlySet<string> = new Set([
-  "daz",
-  "nodaz",
-  "near",
-  "down",
-  "up",
-  "zero",
-  "default",
-]);
 
 const RUNNERS: Readonly<Record<string, Runner>> = {
   absolute: runAbsolute,
@@ -144,7 +135,8 @@ function runDefault(directive: Directive, state: DirectiveState): void {
 
 function runFloat(directive: Directive, state: DirectiveState): void {
   const option = tokensText(directive.value).toLowerCase();
-  if (FLOAT_OPTIONS.has(option)) state.floatOptions = option;
+  const options = state.floatOptions.with(option);
+  if (options) state.floatOptions = options;
   else state.error(valuePlace(directive), "float", `unknown 'float' directive: ${option}`);
 }
 
@@ -219,6 +211,7 @@ function attributeNumber(tokens: readonly Token[], state: DirectiveState): bigin
   const cursor = new Cursor(tokens);
   const expression = parseExpression(cursor, {
     bits: () => state.bits,
+    floatOptions: () => state.floatOptions,
     symbol: (name) => state.symbols.entry(name),
     error: (token, code, message) => state.error(token, code, message),
     warning: (token, name, message) => state.warn(token, name, message),

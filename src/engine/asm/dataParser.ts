@@ -160,7 +160,7 @@ export class DataParser {
       this.fail("float", `no ${element * 8}-bit floating-point format supported`, number);
       return;
     }
-    const result = floatBytes(number.text, negative, format);
+    const result = floatBytes(number.text, negative, format, this.context.floatOptions());
     if ("error" in result) {
       this.fail("float", result.error, number);
       return;

@@ -2,7 +2,7 @@
 import type { Bits } from "../isa/types";
 import type { BinaryOperator, Expression } from "./expressionTree";
 import { evaluateConstant } from "./evaluate";
-import { floatBytes, floatFormatOfWord } from "./floats";
+import { floatBytes, floatFormatOfWord, type FloatOptions } from "./floats";
 import type { Keyword } from "./keywords";
 import { readNumber } from "./numbers";
 import { stringNumber, unquote } from "./stringLiterals";
@@ -14,6 +14,8 @@ import type { Token } from "./tokens";
 export interface ParseContext {
   /** Code size in force: string constants are cut to it. */
   bits(): Bits;
+  /** How floating-point constants are rounded. */
+  floatOptions(): FloatOptions;
   symbol(name: string, token: Token): SymbolEntry;
   error(token: Token, code: string, message: string): void;
   warning(token: Token, name: string, message: string): void;
@@ -279,7 +281,7 @@ class ExpressionParser {
     }
     this.cursor.advance();
     const { format, from, length } = floatFormatOfWord(token.text.toLowerCase());
-    const result = floatBytes(number.text, negative, format);
+    const result = floatBytes(number.text, negative, format, this.context.floatOptions());
     if ("error" in result) return this.fail("float", result.error, number);
     if (!this.cursor.isOp(")")) return this.fail("expression-syntax", "expecting `)'");
     this.cursor.advance();

@@ -19,6 +19,38 @@ const FORMATS = {
   128: { bytes: 16, fraction: 112, explicit: false, exponent: 15 },
 } as const satisfies Record<string, FloatFormat>;
 
+/** What `float` sets: the direction of rounding, and whether denormals become zero. */
+export class FloatOptions {
+  static readonly initial = new FloatOptions("near", false);
+
+  private constructor(
+    readonly rounding: "near" | "up" | "down" | "zero",
+    readonly denormalsAreZero: boolean,
+  ) {}
+
+  get areDefault(): boolean {
+    return this.rounding === "near" && !this.denormalsAreZero;
+  }
+
+  /** With one option more; undefined if there is none of that name. */
+  with(option: string): FloatOptions | undefined {
+    switch (option) {
+      case "near":
+      case "up":
+      case "down":
+      case "zero":
+        return new FloatOptions(option, this.denormalsAreZero);
+      case "daz":
+      case "nodaz":
+        return new FloatOptions(this.rounding, option === "daz");
+      case "default":
+        return FloatOptions.initial;
+      default:
+        return undefined;
+    }
+  }
+}
+
 export type FloatResult =
   | {
       readonly bytes: number[];
@@ -62,14 +94,19 @@ interface Ratio {
   readonly denominator: bigint;
 }
 
-export function floatBytes(text: string, negative: boolean, format: FloatFormat): FloatResult {
+export function floatBytes(
+  text: string,
+  negative: boolean,
+  format: FloatFormat,
+  options: FloatOptions,
+): FloatResult {
   if (/p$/i.test(text)) return packedDecimal(text.slice(0, -1), negative, format);
   if (/^0p/i.test(text)) return packedDecimal(text.slice(2), negative, format);
   const special = specialValue(text);
   if (special !== undefined) return { bytes: assembleSpecial(special, negative, format) };
   const ratio = parse(text);
   if (typeof ratio === "string") return { error: ratio };
-  return rounded(ratio, negative, format);
+  return rounded(ratio, negative, format, options);
 }
 
 function specialValue(text: string): "infinity" | "qnan" | "snan" | undefined {
@@ -159,18 +196,31 @@ function parseBinary(text: string, bits: number): Ratio | string {
     : { numerator: mantissa, denominator: 1n << BigInt(-exponent) };
 }
 
-/** Divides and rounds to nearest, ties to even. */
-function divideRounded(numerator: bigint, denominator: bigint): bigint {
+/** Divides and rounds the magnitude; to nearest means ties to even. */
+function divideRounded(
+  numerator: bigint,
+  denominator: bigint,
+  mode: "near" | "away" | "cut",
+): bigint {
   const quotient = numerator / denominator;
-  const twice = (numerator % denominator) * 2n;
-  const up = twice > denominator || (twice === denominator && (quotient & 1n) === 1n);
+  const rest = numerator % denominator;
+  const twice = rest * 2n;
+  const isUpper = twice > denominator || (twice === denominator && (quotient & 1n) === 1n);
+  const up = mode === "near" ? isUpper : mode === "away" && rest > 0n;
   return up ? quotient + 1n : quotient;
+}
+
+/** What becomes of the magnitude. */
+function modeOf({ rounding }: FloatOptions, negative: boolean): "near" | "away" | "cut" {
+  if (rounding === "near") return "near";
+  return rounding === (negative ? "down" : "up") ? "away" : "cut";
 }
 
 function rounded(
   { numerator, denominator }: Ratio,
   negative: boolean,
   format: FloatFormat,
+  options: FloatOptions,
 ): FloatResult {
   if (numerator === 0n) return { bytes: pack(0n, 0n, negative, format) };
   const bias = (1 << (format.exponent - 1)) - 1;
@@ -182,16 +232,20 @@ function rounded(
   const least = 1 - bias;
   const used = Math.max(exponent, least);
   const shift = format.fraction - used;
+  const mode = modeOf(options, negative);
   let mantissa =
     shift >= 0
-      ? divideRounded(numerator << BigInt(shift), denominator)
-      : divideRounded(numerator, denominator << BigInt(-shift));
+      ? divideRounded(numerator << BigInt(shift), denominator, mode)
+      : divideRounded(numerator, denominator << BigInt(-shift), mode);
   let stored = used + bias;
   if (mantissa >= 1n << BigInt(format.fraction + 1)) {
     mantissa >>= 1n;
     stored++;
   }
-  if (mantissa < 1n << BigInt(format.fraction)) stored = 0;
+  if (mantissa < 1n << BigInt(format.fraction)) {
+    stored = 0;
+    if (options.denormalsAreZero) mantissa = 0n;
+  }
   if (stored >= 2 * bias + 1) {
     const warning = { name: "float-overflow", message: "overflow in floating-point constant" };
     return { bytes: assembleSpecial("infinity", negative, format), warning };

@@ -21,6 +21,7 @@ export class InstructionEncoder {
     if (!statement.isConstant || statement.encoded) return undefined;
     if (!this.observed && !statement.frame && !statement.label) return undefined;
     if (this.state.sink.warnings !== WarningState.initial) return undefined;
+    if (!this.state.floatOptions.areDefault) return undefined;
     const key = this.constantKey(statement);
     statement.encoded = this.reuse.constant(key);
     return key;
@@ -41,7 +42,10 @@ export class InstructionEncoder {
   operands(statement: StatementTree, wasBroken: boolean): readonly AsmOperand[] | undefined {
     const { body, encoded } = statement;
     if (body.kind !== "instruction") return undefined;
-    if (encoded && !wasBroken && this.unchanged(statement)) return encoded.operands;
+    // What is wrong with a known line is where it stands, not its operands.
+    if (encoded && (statement.isKnown || (!wasBroken && this.unchanged(statement)))) {
+      return encoded.operands;
+    }
     statement.evaluatedAt = this.state.clock;
     statement.evaluatedOffset = this.state.offset;
     const evaluator = new OperandEvaluator(this.state.surroundings);

@@ -5,6 +5,7 @@ import type { DataSurroundings } from "./dataBytes";
 import { rangeOf, type DiagnosticSink, type Note, type Place } from "./diagnosticSink";
 import { Evaluator } from "./evaluate";
 import type { Expression } from "./expressionTree";
+import { FloatOptions } from "./floats";
 import type { OperandSurroundings } from "./operandValues";
 import { SectionTable, type Section } from "./sections";
 import type { StatementTree } from "./statementTree";
@@ -92,7 +93,8 @@ export class LayoutState implements DirectiveState {
   inAbsolute = false;
   absoluteSegment = NO_SEGMENT;
   warningStack: WarningState[] = [];
-  floatOptions = "";
+  /** No pass resets them: what is set at the end holds at the start of the next pass, as with NASM. */
+  floatOptions = FloatOptions.initial;
   /** Counts changes of labels and of sections' places: tells which operands must be evaluated again. */
   clock = 0;
   basesChangedAt = 0;
@@ -102,6 +104,7 @@ export class LayoutState implements DirectiveState {
   private changes = 0;
   /** What symbols were before a pass that may have to be taken back. */
   private undoLog: SymbolState[] | undefined;
+  private floatOptionsAtStart = FloatOptions.initial;
   private placesAtStart = "";
   /** The absolute space is that of a struc. */
   protected inStructure = false;
@@ -186,6 +189,7 @@ export class LayoutState implements DirectiveState {
   beginTentativePass(): void {
     this.beginPass();
     this.undoLog = [];
+    this.floatOptionsAtStart = this.floatOptions;
   }
 
   keepPass(): void {
@@ -195,6 +199,7 @@ export class LayoutState implements DirectiveState {
   undoPass(): void {
     for (const { symbol, ...state } of this.undoLog!.reverse()) Object.assign(symbol, state);
     this.undoLog = undefined;
+    this.floatOptions = this.floatOptionsAtStart;
     this.pass--;
     // Operands that were evaluated from values that are gone.
     this.basesChangedAt = ++this.clock;

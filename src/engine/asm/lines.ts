@@ -82,11 +82,13 @@ export class LineReader {
     return { source, line: first + 1, start, end, tokens };
   }
 
-  /** Text of the next line; undefined at the end. One that goes on in the line after it has its backslash. */
+  /** Text of the next line; undefined at the end, and where a backslash joins the line after it. */
   peek(): string | undefined {
     const start = this.starts[this.next];
     if (start === undefined) return undefined;
-    return this.source.text.slice(start, this.lineEnd(this.next));
+    const end = this.lineEnd(this.next);
+    if (this.source.text.charCodeAt(end - 1) === 92) return undefined;
+    return this.source.text.slice(start, end);
   }
 
   /** The next line, uncut. */

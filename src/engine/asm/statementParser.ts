@@ -4,6 +4,7 @@ import { DataParser, itemsAreConstant } from "./dataParser";
 import type { DiagnosticSink } from "./diagnosticSink";
 import type { Expression } from "./expressionTree";
 import { Cursor, keywordAt, parseExpression, type ParseContext } from "./expressionParser";
+import { FloatOptions } from "./floats";
 import { parseOperands } from "./operandParser";
 import type { ReadyLine } from "./preprocessor/preprocessor";
 import { StatementTree } from "./statementTree";
@@ -23,6 +24,8 @@ const EXPRESSION_DIRECTIVES: ReadonlySet<string> = new Set(["org", "absolute", "
 export class StatementParser {
   /** Code size in force; the layout keeps it up to date. */
   bits: Bits = 16;
+  /** What `float` has set; the layout keeps it up to date. */
+  floatOptions = FloatOptions.initial;
   private statement!: StatementTree;
   /** Where the line is given up: what is wrong behind it is not looked at. */
   private reached = 0;
@@ -37,6 +40,7 @@ export class StatementParser {
   ) {
     this.context = {
       bits: () => this.bits,
+      floatOptions: () => this.floatOptions,
       symbol: (name, token) => this.refer(name, token),
       error: (token, code, message) => this.error(token, code, message),
       warning: (token, name, message) =>

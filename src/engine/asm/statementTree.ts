@@ -158,6 +158,8 @@ export class StatementTree {
   offset = 0;
   warnings: WarningState | undefined;
 
+  /** Its line was assembled before: it has the operands' values, not their trees. */
+  isKnown = false;
   /** No symbol, `$` or `$$` in it: the operands never change. */
   isConstant = false;
   encoded: EncodedStatement | undefined;
@@ -211,6 +213,7 @@ export class StatementTree {
   static again(known: KnownLine, line: SourceLine, frame: Frame | undefined): StatementTree {
     const statement = new StatementTree(undefined, line, frame);
     statement.mnemonicAt = 0;
+    statement.isKnown = true;
     statement.body = known.body;
     statement.operands = known.operands;
     statement.encoded = known.encoded;
