@@ -18,8 +18,8 @@ function apply(text: string, edits: readonly TextEdit[]): string {
 }
 
 /** The main file after renaming what is at `‸`, or why that was refused. */
-function renamed(marked: string, newName: string): string {
-  const { workspace, place, text } = scene(marked);
+function renamed(marked: string, newName: string, settings: object = {}): string {
+  const { workspace, place, text } = scene(marked, {}, settings);
   const result = renameAt(workspace.programsWith(MAIN), place, newName);
   if (result instanceof RenameRefusal) return result.reason;
   return apply(text, result.changes?.[`file://${MAIN}`] ?? []);
@@ -96,6 +96,53 @@ describe("rename", () => {
     assert.match(renamed("sta‸rt: nop", "eax"), /word of the assembler/);
     assert.match(renamed("sta‸rt: nop", "two words"), /not a name/);
     assert.match(renamed("a:\n.x‸: nop\n.y: nop", "y"), /exists already/);
+  });
+
+  it("refuses names that would capture something else", () => {
+    assert.match(renamed("%define A‸ 1\nstart: jmp start\ndw A", "start"), /exists already/);
+    assert.match(renamed("%define A‸ 1\nmov eax, A", "eax"), /would hide/);
+    for (const word of ["db", "bits", "nop", "dword"])
+      assert.match(renamed("%macro m‸ 0\nnop\n%endmacro\nm", word), /would hide/);
+    assert.match(renamed("%idefine Foo 3\nx‸: jmp x", "foo"), /exists already/);
+    assert.match(renamed("x‸: jmp x", "foo", { defines: { foo: "3" } }), /settings define/);
+    assert.match(renamed("%macro m 1+\n%endmacro\nx‸: nop\njmp x", "m"), /exists already/);
+    assert.match(renamed("x‸: nop\n%ifdef D\ny: nop\n%endif", "y"), /exists already/);
+    // The text of a name can be data.
+    const spelled = "%macro m 1\n%defstr S %1\ndb S\n%1: nop\n%endmacro\nm x\njmp x‸";
+    assert.match(renamed(spelled, "y"), /would change what/);
+  });
+
+  it("changes code that is not assembled", () => {
+    const skipped = (name: string): string =>
+      `${name}: ret\n%ifdef DEBUG\ncall ${name} ; foo\njmp ${name}.x\n%endif\ncall ${name}`;
+    assert.equal(renamed(skipped("foo").replace("foo", "fo‸o"), "bar"), skipped("bar"));
+    const uncalled = (name: string): string =>
+      `%macro m 1\n${name}%1: call ${name}\n%endmacro\n%define D(a) a+${name}\n${name}: nop`;
+    assert.equal(
+      renamed(uncalled("foo").replace(/foo: nop/, "fo‸o: nop"), "bar"),
+      uncalled("bar").replace("bar%1", "foo%1"),
+    );
+    assert.equal(
+      renamed("%if 1\nfo‸o: nop\n%else\nfoo: hlt\n%endif\njmp foo", "bar"),
+      "%if 1\nbar: nop\n%else\nbar: hlt\n%endif\njmp bar",
+    );
+    assert.equal(
+      renamed("a:\n.x‸: nop\n%if 0\njmp a.x\n%endif", "y"),
+      "a:\n.y: nop\n%if 0\njmp a.y\n%endif",
+    );
+    assert.equal(
+      renamed("%imacro Mm‸ 0\nnop\n%endmacro\nmM\n%if 0\nMM\n%endif", "two"),
+      "%imacro two 0\nnop\n%endmacro\ntwo\n%if 0\ntwo\n%endif",
+    );
+  });
+
+  it("refuses where code that is not assembled may mean something else", () => {
+    const local = "a:\n.x‸: nop\n%if 0\njmp .x\n%endif\nb:\n.x: nop";
+    assert.match(renamed(local, "y"), /not assembled \(line 4 of \/project\/main\.asm\)/);
+    const shared = "%define f(foo) foo*2\ndw f(2)\nfo‸o: nop\n%macro m 0\ncall foo\n%endmacro";
+    assert.match(renamed(shared, "bar"), /not assembled \(line 5 of/);
+    const elsewhere = "a:\n.x‸: nop\nb:\n%if 0\njmp .x\n%endif";
+    assert.match(renamed(elsewhere, "y"), /^a:\n\.y: nop/);
   });
 
   it("refuses what cannot be renamed", () => {

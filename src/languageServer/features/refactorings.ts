@@ -40,17 +40,21 @@ function replaced(range: SourceRange, newText: string): TextEdit {
   return { range: toRange(range), newText };
 }
 
-function withEdits(model: SourceModel, file: string, edits: readonly TextEdit[]): SourceModel {
-  const document = TextDocument.create(file, "nasm", 1, model.textOf(file) ?? "");
-  const text = TextDocument.applyEdits(document, [...edits]);
+type FileEdits = ReadonlyMap<string, readonly TextEdit[]>;
+
+function withEdits(model: SourceModel, edits: FileEdits): SourceModel {
+  const edited = (file: string, text: string): string =>
+    TextDocument.applyEdits(TextDocument.create(file, "nasm", 1, text), [
+      ...(edits.get(file) ?? []),
+    ]);
   const { options } = model;
-  if (file === options.file) return buildSourceModel({ ...options, text });
-  const bytes = new TextEncoder().encode(text);
   const readFile: typeof options.readFile = (name, from) => {
     const found = options.readFile?.(name, from);
-    return found?.file === file ? { file, bytes } : found;
+    if (found === undefined || !edits.has(found.file)) return found;
+    const text = edited(found.file, model.textOf(found.file) ?? "");
+    return { file: found.file, bytes: new TextEncoder().encode(text) };
   };
-  return buildSourceModel({ ...options, readFile });
+  return buildSourceModel({ ...options, text: edited(options.file, options.text), readFile });
 }
 
 function errorCount(model: SourceModel): number {
@@ -58,12 +62,12 @@ function errorCount(model: SourceModel): number {
 }
 
 /** Whether a program is the same with the edits. */
-export function keepsImage(analysis: Analysis, file: string, edits: readonly TextEdit[]): boolean {
-  return isSameProgram(analysis.model, withEdits(analysis.model, file, edits));
+export function keepsImage({ model }: Analysis, edits: FileEdits): boolean {
+  return isSameProgram(model, withEdits(model, edits));
 }
 
 /** Whether two models make the same bytes and as many errors and warnings. */
-export function isSameProgram(old: SourceModel, made: SourceModel): boolean {
+function isSameProgram(old: SourceModel, made: SourceModel): boolean {
   const [before, after] = [old.assembly, made.assembly];
   return (
     errorCount(made) === errorCount(old) &&
@@ -89,8 +93,9 @@ function holds(
 ): boolean {
   if (keeps === "nothing") return true;
   const { model } = analysis;
-  if (keeps === "image") return keepsImage(analysis, file, edits);
-  return errorCount(withEdits(model, file, edits)) <= errorCount(model);
+  const changes = new Map([[file, edits]]);
+  if (keeps === "image") return keepsImage(analysis, changes);
+  return errorCount(withEdits(model, changes)) <= errorCount(model);
 }
 
 /** Whether a program has fewer errors with the edits. */
@@ -99,7 +104,9 @@ export function removesError(
   file: string,
   edits: readonly TextEdit[],
 ): boolean {
-  return errorCount(withEdits(analysis.model, file, edits)) < errorCount(analysis.model);
+  return (
+    errorCount(withEdits(analysis.model, new Map([[file, edits]]))) < errorCount(analysis.model)
+  );
 }
 
 /** Of the other directives some read words: `cpu 386`. */

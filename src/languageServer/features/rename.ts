@@ -1,15 +1,19 @@
 /** Rename: a name in all programs that share it, unless that could change what a program means. */
 import type { Range, TextEdit, WorkspaceEdit } from "vscode-languageserver-protocol";
 import {
-  formsByMnemonic,
   keywordOf,
+  type MacroDefinition,
   type NameKind,
   type NameOccurrence,
+  type SourceRange,
 } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { uriOfFile } from "../fileNames";
 import { declarationAt } from "../knowledge/declarations";
-import { rangeKey, toRange, type Place } from "../positions";
+import { DIRECTIVES } from "../knowledge/nasmWords";
+import { unassembledWords } from "../knowledge/unassembledWords";
+import { rangeKey, sameRange, toRange, type Place } from "../positions";
+import { keepsImage } from "./refactorings";
 import { declaredAt, definitionPlace, occurrencesAt } from "./references";
 
 /** Why a rename is refused: shown to the user. */
@@ -90,6 +94,26 @@ export function prepareRename(
 
 const VALID = /^[a-z_?][\w$#@~.?]*$/i;
 
+const IS_MACRO: ReadonlySet<NameKind> = new Set<NameKind>(["macro", "define"]);
+
+/** Things of different spaces may share a name. */
+function spaceOf(kind: NameKind): string {
+  const isOwnSpace =
+    IS_MACRO.has(kind) || /^(macro-parameter|macro-label|context-label)$/.test(kind);
+  return isOwnSpace ? kind : "symbol";
+}
+
+function isReserved(word: string): boolean {
+  return keywordOf(word) !== undefined || Object.hasOwn(DIRECTIVES, word);
+}
+
+/** A macro that has a name already, in its own spelling or in another one. */
+function macroNamed({ model }: Analysis, name: string): MacroDefinition | undefined {
+  return model.macroDefinitions.find((each) =>
+    each.caseSensitive ? each.name === name : each.name.toLowerCase() === name.toLowerCase(),
+  );
+}
+
 /** Why a new name cannot be taken. */
 function conflict(
   programs: readonly Analysis[],
@@ -97,37 +121,99 @@ function conflict(
   newName: string,
 ): string | undefined {
   if (!VALID.test(newName)) return `"${newName}" is not a name that NASM accepts.`;
-  const prefix = prefixOf(name);
-  if (prefix === "" && name.kind !== "define" && name.kind !== "macro") {
-    const keyword = keywordOf(newName.toLowerCase());
-    if (keyword !== undefined)
-      return `"${newName}" is a word of the assembler. Write $${newName} where it is meant as a name.`;
-  }
-  if (
-    (name.kind === "define" || name.kind === "macro") &&
-    formsByMnemonic(newName.toLowerCase()).length > 0
-  )
-    return `A macro "${newName}" would hide the instruction of that name.`;
+  const isMacro = IS_MACRO.has(name.kind);
+  const lower = newName.toLowerCase();
+  if (isMacro && isReserved(lower))
+    return `A macro "${newName}" would hide the assembler's word of that name.`;
+  if (prefixOf(name) === "" && keywordOf(lower) !== undefined)
+    return `"${newName}" is a word of the assembler. Write $${newName} where it is meant as a name.`;
   const full = name.name.endsWith(bareName(name))
     ? name.name.slice(0, name.name.length - bareName(name).length) + newName
     : newName;
-  const space = (kind: NameKind): string =>
-    kind === "macro" ||
-    kind === "define" ||
-    kind === "macro-parameter" ||
-    kind === "macro-label" ||
-    kind === "context-label"
-      ? kind
-      : "symbol";
+  const existing = (place: SourceRange): string =>
+    `"${full}" exists already (line ${place.line} of ${place.file}).`;
   for (const program of programs) {
     const taken = program.model.names.find(
       (each) =>
         each.name === full &&
         each.id !== name.id &&
-        (space(each.kind) === space(name.kind) || each.kind === "define"),
+        (isMacro || spaceOf(each.kind) === spaceOf(name.kind) || each.kind === "define"),
     );
-    if (taken !== undefined)
-      return `"${full}" exists already (line ${taken.range.line} of ${taken.range.file}).`;
+    if (taken !== undefined) return existing(taken.range);
+    if (Object.hasOwn(program.model.options.defines ?? {}, full))
+      return `"${full}" exists already: the settings define it.`;
+    const macro = prefixOf(name) === "" ? macroNamed(program, full) : undefined;
+    if (macro !== undefined && !sameRange(macro.nameRange, name.definition ?? name.range))
+      return existing(macro.nameRange);
+  }
+  const [hidden] = prefixOf(name) === "" ? unassembledWords(programs, (text) => text === full) : [];
+  return hidden && existing(hidden.range);
+}
+
+/** Edits of a rename by the range that they change. */
+type Edits = Map<string, { readonly file: string; readonly edit: TextEdit }>;
+
+function addEdit(edits: Edits, range: SourceRange, from: number, to: number, text: string): void {
+  const { start } = toRange(range);
+  const part = {
+    start: { ...start, character: start.character + from },
+    end: { ...start, character: start.character + to },
+  };
+  edits.set(rangeKey(range), { file: range.file, edit: { range: part, newText: text } });
+}
+
+/** Whether all that is spelled like a name is one thing, so that it can be told by its spelling alone. */
+function isOnlyMeaning(programs: readonly Analysis[], name: NameOccurrence): boolean {
+  return programs.every(({ model }) =>
+    model.names.every((each) => each.id === name.id || each.spelled !== bareName(name)),
+  );
+}
+
+/** The parent that a local name has at a place, by the labels written above it. */
+function parentAt(programs: readonly Analysis[], { file, line }: SourceRange): string | undefined {
+  const labels = programs.flatMap((program) =>
+    program
+      .namesOf(file)
+      .filter(
+        ({ kind, role, range }) => kind === "label" && role === "definition" && range.line <= line,
+      ),
+  );
+  return labels.sort((a, b) => a.range.line - b.range.line).at(-1)?.name;
+}
+
+/** Renames in code that is not assembled, or tells where it is not clear what is meant. */
+function addUnassembled(
+  programs: readonly Analysis[],
+  name: NameOccurrence,
+  newName: string,
+  edits: Edits,
+): string | undefined {
+  const bare = bareName(name);
+  const isLocal = prefixOf(name) !== "" && name.kind !== "label" && prefixOf(name) !== "$";
+  if (name.kind === "macro-parameter" || keywordOf(bare.toLowerCase()) !== undefined)
+    return undefined;
+  const anyCase =
+    IS_MACRO.has(name.kind) &&
+    programs.some((program) => macroNamed(program, bare)?.caseSensitive === false);
+  const spelled = (text: string): string => (anyCase ? text.toLowerCase() : text);
+  const wanted = spelled(isLocal ? name.name : bare);
+  const isNamed = (text: string): boolean =>
+    spelled(text) === wanted ||
+    text === `$${wanted}` ||
+    (isLocal ? text === name.spelled : text.startsWith(`${wanted}.`));
+  const words = unassembledWords(programs, isNamed).filter(
+    ({ range, parameters }) => !edits.has(rangeKey(range)) && !parameters.includes(bare),
+  );
+  for (const { text, range } of words) {
+    if (isLocal && text !== name.name) {
+      const parent = name.name.slice(0, -name.spelled.length);
+      if (parentAt(programs, range) !== parent) continue;
+    } else if (isLocal || isOnlyMeaning(programs, name)) {
+      const from = isLocal ? text.length - bare.length : text.startsWith("$") ? 1 : 0;
+      addEdit(edits, range, from, from + bare.length, newName);
+      continue;
+    }
+    return `"${text}" also stands in code that is not assembled (line ${range.line} of ${range.file}), and may be something else there: rename it by hand first.`;
   }
   return undefined;
 }
@@ -147,35 +233,41 @@ export function renameAt(
   if (wanted === bareName(name)) return { changes: {} };
   const reason = conflict(programs, name, wanted);
   if (reason !== undefined) return new RenameRefusal(reason);
-  const edits = new Map<string, { readonly file: string; readonly edit: TextEdit }>();
-  for (const each of occurrencesAt(programs, place)) {
-    const range = toRange(each.range);
-    const start = { ...range.start, character: range.start.character + prefixOf(each).length };
-    edits.set(rangeKey(each.range), {
-      file: each.range.file,
-      edit: { range: { start, end: range.end }, newText: wanted },
-    });
-  }
+  const edits = namedEdits(programs, place, name, wanted);
+  const unclear = addUnassembled(programs, name, wanted, edits);
+  if (unclear !== undefined) return new RenameRefusal(unclear);
+  const byFile = new Map<string, TextEdit[]>();
+  for (const { file, edit } of edits.values())
+    byFile.set(file, [...(byFile.get(file) ?? []), edit]);
+  const changed = programs.find((program) => !keepsImage(program, byFile));
+  if (changed !== undefined)
+    return new RenameRefusal(
+      `The name "${wanted}" would change what ${changed.root} assembles to.`,
+    );
+  return {
+    changes: Object.fromEntries([...byFile].map(([file, list]) => [uriOfFile(file), list])),
+  };
+}
+
+/** Edits of all places that the assembler knows. */
+function namedEdits(
+  programs: readonly Analysis[],
+  place: Place,
+  name: NameOccurrence,
+  wanted: string,
+): Edits {
+  const edits: Edits = new Map();
+  for (const each of occurrencesAt(programs, place))
+    addEdit(edits, each.range, prefixOf(each).length, widthOf(each.range), wanted);
   for (const range of declaredAt(programs, place)) {
-    const { start, end } = toRange(range);
-    const from = { ...end, character: end.character - bareName(name).length };
-    edits.set(rangeKey(range), {
-      file: range.file,
-      edit: {
-        range: { start: from.character < start.character ? start : from, end },
-        newText: wanted,
-      },
-    });
+    const from = Math.max(0, widthOf(range) - bareName(name).length);
+    addEdit(edits, range, from, widthOf(range), wanted);
   }
-  for (const each of qualifiedUses(programs, name)) {
-    const { start } = toRange(each.range);
-    const end = { ...start, character: start.character + name.name.length };
-    edits.set(rangeKey(each.range), {
-      file: each.range.file,
-      edit: { range: { start, end }, newText: wanted },
-    });
-  }
-  const changes: Record<string, TextEdit[]> = {};
-  for (const { file, edit } of edits.values()) (changes[uriOfFile(file)] ??= []).push(edit);
-  return { changes };
+  for (const each of qualifiedUses(programs, name))
+    addEdit(edits, each.range, 0, name.name.length, wanted);
+  return edits;
+}
+
+function widthOf({ column, endColumn }: SourceRange): number {
+  return endColumn - column;
 }

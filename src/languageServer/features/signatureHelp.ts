@@ -16,6 +16,7 @@ import {
 import type { Analysis } from "../analysis";
 import { formsIn, operandText, writtenOperands } from "../knowledge/instructionCard";
 import { macroParameters } from "../knowledge/macroCard";
+import { escaped } from "../knowledge/markdown";
 import { toPlace } from "../positions";
 import { bitsAt, isMacroIn } from "./completion";
 import { commasOutside, writtenHead } from "./lineContext";
@@ -38,6 +39,10 @@ function signature(
       ? {}
       : { documentation: { kind: MarkupKind.Markdown, value: documentation } }),
   };
+}
+
+function documentationOf({ documentation }: MacroDefinition): string | undefined {
+  return documentation && escaped(documentation);
 }
 
 /** Whether an operand that is written out fits a slot: enough to choose the line that is shown first. */
@@ -110,7 +115,7 @@ function macroHelp(analysis: Analysis, head: string, count: number): SignatureHe
     (macro.caseSensitive ? macro.name === head : macro.name.toLowerCase() === head.toLowerCase());
   const found = analysis.model.macroDefinitions.filter(same);
   const signatures = found.map((macro) =>
-    signature(head, macroParameters(macro), macro.documentation),
+    signature(head, macroParameters(macro), documentationOf(macro)),
   );
   if (signatures.length === 0) return undefined;
   const active = found.findIndex((macro) => macro.maxArguments >= count || macro.greedy);
@@ -131,7 +136,7 @@ function defineHelp(analysis: Analysis, before: string): SignatureHelp | undefin
   );
   if (macro?.parameters === undefined || call === null) return undefined;
   return {
-    signatures: [signature(macro.name, macroParameters(macro), macro.documentation)],
+    signatures: [signature(macro.name, macroParameters(macro), documentationOf(macro))],
     activeSignature: 0,
     activeParameter: Math.min(commasOutside(call[2] ?? ""), macro.parameters.length - 1),
   };

@@ -2,6 +2,7 @@
 import type { MacroDefinition, MacroInvocation, NameOccurrence } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { sameRange } from "../positions";
+import { escaped, fencedCode } from "./markdown";
 
 /** Lines of an expansion or a body that a hover shows. */
 const MOST_LINES = 24;
@@ -13,7 +14,7 @@ function clipped(text: string): string {
 }
 
 function fenced(text: string): string {
-  return ["```nasm", clipped(text), "```"].join("\n");
+  return fencedCode(clipped(text), "nasm");
 }
 
 /** "2", "1-3", "1-*", "1+". */
@@ -70,7 +71,7 @@ export function macroDefinitionCard(macro: MacroDefinition): string {
       : `${macroHead(macro)} ${macro.body}`;
   return macro.documentation === undefined
     ? fenced(text)
-    : `${macro.documentation}\n\n${fenced(text)}`;
+    : `${escaped(macro.documentation)}\n\n${fenced(text)}`;
 }
 
 /** The definition that a name refers to: the one whose place it gives. */

@@ -1,6 +1,7 @@
 /** What hover says about a label, a constant or a field of a structure. */
 import type { NameOccurrence, SourceRange } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { escaped } from "./markdown";
 import { numberText } from "./numberText";
 
 const KIND_TEXT: Readonly<Record<NameOccurrence["kind"], string>> = {
@@ -84,7 +85,7 @@ export function symbolCard(analysis: Analysis, name: NameOccurrence): string {
   if (name.definition === undefined) lines.push("", "not defined");
   else {
     const comment = commentsOf(analysis, name.definition);
-    if (comment !== undefined && comment !== "") lines.push("", comment);
+    if (comment !== undefined && comment !== "") lines.push("", escaped(comment));
   }
   return lines.join("\n");
 }
