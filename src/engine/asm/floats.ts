@@ -196,7 +196,10 @@ function parseBinary(text: string, bits: number): Ratio | string {
     : { numerator: mantissa, denominator: 1n << BigInt(-exponent) };
 }
 
-/** Divides and rounds the magnitude; to nearest means ties to even. */
+/**
+ * Divides and rounds the magnitude; to nearest means ties to even. Away from zero NASM adds half a unit and cuts, so that less than a half stays
+ * (docs/quirks.md).
+ */
 function divideRounded(
   numerator: bigint,
   denominator: bigint,
@@ -206,7 +209,7 @@ function divideRounded(
   const rest = numerator % denominator;
   const twice = rest * 2n;
   const isUpper = twice > denominator || (twice === denominator && (quotient & 1n) === 1n);
-  const up = mode === "near" ? isUpper : mode === "away" && rest > 0n;
+  const up = mode === "near" ? isUpper : mode === "away" && twice >= denominator;
   return up ? quotient + 1n : quotient;
 }
 
@@ -238,7 +241,8 @@ function rounded(
       ? divideRounded(numerator << BigInt(shift), denominator, mode)
       : divideRounded(numerator, denominator << BigInt(-shift), mode);
   let stored = used + bias;
-  if (mantissa >= 1n << BigInt(format.fraction + 1)) {
+  const carries = mantissa >= 1n << BigInt(format.fraction + 1);
+  if (carries) {
     mantissa >>= 1n;
     stored++;
   }
@@ -246,7 +250,8 @@ function rounded(
     stored = 0;
     if (options.denormalsAreZero) mantissa = 0n;
   }
-  if (stored >= 2 * bias + 1) {
+  // NASM lets one exponent too many pass, unless rounding has led to it: the value gets the pattern of a NaN.
+  if (stored > 2 * bias + 1 || (carries && stored === 2 * bias + 1)) {
     const warning = { name: "float-overflow", message: "overflow in floating-point constant" };
     return { bytes: assembleSpecial("infinity", negative, format), warning };
   }
