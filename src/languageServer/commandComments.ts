@@ -1,6 +1,7 @@
 /** Comments that speak to this server: `; ringside: vmm=paravirtual`, `; ringside: allow(VMM1, MODE2)`, `; ringside: allow-file(VMM1)`. */
 import type { SourceRange } from "../engine/language";
 import type { Analysis } from "./analysis";
+import { oncePerAnalysis } from "./oncePerAnalysis";
 
 export type CommandComment =
   | { readonly kind: "vmm"; readonly value: string; readonly range: SourceRange }
@@ -14,17 +15,10 @@ export type CommandComment =
     };
 
 const MARK = "ringside:";
-const known = new WeakMap<Analysis, readonly CommandComment[]>();
-
 /** Of the main file first, then of the included ones in the order of their use. */
-export function commandComments(analysis: Analysis): readonly CommandComment[] {
-  let list = known.get(analysis);
-  if (list === undefined) {
-    list = analysis.model.assembly.files.flatMap((file) => commandsOf(analysis, file));
-    known.set(analysis, list);
-  }
-  return list;
-}
+export const commandComments = oncePerAnalysis((analysis): readonly CommandComment[] =>
+  analysis.model.assembly.files.flatMap((file) => commandsOf(analysis, file)),
+);
 
 function commandsOf(analysis: Analysis, file: string): CommandComment[] {
   // Most files have none: then the tokens need not be made.

@@ -1,17 +1,12 @@
 /** The listing of a program, with the lines of a document that it shows. */
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import type { ListingResult } from "../protocol";
 
 /** Number, offset and bytes, mark of macros and includes, text. NASM manual, "-l: Generating a Listing File". */
 const LINE = /^ *(\d+) .{28}(?:.{4} ?(.*))?$/;
 
-const kept = new WeakMap<Analysis, string>();
-
-function textOf(analysis: Analysis): string {
-  let text = kept.get(analysis);
-  if (text === undefined) kept.set(analysis, (text = analysis.model.assembly.listing()));
-  return text;
-}
+const textOf = oncePerAnalysis((analysis): string => analysis.model.assembly.listing());
 
 /** Lines of macros and of other files have numbers too: the text tells which are the document's. */
 export function listingOf(analysis: Analysis, file: string): ListingResult {

@@ -2,6 +2,7 @@
 import path from "node:path";
 import type { SourceRange, Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import { contains } from "../positions";
 import { handlerOf } from "./interruptHandlers";
 
@@ -174,13 +175,6 @@ class Builder {
   }
 }
 
-const known = new WeakMap<Analysis, CallGraph>();
-
-export function callGraph(analysis: Analysis): CallGraph {
-  let graph = known.get(analysis);
-  if (graph === undefined) {
-    graph = new Builder(analysis, cutFunctions(analysis)).build();
-    known.set(analysis, graph);
-  }
-  return graph;
-}
+export const callGraph = oncePerAnalysis((analysis): CallGraph =>
+  new Builder(analysis, cutFunctions(analysis)).build(),
+);

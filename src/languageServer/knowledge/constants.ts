@@ -1,6 +1,7 @@
 /** Constants in byte and word registers on straight-line code, and ports: `mov al, 0x20` … `out 0x20, al`. */
 import type { AsmOperand, Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import { controlFlowOf } from "./controlFlow";
 import { constantBefore, gprOf, immediateOf, writesRegister } from "./registerFlow";
 
@@ -76,16 +77,8 @@ export interface PortWrite {
 }
 
 /** OUT with a port that is written in it or is a known constant in DX. */
-export function portWrites(analysis: Analysis): readonly PortWrite[] {
-  let writes = known.get(analysis);
-  if (writes === undefined) known.set(analysis, (writes = findPortWrites(analysis)));
-  return writes;
-}
-
-const known = new WeakMap<Analysis, readonly PortWrite[]>();
-
-function findPortWrites(analysis: Analysis): PortWrite[] {
-  return analysis.model.statements.flatMap((statement, index) => {
+export const portWrites = oncePerAnalysis((analysis): readonly PortWrite[] =>
+  analysis.model.statements.flatMap((statement, index) => {
     const { form, operands } = statement;
     if (form?.mnemonic !== "out") return [];
     const port = immediateOf(operands[0]?.value) ?? constantBefore(analysis, statement, D)?.value;
@@ -93,5 +86,5 @@ function findPortWrites(analysis: Analysis): PortWrite[] {
     const isByte = gprOf(operands[1]?.value)?.size === 8;
     const value = isByte ? byteBefore(analysis, index, A, "low") : undefined;
     return [{ index, port: Number(BigInt.asUintN(16, port)), value }];
-  });
-}
+  }),
+);

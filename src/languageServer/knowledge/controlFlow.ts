@@ -4,6 +4,7 @@
  */
 import type { NameOccurrence, Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import { contains } from "../positions";
 import { immediateOf } from "./registerFlow";
 
@@ -263,11 +264,5 @@ function targetAddress({ operands }: Statement): number | undefined {
   return value === undefined ? undefined : Number(value);
 }
 
-const known = new WeakMap<Analysis, ControlFlow>();
-
 /** Made once for a program. */
-export function controlFlowOf(analysis: Analysis): ControlFlow {
-  let flow = known.get(analysis);
-  if (flow === undefined) known.set(analysis, (flow = new ControlFlow(analysis)));
-  return flow;
-}
+export const controlFlowOf = oncePerAnalysis((analysis): ControlFlow => new ControlFlow(analysis));

@@ -1,6 +1,7 @@
 /** Where a symbol is declared without being defined: the operands of `global`, `extern`, `common` and their like. */
 import type { SourceRange } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import { contains, type Place } from "../positions";
 
 const DECLARING = /^(global|extern|common|static|required)$/i;
@@ -10,8 +11,6 @@ export interface Declaration {
   readonly name: string;
   readonly range: SourceRange;
 }
-
-const known = new WeakMap<Analysis, readonly Declaration[]>();
 
 /** `global name:function hidden`, `common name 4`: the name comes first. */
 function nameOnly(range: SourceRange, text: string): Declaration | undefined {
@@ -24,18 +23,13 @@ function nameOnly(range: SourceRange, text: string): Declaration | undefined {
 }
 
 /** Written out in the open; what a macro declares has no place of its own. */
-export function declarations(analysis: Analysis): readonly Declaration[] {
-  let list = known.get(analysis);
-  if (list === undefined) {
-    list = analysis.model.statements.flatMap(({ kind, mnemonic, operands, macroTrail }) =>
-      kind === "directive" && macroTrail.length === 0 && DECLARING.test(mnemonic?.text ?? "")
-        ? operands.flatMap((operand) => nameOnly(operand.range, operand.text) ?? [])
-        : [],
-    );
-    known.set(analysis, list);
-  }
-  return list;
-}
+export const declarations = oncePerAnalysis((analysis): readonly Declaration[] =>
+  analysis.model.statements.flatMap(({ kind, mnemonic, operands, macroTrail }) =>
+    kind === "directive" && macroTrail.length === 0 && DECLARING.test(mnemonic?.text ?? "")
+      ? operands.flatMap((operand) => nameOnly(operand.range, operand.text) ?? [])
+      : [],
+  ),
+);
 
 export function declarationAt(analysis: Analysis, place: Place): Declaration | undefined {
   return declarations(analysis).find((each) => contains(each.range, place));

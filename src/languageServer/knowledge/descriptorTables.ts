@@ -1,6 +1,7 @@
 /** Descriptor tables that LGDT names with a constant address, read from the assembled image. */
 import { decodeDescriptor, type Descriptor, type Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 
 export interface StaticDescriptor {
   readonly index: number;
@@ -98,16 +99,10 @@ function tableOf(
   return { lgdt, pointer, base, limit, entries };
 }
 
-const known = new WeakMap<Analysis, readonly StaticTable[]>();
-
 /** The GDTs of a program whose place and contents are known at assembly time. */
-export function staticGdts(analysis: Analysis): readonly StaticTable[] {
-  let tables = known.get(analysis);
-  if (tables === undefined) {
-    known.set(analysis, (tables = findTables(analysis)));
-  }
-  return tables;
-}
+export const staticGdts = oncePerAnalysis((analysis): readonly StaticTable[] =>
+  findTables(analysis),
+);
 
 function findTables(analysis: Analysis): StaticTable[] {
   const image = new Image(analysis);

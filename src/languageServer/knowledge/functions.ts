@@ -1,5 +1,5 @@
 /** Functions as the direct calls of a program show them: where they begin, what belongs to them, whether they come back. */
-import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import { controlFlowOf, goesOn, type ControlFlow } from "./controlFlow";
 
 export class Functions {
@@ -72,12 +72,7 @@ export class Functions {
   }
 }
 
-const known = new WeakMap<Analysis, Functions>();
-
 /** Made once for a program. */
-export function functionsOf(analysis: Analysis): Functions {
-  let functions = known.get(analysis);
-  if (functions === undefined)
-    known.set(analysis, (functions = new Functions(controlFlowOf(analysis))));
-  return functions;
-}
+export const functionsOf = oncePerAnalysis(
+  (analysis): Functions => new Functions(controlFlowOf(analysis)),
+);

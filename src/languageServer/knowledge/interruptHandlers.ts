@@ -5,6 +5,7 @@
 import type { AsmOperand, Bits, Statement } from "../../engine/language";
 import { decodeDescriptor, decodeGate, type Descriptor, type Gate } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import { portWrites } from "./constants";
 import { controlFlowOf } from "./controlFlow";
 import { constantAddress, Image } from "./descriptorTables";
@@ -279,14 +280,8 @@ function findInterrupts(analysis: Analysis): Interrupts {
   return { tables, gates, handlers, hardware };
 }
 
-const known = new WeakMap<Analysis, Interrupts>();
-
 /** Made once for a program. */
-export function interruptsOf(analysis: Analysis): Interrupts {
-  let found = known.get(analysis);
-  if (found === undefined) known.set(analysis, (found = findInterrupts(analysis)));
-  return found;
-}
+export const interruptsOf = oncePerAnalysis((analysis): Interrupts => findInterrupts(analysis));
 
 /** Address of the handler that `int n` at a statement goes to; undefined where that is not sure. */
 export function handlerOf(analysis: Analysis, statement: Statement): number | undefined {

@@ -1,6 +1,7 @@
 /** Where 16-bit code sets CR0.PE, and the far jump that follows. */
 import type { Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import { controlFlowOf } from "./controlFlow";
 import { gprOf, immediateOf, wholeRegister } from "./registerFlow";
 
@@ -72,11 +73,7 @@ function findSwitches(analysis: Analysis): ModeSwitch[] {
   });
 }
 
-const known = new WeakMap<Analysis, readonly ModeSwitch[]>();
-
 /** All places in 16-bit code that set PE, in program order. */
-export function modeSwitchesOf(analysis: Analysis): readonly ModeSwitch[] {
-  let switches = known.get(analysis);
-  if (switches === undefined) known.set(analysis, (switches = findSwitches(analysis)));
-  return switches;
-}
+export const modeSwitchesOf = oncePerAnalysis((analysis): readonly ModeSwitch[] =>
+  findSwitches(analysis),
+);

@@ -9,6 +9,7 @@ import {
   type Statement,
 } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import { bitLines } from "./bitLines";
 import { constantBefore, immediateOf, wholeRegister } from "./registerFlow";
 
@@ -108,12 +109,8 @@ const OPTIONS = {
   pages1G: true,
 };
 
-const known = new WeakMap<Analysis, Tables>();
-
 /** From the roots down: an entry of a known table that is present and maps no page names a table of the next level. */
-function tablesOf(analysis: Analysis): Tables {
-  let tables = known.get(analysis);
-  if (tables !== undefined) return tables;
+const tablesOf = oncePerAnalysis((analysis): Tables => {
   const format = formatOf(analysis);
   const levels = new Map<bigint, PagingLevel>();
   for (const root of roots(analysis)) levels.set(root, topLevel(format));
@@ -128,10 +125,8 @@ function tablesOf(analysis: Analysis): Tables {
         levels.set(entry.frame, (level - 1) as PagingLevel);
     }
   }
-  tables = { format, levels };
-  known.set(analysis, tables);
-  return tables;
-}
+  return { format, levels };
+});
 
 function namedLevel(names: string, format: PagingFormat): PagingLevel | undefined {
   const level = NAMED_LEVELS.find(([pattern]) => pattern.test(names))?.[1];

@@ -16,6 +16,7 @@ import {
   type Statement,
 } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import { bitsBefore, knownValue, operandBits } from "./registerBits";
 import { isLinkedPart, systemWritesOf } from "./systemWrites";
 
@@ -190,14 +191,8 @@ function findPaging(analysis: Analysis): Paging {
   return { format, tables, entries, changed };
 }
 
-const known = new WeakMap<Analysis, Paging>();
-
 /** Made once for a program. */
-export function pagingOf(analysis: Analysis): Paging {
-  let paging = known.get(analysis);
-  if (paging === undefined) known.set(analysis, (paging = findPaging(analysis)));
-  return paging;
-}
+export const pagingOf = oncePerAnalysis((analysis): Paging => findPaging(analysis));
 
 /** The entries by which a table can be reached. */
 export function parentsOf({ entries }: Paging, table: number): readonly StaticEntry[] {

@@ -6,6 +6,7 @@ import {
   type Statement,
 } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import { staticGdts, type StaticTable } from "./descriptorTables";
 import { interruptsOf } from "./interruptHandlers";
 import { constantBefore, wholeRegister } from "./registerFlow";
@@ -90,13 +91,9 @@ function findLoads(analysis: Analysis): SelectorLoad[] {
   ];
 }
 
-const known = new WeakMap<Analysis, readonly SelectorLoad[]>();
-
-export function selectorLoads(analysis: Analysis): readonly SelectorLoad[] {
-  let loads = known.get(analysis);
-  if (loads === undefined) known.set(analysis, (loads = findLoads(analysis)));
-  return loads;
-}
+export const selectorLoads = oncePerAnalysis((analysis): readonly SelectorLoad[] =>
+  findLoads(analysis),
+);
 
 export interface NamedDescriptor {
   readonly descriptor: Descriptor;

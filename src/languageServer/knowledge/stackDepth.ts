@@ -4,6 +4,7 @@
  */
 import type { AsmOperand, Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import { functionsOf } from "./functions";
 import { followPaths, type PathStep } from "./paths";
 import { gprOf, immediateOf } from "./registerFlow";
@@ -197,14 +198,12 @@ class StackDepths {
   }
 }
 
-const known = new WeakMap<Analysis, StackDepths>();
+const stackDepthsOf = oncePerAnalysis((analysis) => new StackDepths(analysis));
 
 /** The returns of the function (or handler) that begins at a statement, with the depth of the stack at each. */
 export function returnsWithDepth(
   analysis: Analysis,
   entry: number,
 ): readonly StackAtReturn[] | undefined {
-  let depths = known.get(analysis);
-  if (depths === undefined) known.set(analysis, (depths = new StackDepths(analysis)));
-  return depths.returnsOf(entry);
+  return stackDepthsOf(analysis).returnsOf(entry);
 }

@@ -1,6 +1,7 @@
 /** Everything in a program that changes the processor's system state, found in one pass: control registers, MSRs, descriptor-table registers. */
-import type { Statement } from "../../engine/language";
+import { CR0, type Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import { bitsBefore, knownValue, operandBits, type RegisterBits } from "./registerBits";
 import { wholeRegister } from "./registerFlow";
 
@@ -59,6 +60,11 @@ export class SystemWrites {
 
   writesOf(register: number): readonly ControlWrite[] {
     return this.controls.filter((each) => each.register === register);
+  }
+
+  /** The writes of CR0 that surely turn paging on. */
+  get pagingSwitches(): readonly ControlWrite[] {
+    return this.writesOf(0).filter(({ bits }) => (bits.ones & CR0.PG) !== 0n);
   }
 
   /** Whether a control register gets a bit set anywhere. */
@@ -122,14 +128,10 @@ function msrWrite(analysis: Analysis, statement: Statement, index: number): MsrW
   };
 }
 
-const known = new WeakMap<Analysis, SystemWrites>();
-
 /** Made once for a program. */
-export function systemWritesOf(analysis: Analysis): SystemWrites {
-  let writes = known.get(analysis);
-  if (writes === undefined) known.set(analysis, (writes = new SystemWrites(analysis)));
-  return writes;
-}
+export const systemWritesOf = oncePerAnalysis(
+  (analysis): SystemWrites => new SystemWrites(analysis),
+);
 
 /** Whether a linker joins this with other parts: then neither its addresses nor all of its code are known. */
 export function isLinkedPart({ model }: Analysis): boolean {

@@ -6,6 +6,7 @@ import {
   type VmcsFieldName,
 } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import { knownValue, operandBits, type RegisterBits } from "./registerBits";
 import { fieldRegister } from "./vmcsOperands";
 
@@ -46,19 +47,12 @@ function accessOf(analysis: Analysis, statement: Statement, index: number): Vmcs
   };
 }
 
-const known = new WeakMap<Analysis, readonly VmcsAccess[]>();
-
 /** In program order; made once for a program. */
-export function vmcsAccessesOf(analysis: Analysis): readonly VmcsAccess[] {
-  let accesses = known.get(analysis);
-  if (accesses === undefined) {
-    accesses = analysis.model.statements.flatMap(
-      (statement, index) => accessOf(analysis, statement, index) ?? [],
-    );
-    known.set(analysis, accesses);
-  }
-  return accesses;
-}
+export const vmcsAccessesOf = oncePerAnalysis((analysis): readonly VmcsAccess[] =>
+  analysis.model.statements.flatMap(
+    (statement, index) => accessOf(analysis, statement, index) ?? [],
+  ),
+);
 
 /** The value written, of as many bits as the operand has in this mode. */
 export function valueWritten({ value, statement }: VmcsAccess): bigint | undefined {

@@ -1,6 +1,7 @@
 /** FLOW2, FLOW7, FLOW20: where control runs out of the code, and code that it never reaches. */
 import type { Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
+import { oncePerAnalysis } from "../oncePerAnalysis";
 import { controlFlowOf, goesOn } from "../knowledge/controlFlow";
 import { functionsOf } from "../knowledge/functions";
 import { spanning } from "../positions";
@@ -27,15 +28,11 @@ function isPlainData(analysis: Analysis, index: number): boolean {
 
 /** Whether a label stands in brackets somewhere: then it is a variable. */
 function isReadAsData(analysis: Analysis, name: string): boolean {
-  let variables = known.get(analysis);
-  if (variables === undefined) known.set(analysis, (variables = variableAddresses(analysis)));
   const symbol = analysis.symbol(name);
-  return symbol !== undefined && variables.has(symbol.value);
+  return symbol !== undefined && variableAddresses(analysis).has(symbol.value);
 }
 
-const known = new WeakMap<Analysis, ReadonlySet<bigint>>();
-
-function variableAddresses(analysis: Analysis): ReadonlySet<bigint> {
+const variableAddresses = oncePerAnalysis((analysis): ReadonlySet<bigint> => {
   const found = new Set<bigint>();
   for (const { form, operands } of analysis.model.statements) {
     if (form === undefined) continue;
@@ -44,7 +41,7 @@ function variableAddresses(analysis: Analysis): ReadonlySet<bigint> {
         found.add(value.displacement);
   }
   return found;
-}
+});
 
 /** Statement behind, past labels that stand alone. */
 function behind(analysis: Analysis, index: number): number | undefined {

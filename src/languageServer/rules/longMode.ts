@@ -1,5 +1,5 @@
 /** MODE6: what IA-32e mode needs before CR0.PG. MODE13: SYSCALL without its MSRs. SDM Vol. 3A, "Initializing IA-32e Mode"; SDM Vol. 2B, "SYSCALL". */
-import { CR0, CR4, EFER, MSR } from "../../engine/language";
+import { CR4, EFER, MSR } from "../../engine/language";
 import { isWholeProgram, systemWritesOf } from "../knowledge/systemWrites";
 import { withCall } from "./expansions";
 import type { Finding, Rule, RuleContext } from "./rule";
@@ -7,7 +7,7 @@ import type { Finding, Rule, RuleContext } from "./rule";
 function incomplete({ analysis }: RuleContext): Finding[] {
   const writes = systemWritesOf(analysis);
   if (writes.setsMsrBit(MSR.EFER, EFER.LME) !== "yes" || !isWholeProgram(analysis)) return [];
-  const paging = writes.writesOf(0).find(({ bits }) => (bits.ones & CR0.PG) !== 0n);
+  const [paging] = writes.pagingSwitches;
   if (paging === undefined || writes.setsControlBit(4, CR4.PAE) !== "no") return [];
   const { statement } = paging;
   const finding: Finding = {

@@ -2,7 +2,7 @@
  * What CR3 must hold when paging is on: PAGE3 alignment, PAGE5 never loaded, PAGE10 tables over the program's own code. SDM Vol. 3A,
  * "Paging-Mode Enabling", "CR3".
  */
-import { CR0, CR4 } from "../../engine/language";
+import { CR4 } from "../../engine/language";
 import { pagingFormatOf, pagingOf } from "../knowledge/pagingEntries";
 import { knownValue } from "../knowledge/registerBits";
 import { isLinkedPart, isWholeProgram, systemWritesOf } from "../knowledge/systemWrites";
@@ -44,7 +44,7 @@ export const misalignedTable: Rule = {
 
 function withoutTable({ analysis }: RuleContext): Finding[] {
   const writes = systemWritesOf(analysis);
-  const paging = writes.writesOf(0).find(({ bits }) => (bits.ones & CR0.PG) !== 0n);
+  const [paging] = writes.pagingSwitches;
   if (paging === undefined || writes.writesOf(3).length > 0) return [];
   if (!isWholeProgram(analysis) || writes.has("vmlaunch", "vmrun")) return [];
   const { statement } = paging;

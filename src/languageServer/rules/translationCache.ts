@@ -1,5 +1,5 @@
 /** PAGE2: a present translation is taken back, and the TLB is not told. SDM Vol. 3A, "Invalidation of TLBs and Paging-Structure Caches". */
-import { CR0, type Statement } from "../../engine/language";
+import { type Statement } from "../../engine/language";
 import type { Analysis } from "../analysis";
 import { controlFlowOf } from "../knowledge/controlFlow";
 import { linearAddressOf, operandAddress, pagingOf, type Paging } from "../knowledge/pagingEntries";
@@ -66,7 +66,7 @@ function insertInvlpg(
 /** Code that runs with paging on: what the statement that turns it on can reach, but not the way to it. */
 function runsPaged(analysis: Analysis, at: number): boolean {
   const flow = controlFlowOf(analysis);
-  const sites = systemWritesOf(analysis).writesOf(0).filter(({ bits }) => (bits.ones & CR0.PG) !== 0n); // prettier-ignore
+  const sites = systemWritesOf(analysis).pagingSwitches;
   return (
     sites.some(({ index }) => flow.reachableFrom([index]).has(at)) &&
     !sites.some(({ index }) => flow.reachableFrom([at]).has(index))
