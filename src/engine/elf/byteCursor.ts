@@ -65,26 +65,24 @@ export class ByteCursor {
     return this.u8();
   }
 
-  /** DWARF 5, section 7.6 "Variable Length Data". */
   uleb(): number {
-    let value = 0;
-    let scale = 1;
-    for (;;) {
-      const byte = this.u8();
-      value += (byte & 0x7f) * scale;
-      scale *= 128;
-      if ((byte & 0x80) === 0) return value;
-    }
+    return this.leb128(false);
   }
 
   sleb(): number {
+    return this.leb128(true);
+  }
+
+  /** DWARF 5, section 7.6 "Variable Length Data". */
+  private leb128(isSigned: boolean): number {
     let value = 0;
     let scale = 1;
     for (;;) {
       const byte = this.u8();
       value += (byte & 0x7f) * scale;
       scale *= 128;
-      if ((byte & 0x80) === 0) return (byte & 0x40) === 0 ? value : value - scale;
+      if ((byte & 0x80) !== 0) continue;
+      return isSigned && (byte & 0x40) !== 0 ? value - scale : value;
     }
   }
 

@@ -212,6 +212,13 @@ export interface Traits {
   readonly feature?: string;
 }
 
+/** Traits of a row that is decoded and assembled, but raises #UD: the processor does not have the feature. */
+export const recognised = (feature: string, more: Traits = {}): Traits => ({
+  semantics: null,
+  feature,
+  ...more,
+});
+
 const IMMEDIATE_BYTES = /^(imm|sx|rel|moffs|ptr|is4)/;
 /** What ModRM.rm holds: either of both, a register, memory. */
 const IN_RM = /^(rm\d|rr|m\d|m$|sti$|vm|x?y?mm\/m|mm\/m)/;

@@ -1,6 +1,6 @@
 /** AVX, AVX2, FMA and F16C under VEX. Recognised, not executed: the simulated processor has none. */
 import type { InstructionForm, OperandSpec } from "../types";
-import { family, insn, op0f, op38, op3a, r, rw, w } from "../dsl";
+import { family, insn, op0f, op38, op3a, r, recognised, rw, w } from "../dsl";
 import type { OpcodeBuilder, Traits } from "../dsl";
 import {
   COUNTED_SHIFTS,
@@ -23,14 +23,13 @@ import {
   UNPACKED_QWORDS,
 } from "./sse";
 
-const has = (feature: string): Traits => ({ semantics: null, feature });
-const AVX = has("avx");
-const AVX2 = has("avx2");
-const FMA = has("fma");
-const F16C = has("f16c");
-const VAES = has("vaes");
-const VPCLMULQDQ = has("vpclmulqdq");
-const GFNI = has("gfni");
+const AVX = recognised("avx");
+const AVX2 = recognised("avx2");
+const FMA = recognised("fma");
+const F16C = recognised("f16c");
+const VAES = recognised("vaes");
+const VPCLMULQDQ = recognised("vpclmulqdq");
+const GFNI = recognised("gfni");
 
 type Width = "xmm" | "ymm";
 /** VEX.L by width, and what ModRM.rm holds. */

@@ -1,9 +1,7 @@
 /** Later extensions for kernels and their users. Recognised, not executed: the simulated processor has none of them. */
 import type { InstructionForm } from "../types";
-import { flags, insn, n, op0f, op38, op3a, r, rw, w } from "../dsl";
+import { flags, insn, n, op0f, op38, op3a, r, recognised, rw, w } from "../dsl";
 import type { OpcodeBuilder, Traits } from "../dsl";
-
-const has = (feature: string, more: Traits = {}): Traits => ({ semantics: null, feature, ...more });
 
 /** 0F 01 and a whole ModRM byte. */
 const in01 = (modrm: number): OpcodeBuilder => op0f(0x01).fixed(modrm);
@@ -33,26 +31,36 @@ const PLAIN: readonly (readonly [string, OpcodeBuilder, string, boolean?])[] = [
   ["wrmsrlist", in01(0xc6).f3(), "msrlist", true],
 ];
 
-const CET = has("cet_ss");
+const CET = recognised("cet_ss");
 /** Without shadow stacks it runs as one of the hint NOPs. */
 const SHADOW_HINT: Traits = { semantics: "nop", feature: "cet_ss" };
-const CARRY = has("adx", { flags: flags({ read: "C", written: "C" }) });
-const OVERFLOW = has("adx", { flags: flags({ read: "O", written: "O" }) });
+const CARRY = recognised("adx", { flags: flags({ read: "C", written: "C" }) });
+const OVERFLOW = recognised("adx", { flags: flags({ read: "O", written: "O" }) });
 
 export const EXTENSION_ROWS: readonly InstructionForm[] = [
   ...PLAIN.map(([mnemonic, bytes, feature, isLong]) =>
-    insn(mnemonic, [], bytes, has(feature, isLong === true ? { modes: "long" } : {})),
+    insn(mnemonic, [], bytes, recognised(feature, isLong === true ? { modes: "long" } : {})),
   ),
   insn("adcx", [rw("r32"), r("rm32")], op38(0xf6).reg().p66(), CARRY),
   insn("adcx", [rw("r64"), r("rm64")], op38(0xf6).reg().p66().o64(), CARRY),
   insn("adox", [rw("r32"), r("rm32")], op38(0xf6).reg().f3(), OVERFLOW),
   insn("adox", [rw("r64"), r("rm64")], op38(0xf6).reg().f3().o64(), OVERFLOW),
-  insn("movdiri", [w("m32"), r("r32")], op38(0xf9).reg().np().memory(), has("movdiri")),
-  insn("movdiri", [w("m64"), r("r64")], op38(0xf9).reg().np().memory().o64(), has("movdiri")),
-  insn("tpause", [r("rr32")], op0f(0xae).ext(6).p66().register(), has("waitpkg")),
-  insn("umwait", [r("rr32")], op0f(0xae).ext(6).f2().register(), has("waitpkg")),
-  insn("senduipi", [r("rr64")], op0f(0xc7).ext(6).f3().register(), has("uintr", { modes: "long" })),
-  insn("hreset", [r("imm8")], op3a(0xf0).fixed(0xc0).f3().imm("ib"), has("hreset")),
+  insn("movdiri", [w("m32"), r("r32")], op38(0xf9).reg().np().memory(), recognised("movdiri")),
+  insn(
+    "movdiri",
+    [w("m64"), r("r64")],
+    op38(0xf9).reg().np().memory().o64(),
+    recognised("movdiri"),
+  ),
+  insn("tpause", [r("rr32")], op0f(0xae).ext(6).p66().register(), recognised("waitpkg")),
+  insn("umwait", [r("rr32")], op0f(0xae).ext(6).f2().register(), recognised("waitpkg")),
+  insn(
+    "senduipi",
+    [r("rr64")],
+    op0f(0xc7).ext(6).f3().register(),
+    recognised("uintr", { modes: "long" }),
+  ),
+  insn("hreset", [r("imm8")], op3a(0xf0).fixed(0xc0).f3().imm("ib"), recognised("hreset")),
   insn("rdsspd", [n("rr32")], op0f(0x1e).ext(1).f3().register().o32(), SHADOW_HINT),
   insn("rdsspq", [n("rr64")], op0f(0x1e).ext(1).f3().register().o64(), SHADOW_HINT),
   insn("incsspd", [r("rr32")], op0f(0xae).ext(5).f3().register(), CET),

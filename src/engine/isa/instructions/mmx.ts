@@ -1,12 +1,11 @@
 /** MMX and 3DNow!. Recognised, not executed: the simulated processor has neither. */
 import type { InstructionForm } from "../types";
-import { family, insn, op0f, r, rw, w } from "../dsl";
-import type { Traits } from "../dsl";
+import { family, insn, op0f, r, recognised, rw, w } from "../dsl";
 
-const MMX: Traits = { semantics: null, feature: "mmx" };
-const SSE: Traits = { semantics: null, feature: "sse" };
-const SSE2: Traits = { semantics: null, feature: "sse2" };
-const AMD: Traits = { semantics: null, feature: "3dnow" };
+const MMX = recognised("mmx");
+const SSE = recognised("sse");
+const SSE2 = recognised("sse2");
+const AMD = recognised("3dnow");
 
 /** Operations on packed integers, which SSE2 has at the same opcodes under 66. */
 export const PACKED_INTEGERS =

@@ -3,13 +3,13 @@
  * processor has no such units.
  */
 import type { InstructionForm } from "../types";
-import { insn, op, op0f, r, w } from "../dsl";
+import { insn, op, op0f, r, recognised, w } from "../dsl";
 import type { OpcodeBuilder, Traits } from "../dsl";
 
-const FPU: Traits = { semantics: null, feature: "fpu" };
-const FXSR: Traits = { semantics: null, feature: "fxsr" };
-const SSE: Traits = { semantics: null, feature: "sse" };
-const XSAVE: Traits = { semantics: null, feature: "xsave" };
+const FPU = recognised("fpu");
+const FXSR = recognised("fxsr");
+const SSE = recognised("sse");
+const XSAVE = recognised("xsave");
 
 /** An area of 0F AE or 0F C7 with its twin under REX.W, whose pointers are 64 bits wide. */
 function area(
@@ -37,7 +37,7 @@ export const PROCESSOR_STATE_ROWS: readonly InstructionForm[] = [
   insn("fnsave", [w("m")], op(0xdd).ext(6).memory(), FPU),
   insn("fnstsw", [w("m16")], op(0xdd).ext(7).memory(), FPU),
   insn("fnstsw", [w("ax")], op(0xdf).fixed(0xe0), FPU),
-  insn("emms", [], op0f(0x77).np(), { semantics: null, feature: "mmx" }),
+  insn("emms", [], op0f(0x77).np(), recognised("mmx")),
   ...area("fxsave", op0f(0xae).ext(0), w, FXSR),
   ...area("fxrstor", op0f(0xae).ext(1), r, FXSR),
   insn("ldmxcsr", [r("m32")], op0f(0xae).ext(2).memory().np(), SSE),
@@ -52,5 +52,5 @@ export const PROCESSOR_STATE_ROWS: readonly InstructionForm[] = [
     semantics: null,
     feature: "clflushopt",
   }),
-  insn("clwb", [r("m8")], op0f(0xae).ext(6).memory().p66(), { semantics: null, feature: "clwb" }),
+  insn("clwb", [r("m8")], op0f(0xae).ext(6).memory().p66(), recognised("clwb")),
 ];

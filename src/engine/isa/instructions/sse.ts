@@ -1,7 +1,6 @@
 /** SSE to SSE4.2 and what shares its registers: AES, PCLMULQDQ, SHA, GFNI. Recognised, not executed: the simulated processor has none. */
 import type { InstructionForm } from "../types";
-import { family, insn, op0f, op38, op3a, r, rw, w } from "../dsl";
-import type { Traits } from "../dsl";
+import { family, insn, op0f, op38, op3a, r, recognised, rw, w } from "../dsl";
 import {
   COUNTED_SHIFTS,
   PACKED_INTEGERS,
@@ -10,18 +9,17 @@ import {
   PACKED_SHIFTS,
 } from "./mmx";
 
-const has = (feature: string): Traits => ({ semantics: null, feature });
-const SSE = has("sse");
-const SSE2 = has("sse2");
-const SSE3 = has("sse3");
-const SSSE3 = has("ssse3");
-const SSE4A = has("sse4a");
-const SSE41 = has("sse4_1");
-const SSE42 = has("sse4_2");
-const AES = has("aes");
-const PCLMULQDQ = has("pclmulqdq");
-const SHA = has("sha");
-const GFNI = has("gfni");
+const SSE = recognised("sse");
+const SSE2 = recognised("sse2");
+const SSE3 = recognised("sse3");
+const SSSE3 = recognised("ssse3");
+const SSE4A = recognised("sse4a");
+const SSE41 = recognised("sse4_1");
+const SSE42 = recognised("sse4_2");
+const AES = recognised("aes");
+const PCLMULQDQ = recognised("pclmulqdq");
+const SHA = recognised("sha");
+const GFNI = recognised("gfni");
 
 const np = op0f(0).reg().np();
 const p66 = op0f(0).reg().p66();

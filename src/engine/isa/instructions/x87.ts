@@ -1,9 +1,9 @@
 /** The floating-point unit's instructions. Recognised, not executed: the simulated processor has no such unit. */
 import type { InstructionForm } from "../types";
-import { family, insn, op, r, rw, w } from "../dsl";
-import type { OpcodeBuilder, Traits } from "../dsl";
+import { family, insn, op, r, recognised, rw, w } from "../dsl";
+import type { OpcodeBuilder } from "../dsl";
 
-const FPU: Traits = { semantics: null, feature: "fpu" };
+const FPU = recognised("fpu");
 
 /** Two operations of the stack: `names` is "fadd d8/0 ...", the opcode and what stands in ModRM.reg. */
 const onStack = (
