@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { ROOT } from "../../scripts/hosts/commands.mjs";
-import { openHost, type Host } from "./host";
+import { keepPictureOfFailures, openHost, type Host } from "./host";
 import type { Workbench } from "./workbench";
 
 const FIXTURES = path.join(ROOT, "test", "fixtures", "elf");
@@ -43,10 +43,7 @@ describe("a compiled kernel in VS Code", function () {
 
   after(() => host?.close());
 
-  afterEach(async function () {
-    if (this.currentTest?.state === "failed")
-      await workbench.screenshot(`failed-${this.currentTest.title.replace(/\W+/g, "-")}`);
-  });
+  keepPictureOfFailures(() => workbench);
 
   it("takes a breakpoint in a C file", async () => {
     await workbench.page.locator(".editor-instance .view-lines").first().click();

@@ -82,3 +82,11 @@ export async function openHost({ name, file, settings, files }: HostOptions): Pr
   };
   return { workbench, workspace, close };
 }
+
+/** After each failed test of a suite: how the workbench looked then, in artifacts/. */
+export function keepPictureOfFailures(workbench: () => Workbench): void {
+  afterEach(async function () {
+    if (this.currentTest?.state === "failed")
+      await workbench().screenshot(`failed-${this.currentTest.title.replace(/\W+/g, "-")}`);
+  });
+}

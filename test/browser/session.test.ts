@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import { ROOT } from "../../scripts/hosts/commands.mjs";
-import { openHost, THEMES, type Host } from "./host";
+import { keepPictureOfFailures, openHost, THEMES, type Host } from "./host";
 import type { Workbench } from "./workbench";
 
 const GUEST = "vmExitTour.asm";
@@ -21,10 +21,7 @@ describe("a first session in VS Code", function () {
 
   after(() => host?.close());
 
-  afterEach(async function () {
-    if (this.currentTest?.state === "failed")
-      await workbench.screenshot(`failed-${this.currentTest.title.replace(/\W+/g, "-")}`);
-  });
+  keepPictureOfFailures(() => workbench);
 
   it("colours assembly", async () => {
     await workbench.page

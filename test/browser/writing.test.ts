@@ -1,6 +1,6 @@
 /** Writing a kernel: what the language server shows in VS Code, as a person meets it. */
 import assert from "node:assert/strict";
-import { openHost, THEMES, type Host } from "./host";
+import { keepPictureOfFailures, openHost, THEMES, type Host } from "./host";
 import type { Workbench } from "./workbench";
 
 const SOURCE = `; ringside: vmm=trap-and-emulate
@@ -51,10 +51,7 @@ describe("writing a kernel in VS Code", function () {
 
   after(() => host?.close());
 
-  afterEach(async function () {
-    if (this.currentTest?.state === "failed")
-      await workbench.screenshot(`failed-${this.currentTest.title.replace(/\W+/g, "-")}`);
-  });
+  keepPictureOfFailures(() => workbench);
 
   it("marks what breaks under the technique in force, and lists it", async () => {
     await workbench.page.locator(".squiggly-error").first().waitFor();
