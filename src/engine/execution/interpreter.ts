@@ -13,7 +13,7 @@ import {
   ZERO_SLOT,
 } from "../cpu/layout";
 import { EMITTED } from "../cpu/semantics";
-import type { Emitter } from "../cpu/semantics/emitter";
+import type { Emitter, SegmentChoice } from "../cpu/semantics/emitter";
 import { InvariantError } from "../base/errors";
 import type { InstructionForm, OperandSize } from "../isa/types";
 import { I32, I64, ModuleBuilder, type FunctionBuilder, type Label } from "../wasm/moduleBuilder";
@@ -111,8 +111,49 @@ class MicroOpEmitter implements Emitter {
     this.field(REGISTER_FIELDS[i]!, "i32.load16_u");
   }
 
-  segment(): void {
-    this.field(MICRO_OP.segment, "i32.load8_u");
+  private segment(choice: SegmentChoice): void {
+    if (choice === "own") this.field(MICRO_OP.segment, "i32.load8_u");
+    else this.b.i32(choice);
+  }
+
+  stackMask(): void {
+    this.b.i32(0).mem("i64.load", STATE.stackMask);
+  }
+
+  readonly knownStackMask = undefined;
+  readonly knownImmediate = undefined;
+
+  flagResult(): void {
+    this.b.i32(0).mem("i64.load", STATE.flagResult);
+  }
+
+  flagAux(): void {
+    this.b.i32(0).mem("i32.load", STATE.flagAux);
+  }
+
+  setFlagResult(push: () => void): void {
+    this.b.i32(0);
+    push();
+    this.b.mem("i64.store", STATE.flagResult);
+  }
+
+  setFlagAux(push: () => void): void {
+    this.b.i32(0);
+    push();
+    this.b.mem("i32.store", STATE.flagAux);
+  }
+
+  /** The words in memory are always true. */
+  deferFlags(): boolean {
+    return false;
+  }
+
+  pushDeferredCondition(): boolean {
+    return false;
+  }
+
+  settleFlags(): void {
+    // Nothing is deferred.
   }
 
   immediate(): void {
@@ -161,7 +202,7 @@ class MicroOpEmitter implements Emitter {
         this.immediate();
         break;
       case "mem":
-        this.segment();
+        this.segment("own");
         this.effectiveAddress(i);
         this.b.call(this.functions.memory.load[shape.size]);
         this.abortIfPending();
@@ -177,7 +218,7 @@ class MicroOpEmitter implements Emitter {
       this.registerAddress(i);
       this.storeRegister(shape.size, value);
     } else if (shape.kind === "mem") {
-      this.segment();
+      this.segment("own");
       this.effectiveAddress(i);
       this.b.get(value).call(this.functions.memory.store[shape.size]);
       this.stored = true;
@@ -197,7 +238,7 @@ class MicroOpEmitter implements Emitter {
       this.read(i);
       return;
     }
-    this.segment();
+    this.segment("own");
     this.effectiveAddress(i);
     this.b.call(this.functions.memory.loadForUpdate[shape.size]);
     this.abortIfPending();
@@ -224,15 +265,15 @@ class MicroOpEmitter implements Emitter {
     this.storeRegister(size, value);
   }
 
-  load(size: OperandSize, segment: () => void, offset: () => void): void {
-    segment();
+  load(size: OperandSize, segment: SegmentChoice, offset: () => void): void {
+    this.segment(segment);
     offset();
     this.b.call(this.functions.memory.load[size]);
     this.abortIfPending();
   }
 
-  store(size: OperandSize, segment: () => void, offset: () => void, value: number): void {
-    segment();
+  store(size: OperandSize, segment: SegmentChoice, offset: () => void, value: number): void {
+    this.segment(segment);
     offset();
     this.b.get(value).call(this.functions.memory.store[size]);
     this.stored = true;

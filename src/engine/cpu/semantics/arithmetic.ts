@@ -19,11 +19,11 @@ function binary(op: "i64.add" | "i64.sub", withCarry: boolean, store: boolean): 
     e.read(1);
     b.set(x);
     b.get(a).get(x).op(op);
-    if (withCarry) pushCarry(b).op("i64.extend_i32_u", op);
+    if (withCarry) pushCarry(e).op("i64.extend_i32_u", op);
     truncate(b, e.size).set(r);
     if (store) e.writeUpdate(0, r);
-    if (op === "i64.add") flagsOfAdd(e, a, x, r);
-    else flagsOfSub(e, a, x, r);
+    if (op === "i64.add") flagsOfAdd(e, a, x, r, withCarry);
+    else flagsOfSub(e, a, x, r, withCarry);
     e.done();
   };
 }

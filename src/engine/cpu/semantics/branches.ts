@@ -1,75 +1,60 @@
 /** Near control transfers and the stack. SDM Vol. 2; far transfers are system events. */
 import { RBP, RCX, RSP, SS } from "../../isa/registers";
 import type { OperandSize } from "../../isa/types";
-import { STATE } from "../layout";
 import { truncate, type Emitter, type Semantics } from "./emitter";
 import { pushCondition, pushZero } from "./flags";
-
-function pushStackMask(e: Emitter): void {
-  e.b.i32(0).mem("i64.load", STATE.stackMask);
-}
 
 /** RSP with its bits under the stack mask replaced by local `value` (already masked). */
 function setStackPointer(e: Emitter, value: number): void {
   const { b } = e;
-  b.i32(0)
-    .i32(0)
-    .mem("i64.load", RSP * 8);
-  pushStackMask(e);
-  b.i64(-1)
-    .op("i64.xor", "i64.and")
-    .get(value)
-    .op("i64.or")
-    .mem("i64.store", RSP * 8);
+  if (e.knownStackMask === 0xffffffffffffffffn) {
+    e.writeGpr(RSP, 64, value);
+    return;
+  }
+  const whole = e.t[3];
+  e.readGpr(RSP, 64);
+  e.stackMask();
+  b.i64(-1).op("i64.xor", "i64.and").get(value).op("i64.or").set(whole);
+  e.writeGpr(RSP, 64, whole);
 }
 
-/** Pushes local `value` of `size` bits on the guest's stack. Uses t[4] and t[5]. */
-export function pushStack(e: Emitter, size: OperandSize, value: number): void {
+/** Pushes (RSP + bytes) under the stack mask. */
+function pushStackPointer(e: Emitter, bytes: number): void {
+  e.readGpr(RSP, 64);
+  e.b.i64(bytes).op("i64.add");
+  e.stackMask();
+  e.b.op("i64.and");
+}
+
+/** Pushes local `value` of `size` bits on the guest's stack. Uses t[3] and t[4]. */
+function pushStack(e: Emitter, size: OperandSize, value: number): void {
   const { b } = e;
   const top = e.t[4];
-  b.i32(0)
-    .mem("i64.load", RSP * 8)
-    .i64(size / 8)
-    .op("i64.sub");
-  pushStackMask(e);
-  b.op("i64.and").set(top);
-  e.store(
-    size,
-    () => b.i32(SS),
-    () => b.get(top),
-    value,
-  );
+  pushStackPointer(e, -size / 8);
+  b.set(top);
+  e.store(size, SS, () => b.get(top), value);
   setStackPointer(e, top);
 }
 
 /** Leaves the value on top of the stack in `value`; RSP moves only with `releaseStack`. */
 function peekStack(e: Emitter, size: OperandSize, value: number): void {
-  const { b } = e;
-  e.load(
-    size,
-    () => b.i32(SS),
-    () => {
-      b.i32(0).mem("i64.load", RSP * 8);
-      pushStackMask(e);
-      b.op("i64.and");
-    },
-  );
-  b.set(value);
+  e.load(size, SS, () => {
+    pushStackPointer(e, 0);
+  });
+  e.b.set(value);
 }
 
 /** RSP := (RSP + bytes + i64 on the stack) under the stack mask. */
 function releaseStack(e: Emitter, bytes: number, extra?: () => void): void {
   const { b } = e;
   const top = e.t[4];
-  b.i32(0)
-    .mem("i64.load", RSP * 8)
-    .i64(bytes)
-    .op("i64.add");
+  e.readGpr(RSP, 64);
+  b.i64(bytes).op("i64.add");
   if (extra) {
     extra();
     b.op("i64.add");
   }
-  pushStackMask(e);
+  e.stackMask();
   b.op("i64.and").set(top);
   setStackPointer(e, top);
 }
@@ -87,26 +72,16 @@ const pop: Semantics = (e) => {
   const { b } = e;
   const [a, oldTop] = e.t;
   peekStack(e, e.size, a);
-  b.i32(0)
-    .mem("i64.load", RSP * 8)
-    .set(oldTop);
+  e.readGpr(RSP, 64);
+  b.set(oldTop);
   if (e.isMemory(0)) {
     // RSP is moved for the address and put back in case the store aborts: the final move follows the store.
     const ea = e.t[2];
     releaseStack(e, e.size / 8);
     e.effectiveAddress(0);
     b.set(ea);
-    b.i32(0)
-      .get(oldTop)
-      .mem("i64.store", RSP * 8);
-    e.store(
-      e.size,
-      () => {
-        e.segment();
-      },
-      () => b.get(ea),
-      a,
-    );
+    e.writeGpr(RSP, 64, oldTop);
+    e.store(e.size, "own", () => b.get(ea), a);
     releaseStack(e, e.size / 8);
   } else {
     releaseStack(e, e.size / 8);
@@ -118,19 +93,15 @@ const pop: Semantics = (e) => {
 const leave: Semantics = (e) => {
   const { b } = e;
   const [value, frame] = e.t;
-  b.i32(0).mem("i64.load", RBP * 8);
-  pushStackMask(e);
+  e.readGpr(RBP, 64);
+  e.stackMask();
   b.op("i64.and").set(frame);
-  e.load(
-    e.size,
-    () => b.i32(SS),
-    () => b.get(frame),
-  );
+  e.load(e.size, SS, () => b.get(frame));
   b.set(value);
   b.get(frame)
     .i64(e.size / 8)
     .op("i64.add");
-  pushStackMask(e);
+  e.stackMask();
   b.op("i64.and").set(frame);
   setStackPointer(e, frame);
   e.writeGpr(RBP, e.size, value);
@@ -174,7 +145,7 @@ const retNear: Semantics = (e) => {
 
 const jcc: Semantics = (e) => {
   const [target] = e.t;
-  pushCondition(e.b, e.condition);
+  pushCondition(e, e.condition);
   e.b.if();
   readTarget(e, target);
   e.checkTarget(target);
@@ -194,7 +165,7 @@ function loop(condition: "none" | "zero" | "not-zero"): Semantics {
     b.i64(1).op("i64.sub");
     truncate(b, e.addressSize).tee(count).op("i64.eqz", "i32.eqz");
     if (condition !== "none") {
-      pushZero(b);
+      pushZero(e);
       if (condition === "not-zero") b.op("i32.eqz");
       b.op("i32.and");
     }

@@ -1,9 +1,23 @@
+import type { SegmentIndex } from "../../isa/registers";
 import type { OperandSize } from "../../isa/types";
 import type { FunctionBuilder } from "../../wasm/moduleBuilder";
 
+/** A segment register by number, or "own": the one that the instruction's prefix or memory operand names. */
+export type SegmentChoice = SegmentIndex | "own";
+
+/** Arithmetic flags of `r = a + x` or `r = a - x`; "inc" and "dec" are the same with CF kept. */
+export interface FlagOperation {
+  readonly op: "add" | "sub" | "inc" | "dec";
+  readonly size: OperandSize;
+  /** i64 locals, truncated to `size`. */
+  readonly a: number;
+  readonly x: number;
+  readonly r: number;
+}
+
 /**
- * What an instruction's semantics is written against. The interpreter implements it with operands taken from a micro-op record; a
- * translated region may implement it with constants and locals. All values are i64, zero-extended from the operand's size.
+ * What an instruction's semantics is written against. The interpreter implements it with operands taken from a micro-op record and state in
+ * memory; a region with constants and locals. All values are i64, zero-extended from the operand's size.
  */
 export interface Emitter {
   readonly b: FunctionBuilder;
@@ -39,11 +53,29 @@ export interface Emitter {
   readGpr(register: number, size: OperandSize): void;
   /** Writes local `value` to a general register; 32 bits zero-extend, 8 and 16 keep the rest. */
   writeGpr(register: number, size: OperandSize, value: number): void;
-  /** Pushes the value at segment:offset. Segment and offset are pushed by the callbacks. */
-  load(size: OperandSize, segment: () => void, offset: () => void): void;
-  store(size: OperandSize, segment: () => void, offset: () => void, value: number): void;
-  /** Pushes the micro-op's segment number (i32), its immediate or its address mask (i64). */
-  segment(): void;
+  /** Pushes the value at segment:offset; the offset is pushed by the callback. */
+  load(size: OperandSize, segment: SegmentChoice, offset: () => void): void;
+  store(size: OperandSize, segment: SegmentChoice, offset: () => void, value: number): void;
+  /** Pushes the mask of the stack pointer; its value where that is known. */
+  stackMask(): void;
+  readonly knownStackMask: bigint | undefined;
+  /** The immediate, where the emitter knows it. */
+  readonly knownImmediate: bigint | undefined;
+
+  /** Pushes the two words that hold the arithmetic flags (i64 and i32, see flags.ts). */
+  flagResult(): void;
+  flagAux(): void;
+  /** Replaces them by what the callback pushes. */
+  setFlagResult(push: () => void): void;
+  setFlagAux(push: () => void): void;
+  /** True if the emitter takes note of these flags and works them out when they are asked for; false if the caller must do so. */
+  deferFlags(operation: FlagOperation): boolean;
+  /** True if it has pushed the condition (0-15, as i32 0 or 1) from flags that it deferred. */
+  pushDeferredCondition(code: number): boolean;
+  /** Makes the words true; before code that may or may not replace them. */
+  settleFlags(): void;
+
+  /** Pushes the micro-op's immediate or its address mask (i64). */
   immediate(): void;
   addressMask(): void;
   /** Pushes the address of the next instruction. */

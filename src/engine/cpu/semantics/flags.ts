@@ -7,26 +7,23 @@
  */
 import type { OperandSize } from "../../isa/types";
 import type { FunctionBuilder } from "../../wasm/moduleBuilder";
-import { STATE } from "../layout";
-import { signExtend, type Emitter } from "./emitter";
+import { signExtend, type Emitter, type FlagOperation } from "./emitter";
 
 const CARRIES = 0xc0000000 | 0;
-const CF_BIT = 0x80000000 | 0;
 const PARTIAL_BIT = 0x40000000;
+/** Condition code "B", CF = 1. */
+const CONDITION_CARRY = 2;
 
 /** flagResult := sign-extended local. */
-export function setResult(b: FunctionBuilder, size: OperandSize, local: number): void {
-  b.i32(0).get(local);
-  signExtend(b, size).mem("i64.store", STATE.flagResult);
+function setResult(e: Emitter, size: OperandSize, local: number): void {
+  e.setFlagResult(() => {
+    signExtend(e.b.get(local), size);
+  });
 }
 
-/** flagAux := i32 local. */
-function storeAux(b: FunctionBuilder, local: number): void {
-  b.i32(0).get(local).mem("i32.store", STATE.flagAux);
-}
-
-export function loadAux(b: FunctionBuilder): FunctionBuilder {
-  return b.i32(0).mem("i32.load", STATE.flagAux);
+function pushAux(e: Emitter): FunctionBuilder {
+  e.flagAux();
+  return e.b;
 }
 
 /** Pushes the aux word (i32) for the carry vector in i64 local `carries`. */
@@ -53,43 +50,69 @@ function subBorrows(b: FunctionBuilder, a: number, x: number, r: number, carries
   b.get(a).get(x).op("i64.xor").i64(-1).op("i64.xor").get(r).op("i64.and", "i64.or").set(carries);
 }
 
-/** All six flags of r = a + x (+ carry). */
-export function flagsOfAdd(e: Emitter, a: number, x: number, r: number): void {
-  addCarries(e.b, a, x, r, e.t[5]);
-  storeCarries(e, r);
+/** Leaves in `carries` the carries of an addition or the borrows of a subtraction. */
+function carriesOf(b: FunctionBuilder, operation: FlagOperation, carries: number): void {
+  const { op, a, x, r } = operation;
+  (op === "add" || op === "inc" ? addCarries : subBorrows)(b, a, x, r, carries);
 }
 
-/** All six flags of r = a - x (- borrow). */
-export function flagsOfSub(e: Emitter, a: number, x: number, r: number, size = e.size): void {
-  subBorrows(e.b, a, x, r, e.t[5]);
-  storeCarries(e, r, size);
+/** Pushes the aux word of an addition or subtraction; `carries` is a scratch local (i64). */
+export function pushAuxOf(b: FunctionBuilder, operation: FlagOperation, carries: number): void {
+  carriesOf(b, operation, carries);
+  auxOfCarries(b, operation.size, carries);
 }
 
-function storeCarries(e: Emitter, r: number, size = e.size): void {
-  e.b.i32(0);
-  auxOfCarries(e.b, size, e.t[5]);
-  e.b.mem("i32.store", STATE.flagAux);
-  setResult(e.b, size, r);
+/** All six flags of r = a + x, or with carry. */
+export function flagsOfAdd(e: Emitter, a: number, x: number, r: number, withCarry = false): void {
+  setFlags(e, { op: "add", size: e.size, a, x, r }, withCarry);
+}
+
+/** All six flags of r = a - x, or with borrow. */
+export function flagsOfSub(e: Emitter, a: number, x: number, r: number, withCarry = false): void {
+  setFlags(e, { op: "sub", size: e.size, a, x, r }, withCarry);
+}
+
+function setFlags(e: Emitter, operation: FlagOperation, withCarry: boolean): void {
+  if (withCarry || !e.deferFlags(operation))
+    e.setFlagAux(() => {
+      pushAuxOf(e.b, operation, e.t[5]);
+    });
+  setResult(e, operation.size, operation.r);
 }
 
 /** INC and DEC: as add or sub of one, CF kept. */
 export function flagsKeepingCarry(e: Emitter, a: number, x: number, r: number, add: boolean): void {
-  const { b } = e;
-  const aux = e.n[3];
-  (add ? addCarries : subBorrows)(b, a, x, r, e.t[5]);
-  auxOfCarries(b, e.size, e.t[5]);
-  b.set(aux).i32(0);
-  loadAux(b).i32(CF_BIT).op("i32.and");
-  loadAux(b).i32(1).op("i32.shr_u").get(aux).op("i32.xor");
-  b.get(aux).i32(1).op("i32.shr_u", "i32.xor").i32(PARTIAL_BIT).op("i32.and", "i32.or");
-  b.get(aux).i32(8).op("i32.and", "i32.or").mem("i32.store", STATE.flagAux);
-  setResult(b, e.size, r);
+  const operation: FlagOperation = { op: add ? "inc" : "dec", size: e.size, a, x, r };
+  if (!e.deferFlags(operation)) {
+    const carry = e.n[2];
+    pushCarry(e).set(carry);
+    e.setFlagAux(() => {
+      pushAuxKeepingCarry(e.b, operation, carry, e.t[5], e.n[3]);
+    });
+  }
+  setResult(e, e.size, r);
+}
+
+/** Pushes the aux word of INC or DEC with CF from i32 local `carry`; `carries` and `aux` are scratch locals. */
+export function pushAuxKeepingCarry(
+  b: FunctionBuilder,
+  operation: FlagOperation,
+  carry: number,
+  carries: number,
+  aux: number,
+): void {
+  pushAuxOf(b, operation, carries);
+  b.set(aux).get(carry).i32(31).op("i32.shl");
+  // OF = carry out XOR carry in must come out of the kept CF.
+  b.get(carry).i32(30).op("i32.shl").get(aux).i32(1).op("i32.shr_u", "i32.xor");
+  b.get(aux).op("i32.xor").i32(PARTIAL_BIT).op("i32.and", "i32.or");
+  b.get(aux).i32(8).op("i32.and", "i32.or");
 }
 
 /** AND, OR, XOR, TEST: CF = OF = 0; AF, undefined by the manual, is cleared as on real processors. */
 export function flagsOfLogic(e: Emitter, r: number, size = e.size): void {
-  e.b.i32(0).i32(0).mem("i32.store", STATE.flagAux);
-  setResult(e.b, size, r);
+  e.setFlagAux(() => e.b.i32(0));
+  setResult(e, size, r);
 }
 
 /** All flags from a result and given CF and OF (i32 locals, 0 or 1); AF cleared. */
@@ -100,10 +123,10 @@ export function flagsWithCarryOverflow(
   overflow: number,
   size = e.size,
 ): void {
-  e.b.i32(0);
-  carryBits(e.b, carry, overflow);
-  e.b.mem("i32.store", STATE.flagAux);
-  setResult(e.b, size, r);
+  e.setFlagAux(() => {
+    carryBits(e.b, carry, overflow);
+  });
+  setResult(e, size, r);
 }
 
 /** Pushes CF in bit 31 and the carry into the top bit in bit 30. */
@@ -114,89 +137,89 @@ function carryBits(b: FunctionBuilder, carry: number, overflow: number): void {
 
 /** CF and OF replaced, the other flags kept: rotates. */
 export function setCarryOverflow(e: Emitter, carry: number, overflow: number): void {
-  e.b.i32(0);
-  loadAux(e.b).i32(0x3fffffff).op("i32.and");
-  carryBits(e.b, carry, overflow);
-  e.b.op("i32.or").mem("i32.store", STATE.flagAux);
+  e.setFlagAux(() => {
+    pushAux(e).i32(0x3fffffff).op("i32.and");
+    carryBits(e.b, carry, overflow);
+    e.b.op("i32.or");
+  });
 }
 
 /** CF replaced by i32 local (0 or 1), the others kept: BT, CLC, STC. */
 export function setCarry(e: Emitter, carry: number): void {
-  const { b } = e;
-  pushOverflow(b);
-  b.set(e.n[3]);
+  pushOverflow(e).set(e.n[3]);
   setCarryOverflow(e, carry, e.n[3]);
 }
 
 /** ZF, PF, SF, AF, OF cleared except ZF = (local is zero), CF = i32 local: POPCNT, LZCNT, TZCNT. */
 export function flagsOfCount(e: Emitter, zeroWhenZero: number, carry: number): void {
   const { b } = e;
-  const aux = e.n[3];
-  b.get(carry).i32(31).op("i32.shl").get(carry).i32(30).op("i32.shl", "i32.or");
-  b.i32(0x100).op("i32.or").set(aux);
-  storeAux(b, aux);
-  b.i32(0)
-    .i64(0)
-    .i64(0x100)
-    .get(zeroWhenZero)
-    .op("i64.eqz", "select")
-    .mem("i64.store", STATE.flagResult);
+  e.setFlagAux(() => {
+    b.get(carry).i32(31).op("i32.shl").get(carry).i32(30).op("i32.shl", "i32.or");
+    b.i32(0x100).op("i32.or");
+  });
+  e.setFlagResult(() => b.i64(0).i64(0x100).get(zeroWhenZero).op("i64.eqz", "select"));
 }
 
-export function pushCarry(b: FunctionBuilder): FunctionBuilder {
-  return loadAux(b).i32(31).op("i32.shr_u");
+export function pushCarry(e: Emitter): FunctionBuilder {
+  if (e.pushDeferredCondition(CONDITION_CARRY)) return e.b;
+  return pushAux(e).i32(31).op("i32.shr_u");
 }
 
-export function pushOverflow(b: FunctionBuilder): FunctionBuilder {
-  loadAux(b).i32(31).op("i32.shr_u");
-  return loadAux(b).i32(30).op("i32.shr_u", "i32.xor").i32(1).op("i32.and");
+function pushOverflow(e: Emitter): FunctionBuilder {
+  pushAux(e).i32(31).op("i32.shr_u");
+  return pushAux(e).i32(30).op("i32.shr_u", "i32.xor").i32(1).op("i32.and");
 }
 
-export function pushZero(b: FunctionBuilder): FunctionBuilder {
-  return b.i32(0).mem("i64.load", STATE.flagResult).op("i64.eqz");
+export function pushZero(e: Emitter): FunctionBuilder {
+  e.flagResult();
+  return e.b.op("i64.eqz");
 }
 
-export function pushSign(b: FunctionBuilder): FunctionBuilder {
-  b.i32(0).mem("i64.load", STATE.flagResult).i64(63).op("i64.shr_u", "i32.wrap_i64");
-  return loadAux(b).op("i32.xor").i32(1).op("i32.and");
+function pushSign(e: Emitter): FunctionBuilder {
+  e.flagResult();
+  e.b.i64(63).op("i64.shr_u", "i32.wrap_i64");
+  return pushAux(e).op("i32.xor").i32(1).op("i32.and");
 }
 
-function pushParity(b: FunctionBuilder): FunctionBuilder {
-  b.i32(0).mem("i32.load", STATE.flagResult);
-  loadAux(b).i32(8).op("i32.shr_u", "i32.xor").i32(0xff).op("i32.and", "i32.popcnt");
-  return b.i32(1).op("i32.and", "i32.eqz");
+function pushParity(e: Emitter): FunctionBuilder {
+  e.flagResult();
+  e.b.op("i32.wrap_i64");
+  pushAux(e).i32(8).op("i32.shr_u", "i32.xor").i32(0xff).op("i32.and", "i32.popcnt");
+  return e.b.i32(1).op("i32.and", "i32.eqz");
 }
 
 /** Pushes condition code `code` (0-15) as i32 0 or 1. SDM Vol. 1, "EFLAGS Condition Codes". */
-export function pushCondition(b: FunctionBuilder, code: number): void {
+export function pushCondition(e: Emitter, code: number): void {
+  if (e.pushDeferredCondition(code)) return;
+  const { b } = e;
   switch (code >> 1) {
     case 0:
-      pushOverflow(b);
+      pushOverflow(e);
       break;
     case 1:
-      pushCarry(b);
+      pushCarry(e);
       break;
     case 2:
-      pushZero(b);
+      pushZero(e);
       break;
     case 3:
-      pushCarry(b);
-      pushZero(b).op("i32.or");
+      pushCarry(e);
+      pushZero(e).op("i32.or");
       break;
     case 4:
-      pushSign(b);
+      pushSign(e);
       break;
     case 5:
-      pushParity(b);
+      pushParity(e);
       break;
     case 6:
-      pushSign(b);
-      pushOverflow(b).op("i32.xor");
+      pushSign(e);
+      pushOverflow(e).op("i32.xor");
       break;
     default:
-      pushSign(b);
-      pushOverflow(b).op("i32.xor");
-      pushZero(b).op("i32.or");
+      pushSign(e);
+      pushOverflow(e).op("i32.xor");
+      pushZero(e).op("i32.or");
   }
   if (code & 1) b.op("i32.eqz");
 }

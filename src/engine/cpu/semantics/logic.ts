@@ -29,7 +29,7 @@ const not: Semantics = (e) => {
 function carryFlag(change: "clear" | "set" | "complement"): Semantics {
   return (e) => {
     const { b } = e;
-    if (change === "complement") pushCarry(b).op("i32.eqz").set(e.n[0]);
+    if (change === "complement") pushCarry(e).op("i32.eqz").set(e.n[0]);
     else b.i32(change === "set" ? 1 : 0).set(e.n[0]);
     setCarry(e, e.n[0]);
     e.done();

@@ -88,7 +88,7 @@ const cmovcc: Semantics = (e) => {
   e.read(0);
   b.set(a);
   b.get(x).get(a);
-  pushCondition(b, e.condition);
+  pushCondition(e, e.condition);
   b.op("select").set(r);
   e.write(0, r);
   e.done();
@@ -96,7 +96,7 @@ const cmovcc: Semantics = (e) => {
 
 const setcc: Semantics = (e) => {
   const [r] = e.t;
-  pushCondition(e.b, e.condition);
+  pushCondition(e, e.condition);
   e.b.op("i64.extend_i32_u").set(r);
   e.write(0, r);
   e.done();
@@ -105,19 +105,13 @@ const setcc: Semantics = (e) => {
 const xlat: Semantics = (e) => {
   const { b } = e;
   const [r] = e.t;
-  e.load(
-    8,
-    () => {
-      e.segment();
-    },
-    () => {
-      e.readGpr(RBX, 64);
-      e.readGpr(RAX, 8);
-      b.op("i64.add");
-      e.addressMask();
-      b.op("i64.and");
-    },
-  );
+  e.load(8, "own", () => {
+    e.readGpr(RBX, 64);
+    e.readGpr(RAX, 8);
+    b.op("i64.add");
+    e.addressMask();
+    b.op("i64.and");
+  });
   b.set(r);
   e.writeGpr(RAX, 8, r);
   e.done();

@@ -22,6 +22,19 @@ function readCount(e: Emitter, operand: number, count: number): void {
     .set(count);
 }
 
+/** What a shift by a count of zero does not do. A known count is tested here and now. */
+function unlessZero(e: Emitter, count: number, action: () => void): void {
+  const known = e.knownImmediate;
+  if (known !== undefined) {
+    if ((known & (e.size === 64 ? 63n : 31n)) !== 0n) action();
+    return;
+  }
+  e.settleFlags();
+  e.b.get(count).op("i64.eqz", "i32.eqz").if();
+  action();
+  e.b.end();
+}
+
 /** Shape shared by all: read, compute r, write, then flags only when the masked count is not zero. */
 function shift(
   compute: (e: Emitter, a: number, count: number, r: number) => void,
@@ -35,9 +48,9 @@ function shift(
     readCount(e, 1, count);
     compute(e, a, count, r);
     e.writeUpdate(0, r);
-    b.get(count).op("i64.eqz", "i32.eqz").if();
-    flags(e, a, count, r);
-    b.end();
+    unlessZero(e, count, () => {
+      flags(e, a, count, r);
+    });
     e.done();
   };
 }
@@ -135,7 +148,7 @@ function rotateThroughCarry(left: boolean): Semantics {
       const { b } = e;
       const [, , , effective, wide] = e.t;
       const carry = e.n[0];
-      pushCarry(b).set(carry);
+      pushCarry(e).set(carry);
       if (e.size === 64) rotateThroughCarry64(e, left, a, count, r);
       else {
         reduce(e, count, e.size + 1, effective);
@@ -214,6 +227,7 @@ function doubleShift(left: boolean): Semantics {
     b.set(x);
     readCount(e, 2, count);
     b.get(a).set(r);
+    e.settleFlags();
     b.get(count).op("i64.eqz", "i32.eqz").if();
     (left ? doubleLeft : doubleRight)(e, { a, x, count, r, wide, carry });
     if (left)

@@ -19,31 +19,21 @@ function advance(e: Emitter, register: number, step: number): void {
 }
 
 function loadSource(e: Emitter): void {
-  e.load(
-    e.size,
-    () => {
-      e.segment();
-    },
-    () => {
-      e.readGpr(RSI, e.addressSize);
-    },
-  );
+  e.load(e.size, "own", () => {
+    e.readGpr(RSI, e.addressSize);
+  });
 }
 
 function loadDestination(e: Emitter): void {
-  e.load(
-    e.size,
-    () => e.b.i32(ES),
-    () => {
-      e.readGpr(RDI, e.addressSize);
-    },
-  );
+  e.load(e.size, ES, () => {
+    e.readGpr(RDI, e.addressSize);
+  });
 }
 
 function storeDestination(e: Emitter, value: number): void {
   e.store(
     e.size,
-    () => e.b.i32(ES),
+    ES,
     () => {
       e.readGpr(RDI, e.addressSize);
     },
@@ -71,7 +61,7 @@ function repeated(iteration: (e: Emitter) => void, compares: boolean): Semantics
     e.writeGpr(RCX, e.addressSize, count);
     b.get(count).op("i64.eqz", "i32.eqz");
     if (compares) {
-      pushZero(b);
+      pushZero(e);
       if (e.repeat === "repne") b.op("i32.eqz");
       b.op("i32.and");
     }
