@@ -36,6 +36,8 @@ export const STATE = {
   /** A near target `ip` is legal if ip + ipBias <= ipLimit, unsigned: CS limit, or canonical form in 64-bit mode. */
   ipBias: 0x140,
   ipLimit: 0x148,
+  /** i32: bit i is set if segment i reaches all linear addresses unchecked, with base 0. */
+  flatSegments: 0x150,
   /** Six effective segments, SEGMENT_STRIDE bytes each. */
   segments: 0x180,
 } as const;
@@ -89,6 +91,7 @@ export const MICRO_OP = {
   displacement: 16, // i64; RIP-relative ones are resolved
   immediate: 24, // i64; near branch target for rel operands
   addressMask: 32, // i64
+  heat: 40, // i32: look-ups that led to this record, as the first of a block
   rip: 48, // i64
   next: 56, // i64 rip of the next instruction
 } as const;

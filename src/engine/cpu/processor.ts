@@ -283,6 +283,10 @@ export class Processor {
     view.setBigUint64(at + SEGMENT_LOW, low, true);
     view.setBigUint64(at + SEGMENT_READ_SIZE, read, true);
     view.setBigUint64(at + SEGMENT_WRITE_SIZE, write, true);
+    const whole = is64 ? ALL_ONES : 1n << 32n;
+    const isFlat = low === 0n && read === whole && write === whole && (flat || segment.base === 0n);
+    const others = view.getUint32(STATE.flatSegments, true) & ~(1 << index);
+    view.setUint32(STATE.flatSegments, others | (isFlat ? 1 << index : 0), true);
   }
 
   /** Lowest legal offset and byte counts for reads and writes. SDM Vol. 3A, "Limit Checking" and "Type Checking". */

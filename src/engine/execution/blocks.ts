@@ -14,11 +14,14 @@ import {
 } from "../cpu/layout";
 import { canonicalLinear, type Linear } from "../cpu/linear";
 import type { Processor } from "../cpu/processor";
-import { CodeIndex, type Block, type Part } from "./codeIndex";
+import { CodeIndex, type Block, type Part, type Region } from "./codeIndex";
 import { HANDLER_BREAKPOINT, HANDLER_LINK } from "./interpreterStatus";
 import { MicroOpWriter, nextInstruction } from "./microOpWriter";
+import type { RegionTable } from "./regions/regionTable";
 
 const MAX_BLOCK = 48;
+/** Room for the blocks of a region and its entry records. */
+const REGION_RECORDS = 4096;
 
 /** Linear address of an instruction; undefined if not canonical. */
 function linearOf(cpu: Processor, rip: bigint): Linear | undefined {
@@ -41,6 +44,7 @@ export class BlockCache {
   constructor(
     private readonly cpu: Processor,
     handlers: ReadonlyMap<string, number>,
+    private readonly regions: RegionTable,
   ) {
     this.lookup = new Uint32Array(cpu.buffer, LOOKUP_BASE, LOOKUP_BYTES / 4);
     this.index = new CodeIndex(cpu);
@@ -64,14 +68,30 @@ export class BlockCache {
   clear(): void {
     this.index.clear();
     this.writer.clear();
+    this.regions.clear();
     this.lookup.fill(0);
   }
 
   private invalidate(hpa: number, length: number): void {
     const dropped = this.index.drop(hpa, length);
-    for (const block of dropped) this.dropLookup(block);
+    for (const block of dropped) this.unlink(block);
     // The block that is running may be among them: it must not run on.
     if (dropped.length > 0) this.cpu.setPending(PENDING.leave);
+  }
+
+  /** Makes the interpreter forget a block, and the regions that it is part of. */
+  private unlink(block: Block): void {
+    this.dropLookup(block);
+    for (const region of block.regions) this.dropRegion(region);
+  }
+
+  private dropRegion(region: Region): void {
+    for (const entry of region.entries) {
+      this.dropLookup(entry);
+      entry.entry = entry.microOp;
+    }
+    for (const block of region.blocks) block.regions.delete(region);
+    this.regions.release(region.number);
   }
 
   private lookupIndex(rip: bigint): number {
@@ -81,7 +101,7 @@ export class BlockCache {
 
   private dropLookup(block: Block): void {
     const i = this.lookupIndex(block.rip);
-    if (this.lookup[i + 3] === block.microOp) this.lookup.fill(0, i, i + 4);
+    if (this.lookup[i + 3] === block.entry) this.lookup.fill(0, i, i + 4);
   }
 
   private enterLookup(rip: bigint, microOp: number): void {
@@ -116,28 +136,75 @@ export class BlockCache {
     const hpa = hpaFor(cpu, linear, this.access());
     if (single) {
       const microOp = this.build(rip, linear, 1, false);
-      return this.enterTransient({ key: -1, rip, microOp, parts: [] });
+      return this.enterTransient(this.newBlock(-1, rip, microOp, []));
     }
     const key = index.key(hpa);
     let block = index.find(key, rip);
     if (block && !this.stillWhole(block, linear)) {
       index.forget(block);
+      this.unlink(block);
       block = undefined;
     }
     if (!block) {
       const microOp = this.build(rip, linear, MAX_BLOCK, true);
-      block = { key, rip, microOp, parts: this.partsOf(hpa) };
+      block = this.newBlock(key, rip, microOp, this.partsOf(hpa));
       const inRam = block.parts.every(({ page }) => cpu.ram.isRam(page * 4096));
       if (!inRam) return this.enterTransient(block);
       index.keep(block);
     }
-    this.enterLookup(rip, block.microOp);
+    this.enterLookup(rip, block.entry);
     return false;
+  }
+
+  private newBlock(key: number, rip: bigint, microOp: number, parts: readonly Part[]): Block {
+    return { key, rip, microOp, entry: microOp, regions: new Set(), parts };
+  }
+
+  /** Compiles the region around RIP, whose block has become hot. */
+  makeRegion(): void {
+    const { cpu, regions, writer } = this;
+    if (regions.isFull) this.clear();
+    if (!writer.hasRoom(REGION_RECORDS)) return;
+    const blocks = new Map<bigint, Block>();
+    const compiled = regions.compile(cpu.rip, (rip) => {
+      const block = this.plainBlock(rip);
+      if (block) blocks.set(rip, block);
+      return block?.microOp;
+    });
+    if (!compiled) return;
+    const entries = compiled.entries.map((rip) => blocks.get(rip)!);
+    const region: Region = { number: compiled.number, entries, blocks: [...blocks.values()] };
+    for (const block of region.blocks) block.regions.add(region);
+    entries.forEach((block, entry) => {
+      this.dropLookup(block);
+      block.entry = writer.regionCall(block.rip, block.microOp, region.number, entry);
+      this.enterLookup(block.rip, block.entry);
+    });
+  }
+
+  /** The block at an address of the page that is being executed; undefined if it cannot be kept. */
+  private plainBlock(rip: bigint): Block | undefined {
+    const linear = linearOf(this.cpu, rip);
+    if (linear === undefined) return undefined;
+    try {
+      const hpa = hpaFor(this.cpu, linear, this.access());
+      const key = this.index.key(hpa);
+      const known = this.index.find(key, rip);
+      if (known) return known.parts.length === 1 ? known : undefined;
+      const microOp = this.build(rip, linear, MAX_BLOCK, true);
+      const block = this.newBlock(key, rip, microOp, this.partsOf(hpa));
+      if (block.parts.length !== 1 || !this.cpu.ram.isRam(hpa)) return undefined;
+      this.index.keep(block);
+      return block;
+    } catch (problem) {
+      if (isCpuAbort(problem)) return undefined;
+      throw problem;
+    }
   }
 
   private enterTransient(block: Block): true {
     this.transient = block;
-    this.enterLookup(block.rip, block.microOp);
+    this.enterLookup(block.rip, block.entry);
     return true;
   }
 

@@ -14,11 +14,23 @@ export interface Part {
   readonly to: number;
 }
 
+/** Blocks compiled together: if one of them changes, none of it holds. */
+export interface Region {
+  readonly number: number;
+  /** Those whose entry record calls it. */
+  readonly entries: readonly Block[];
+  readonly blocks: readonly Block[];
+}
+
 export interface Block {
   readonly key: number;
   readonly rip: bigint;
   /** Address of its first micro-op record. */
   readonly microOp: number;
+  /** The record that a look-up gives: the first micro-op, or one that calls a region. */
+  entry: number;
+  /** Regions that contain it. */
+  readonly regions: Set<Region>;
   /** One, or two if its only instruction crosses into another page. */
   readonly parts: readonly Part[];
 }

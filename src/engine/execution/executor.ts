@@ -16,7 +16,11 @@ import { performVmExit } from "../cpu/vmx/exit";
 import type { SegmentIndex } from "../isa/registers";
 import { BlockCache } from "./blocks";
 import { buildInterpreter, type InterpreterCode } from "./interpreter";
+import { RegionTable } from "./regions/regionTable";
 import { STATUS, type Status } from "./interpreterStatus";
+
+/** V8 replaces a function's code by optimised code only when it is called: a loop must come back now and then. */
+const MAX_SLICE = 100_000;
 
 /** Single step looks at TF after these, so that a kernel masks it with IA32_FMASK and a user stepping over SYSCALL traps behind SYSRET. */
 const TRAPS_BY_NEW_FLAG = new Set(["syscall", "sysret"]);
@@ -32,6 +36,7 @@ export type RunEnd = "budget" | "breakpoint" | "idle" | "shutdown" | "interrupte
 interface CompiledInterpreter {
   readonly module: WebAssembly.Module;
   readonly handlers: InterpreterCode["handlers"];
+  readonly kinds: InterpreterCode["kinds"];
 }
 
 const compiledByPages = new Map<number, CompiledInterpreter>();
@@ -40,8 +45,8 @@ const compiledByPages = new Map<number, CompiledInterpreter>();
 function compiledInterpreter(memoryPages: number): CompiledInterpreter {
   const known = compiledByPages.get(memoryPages);
   if (known) return known;
-  const { bytes, handlers } = buildInterpreter(INSTRUCTIONS, memoryPages);
-  const compiled = { module: new WebAssembly.Module(bytes), handlers };
+  const { bytes, handlers, kinds } = buildInterpreter(INSTRUCTIONS, memoryPages);
+  const compiled = { module: new WebAssembly.Module(bytes), handlers, kinds };
   compiledByPages.set(memoryPages, compiled);
   return compiled;
 }
@@ -61,11 +66,12 @@ export class Executor {
     memory: WebAssembly.Memory,
   ) {
     const code = compiledInterpreter(memory.buffer.byteLength / 65536);
+    const regions = new RegionTable(cpu, memory, code.kinds);
     const instance = new WebAssembly.Instance(code.module, {
-      env: { memory, ...this.slowPaths() },
+      env: { memory, table: regions.table, ...this.slowPaths() },
     });
     this.interpret = instance.exports.run as (budget: number) => Status;
-    this.blocks = new BlockCache(cpu, code.handlers);
+    this.blocks = new BlockCache(cpu, code.handlers, regions);
   }
 
   /** Ends the current run after the instruction in progress. */
@@ -132,7 +138,7 @@ export class Executor {
       const limit = Math.min(end, deadline, nextVmxDeadline(cpu)) - cpu.ticks;
       const before = cpu.ticks;
       if (single) this.beforeSingleStep();
-      const result = this.slice(single ? 1 : Math.max(1, limit), ignore);
+      const result = this.slice(single ? 1 : Math.max(1, Math.min(limit, MAX_SLICE)), ignore);
       if (single) this.afterSingleStep(cpu.ticks !== before);
       if (result === "breakpoint") return "breakpoint";
       if (cpu.ticks !== before) ignore = false;
@@ -196,6 +202,9 @@ export class Executor {
         } catch (problem) {
           return this.abortWith(problem);
         }
+        return "done";
+      case STATUS.hot:
+        this.blocks.makeRegion();
         return "done";
       case STATUS.system:
         return this.systemEvent();

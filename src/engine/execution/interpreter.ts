@@ -17,7 +17,7 @@ import type { Emitter, SegmentChoice } from "../cpu/semantics/emitter";
 import { InvariantError } from "../base/errors";
 import type { InstructionForm, OperandSize } from "../isa/types";
 import { I32, I64, ModuleBuilder, type FunctionBuilder, type Label } from "../wasm/moduleBuilder";
-import { FIRST_KIND, STATUS } from "./interpreterStatus";
+import { FIRST_KIND, HOT, MAX_REGIONS, STATUS } from "./interpreterStatus";
 import {
   LOAD_OPS,
   STORE_OPS,
@@ -338,7 +338,7 @@ function defineEffectiveAddress(module: ModuleBuilder): number {
 }
 
 /** High 64 bits of the unsigned product, by 32-bit halves. */
-function defineMultiplyHigh(module: ModuleBuilder): number {
+export function defineMultiplyHigh(module: ModuleBuilder): number {
   const f = module.function([I64, I64], [I64]);
   const low = f.local(I64);
   const cross = f.local(I64);
@@ -361,6 +361,8 @@ function defineMultiplyHigh(module: ModuleBuilder): number {
 export interface InterpreterCode {
   readonly bytes: Uint8Array;
   readonly handlers: ReadonlyMap<string, number>;
+  /** By handler number - FIRST_KIND. */
+  readonly kinds: readonly MicroOpKind[];
 }
 
 function emitExit(
@@ -391,6 +393,7 @@ export function buildInterpreter(
   const kinds = allMicroOpKinds(forms);
   const module = new ModuleBuilder(memoryPages);
   const slow = importSlowPaths(module);
+  module.importTable(MAX_REGIONS);
   const functions: Functions = {
     slow,
     memory: defineMemoryFunctions(module, slow),
@@ -432,7 +435,11 @@ export function buildInterpreter(
   f.end();
   f.get(entry)
     .mem("i32.load", LOOKUP_BASE + 12)
-    .set(microOp);
+    .tee(microOp);
+  f.get(microOp).mem("i32.load", MICRO_OP.heat).i32(1).op("i32.add").tee(entry);
+  f.mem("i32.store", MICRO_OP.heat).get(entry).i32(HOT).op("i32.eq").if();
+  emitExit(f, { ...frameBase } as Frame, STATUS.hot, "target");
+  f.end();
 
   const next = f.loop();
   const advance = f.block();
@@ -441,7 +448,7 @@ export function buildInterpreter(
   emitExit(f, frame, STATUS.budget, "microOp");
   f.end();
   f.get(0).i32(1).op("i32.sub").set(0);
-  emitCases(f, frame, kinds, functions);
+  emitCases(f, frame, kinds, functions, module.type(...REGION_TYPE));
   f.end(); // advance
   f.get(microOp).i32(MICRO_OP_BYTES).op("i32.add").set(microOp).br(next);
   f.end(); // next
@@ -455,15 +462,30 @@ export function buildInterpreter(
   emitExit(f, frame, STATUS.abort, "microOp");
   f.op("unreachable");
   const handlers = new Map(kinds.map((kind, i) => [kind.key, i + FIRST_KIND]));
-  return { bytes: module.build(), handlers };
+  return { bytes: module.build(), handlers, kinds };
 }
 
-/** br_table over the handler number, then the three special handlers and one case per kind. */
+/** region(budget, entry, first micro-op) -> micro-op to go on at, or 0: look STATE.rip up. What is left of the budget is in STATE.budgetLeft. */
+export const REGION_TYPE = [[I32, I32, I32], [I32]] as const;
+
+/** A region record: entry number in r0, the block's own first micro-op in `immediate`, the region's number in `displacement`. */
+function emitRegionCall(f: FunctionBuilder, frame: Frame, regionType: number): void {
+  const { microOp } = frame;
+  f.get(0).get(microOp).mem("i32.load16_u", MICRO_OP.r0);
+  f.get(microOp).mem("i32.load", MICRO_OP.immediate);
+  f.get(microOp).mem("i32.load", MICRO_OP.displacement).callIndirect(regionType).set(microOp);
+  f.i32(0).mem("i32.load", STATE.budgetLeft).set(0);
+  f.get(microOp).brIf(frame.next);
+  f.i32(0).mem("i64.load", STATE.rip).set(frame.target).br(frame.lookup);
+}
+
+/** br_table over the handler number, then the four special handlers and one case per kind. */
 function emitCases(
   f: FunctionBuilder,
   frame: Frame,
   kinds: readonly MicroOpKind[],
   functions: Functions,
+  regionType: number,
 ): void {
   const count = kinds.length + FIRST_KIND;
   const labels: Label[] = [];
@@ -480,6 +502,9 @@ function emitCases(
   f.end();
   uncount(f, frame);
   emitExit(f, frame, STATUS.breakpoint, "microOp");
+  f.end();
+  uncount(f, frame);
+  emitRegionCall(f, frame, regionType);
   for (const kind of kinds) {
     f.end();
     const semantics = EMITTED[kind.semantics];

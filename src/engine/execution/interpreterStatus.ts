@@ -12,6 +12,8 @@ export const STATUS = {
   leave: 4,
   /** A breakpoint stands at STATE.rip. */
   breakpoint: 5,
+  /** The block at STATE.rip, not yet executed, has become hot: it is worth a region. */
+  hot: 6,
 } as const;
 export type Status = (typeof STATUS)[keyof typeof STATUS];
 
@@ -19,4 +21,12 @@ export type Status = (typeof STATUS)[keyof typeof STATUS];
 export const HANDLER_LINK = 0;
 export const HANDLER_SYSTEM = 1;
 export const HANDLER_BREAKPOINT = 2;
-export const FIRST_KIND = 3;
+/** The block is part of a region: call it (regions/regionCode.ts). */
+export const HANDLER_REGION = 3;
+export const FIRST_KIND = 4;
+
+/** Look-ups after which a block is hot. */
+export const HOT = 1024;
+
+/** Regions that there can be at one time; then all are dropped. */
+export const MAX_REGIONS = 2048;

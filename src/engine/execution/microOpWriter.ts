@@ -2,7 +2,7 @@
 import type { DecodedOperand, Instruction } from "../codec/types";
 import { MICRO_OP, MICRO_OPS_BASE, MICRO_OPS_MAX, MICRO_OP_BYTES, ZERO_SLOT } from "../cpu/layout";
 import type { Processor } from "../cpu/processor";
-import { HANDLER_SYSTEM } from "./interpreterStatus";
+import { HANDLER_REGION, HANDLER_SYSTEM } from "./interpreterStatus";
 import { microOpKind } from "./operandShapes";
 
 const ENDS_BLOCK = new Set(["jmp_near", "call_near", "ret_near"]);
@@ -62,6 +62,17 @@ export class MicroOpWriter {
     view.setBigUint64(this.next + MICRO_OP.rip, rip, true);
     view.setBigUint64(this.next + MICRO_OP.next, rip, true);
     this.next += MICRO_OP_BYTES;
+  }
+
+  /** A record that calls a region instead of going on at `first`. Returns its address. */
+  regionCall(rip: bigint, first: number, region: number, entry: number): number {
+    const { view, next } = this;
+    this.bytes.fill(0, next, next + MICRO_OP_BYTES);
+    view.setUint16(next + MICRO_OP.r0, entry, true);
+    view.setUint32(next + MICRO_OP.displacement, region, true);
+    view.setUint32(next + MICRO_OP.immediate, first, true);
+    this.special(HANDLER_REGION, rip);
+    return next;
   }
 
   private handlerOf(instruction: Instruction): number {

@@ -121,6 +121,14 @@ export class FunctionBuilder {
     return this;
   }
 
+  /** Calls entry `index on the stack` of the imported table; `type` is from ModuleBuilder.type. */
+  callIndirect(type: number): this {
+    this.code.push(0x11);
+    pushUnsigned(this.code, type);
+    this.code.push(0);
+    return this;
+  }
+
   private open(opcode: number, result?: ValueType): Label {
     this.code.push(opcode, result ?? 0x40);
     this.depth++;
@@ -196,9 +204,17 @@ export class ModuleBuilder {
   private readonly functions: { builder: FunctionBuilder; type: number; exportName?: string }[] =
     [];
 
+  private tableSize = 0;
+
   constructor(private readonly memoryPages: number) {}
 
-  private typeIndex(params: readonly ValueType[], results: readonly ValueType[]): number {
+  /** Declares the imported table "env"."table" of at least so many functions. */
+  importTable(size: number): void {
+    this.tableSize = size;
+  }
+
+  /** The index of a function type, for `callIndirect`. */
+  type(params: readonly ValueType[], results: readonly ValueType[]): number {
     const key = JSON.stringify([params, results]);
     const found = this.types.indexOf(key);
     if (found >= 0) return found;
@@ -213,7 +229,7 @@ export class ModuleBuilder {
     results: readonly ValueType[],
   ): number {
     if (this.functions.length > 0) throw new InvariantError("imports come before functions");
-    this.imports.push({ name, type: this.typeIndex(params, results) });
+    this.imports.push({ name, type: this.type(params, results) });
     return this.imports.length - 1;
   }
 
@@ -224,7 +240,7 @@ export class ModuleBuilder {
   ): FunctionBuilder {
     const index = this.imports.length + this.functions.length;
     const builder = new FunctionBuilder(index, params, results);
-    const type = this.typeIndex(params, results);
+    const type = this.type(params, results);
     this.functions.push(
       exportName === undefined ? { builder, type } : { builder, type, exportName },
     );
@@ -243,7 +259,11 @@ export class ModuleBuilder {
       for (const byte of body) out.push(byte);
     };
     section(1, this.types.map(encodeType));
-    section(2, [...this.imports.map(encodeImport), encodeMemoryImport(this.memoryPages)]);
+    section(2, [
+      ...this.imports.map(encodeImport),
+      encodeMemoryImport(this.memoryPages),
+      ...(this.tableSize > 0 ? [encodeTableImport(this.tableSize)] : []),
+    ]);
     section(
       3,
       this.functions.map(({ type }) => unsignedBytes(type)),
@@ -290,6 +310,10 @@ function encodeImport({ name, type }: { name: string; type: number }): number[] 
 
 function encodeMemoryImport(pages: number): number[] {
   return [...nameBytes("env"), ...nameBytes("memory"), 2, 0, ...unsignedBytes(pages)];
+}
+
+function encodeTableImport(size: number): number[] {
+  return [...nameBytes("env"), ...nameBytes("table"), 1, 0x70, 0, ...unsignedBytes(size)];
 }
 
 export { I32, I64 };
