@@ -15,7 +15,7 @@ import {
 import { canonicalLinear, type Linear } from "../cpu/linear";
 import type { Processor } from "../cpu/processor";
 import { CodeIndex, type Block, type Part, type Region } from "./codeIndex";
-import { HANDLER_BREAKPOINT, HANDLER_LINK } from "./interpreterStatus";
+import { HANDLER_BREAKPOINT, HANDLER_LINK, HOT } from "./interpreterStatus";
 import { MicroOpWriter, nextInstruction } from "./microOpWriter";
 import type { RegionTable } from "./regions/regionTable";
 
@@ -40,6 +40,8 @@ export class BlockCache {
   /** Linear addresses that end a block with a breakpoint micro-op. */
   private breakpoints: ReadonlySet<bigint> = new Set();
   private readonly fetchBuffer = new Uint8Array(15);
+  /** Look-ups after which a block gets a region, at most HOT; "never" leaves everything to tier 0. Results do not depend on it. */
+  hotAfter: number | "never" = HOT;
 
   constructor(
     private readonly cpu: Processor,
@@ -160,6 +162,9 @@ export class BlockCache {
     return { key, rip, microOp, entry: microOp, regions: new Set(), parts };
   }
 
+  /** Regions compiled so far. */
+  regionCount = 0;
+
   /** Compiles the region around RIP, whose block has become hot. */
   makeRegion(): void {
     const { cpu, regions, writer } = this;
@@ -172,6 +177,7 @@ export class BlockCache {
       return block?.microOp;
     });
     if (!compiled) return;
+    this.regionCount++;
     const entries = compiled.entries.map((rip) => blocks.get(rip)!);
     const region: Region = { number: compiled.number, entries, blocks: [...blocks.values()] };
     for (const block of region.blocks) block.regions.add(region);
@@ -268,12 +274,14 @@ export class BlockCache {
   ): number {
     const { writer } = this;
     const start = writer.next;
+    const heat = this.hotAfter === "never" ? HOT + 1 : HOT - this.hotAfter;
     let rip = firstRip;
     let linear = firstLinear;
     this.secondPage = undefined;
     for (let count = 0; count < max; count++) {
       if (withBreakpoints && this.breakpoints.has(BigInt.asUintN(64, BigInt(linear)))) {
         writer.special(HANDLER_BREAKPOINT, rip);
+        writer.setHeat(start, heat);
         this.builtBytes = Math.max(1, linear - firstLinear);
         return start;
       }
@@ -287,6 +295,7 @@ export class BlockCache {
     }
     this.builtBytes = linear - firstLinear;
     writer.special(HANDLER_LINK, rip);
+    writer.setHeat(start, heat);
     return start;
   }
 

@@ -193,6 +193,8 @@ export class Executor {
       case STATUS.breakpoint:
         return "breakpoint";
       case STATUS.lookup:
+        // What a fetch would do belongs to the next instruction, and that to the next slice.
+        if (cpu.view.getInt32(STATE.budgetLeft, true) === 0) return "done";
         try {
           if (this.blocks.prepare(false)) {
             const inner = this.enter(1);

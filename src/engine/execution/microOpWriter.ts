@@ -64,6 +64,11 @@ export class MicroOpWriter {
     this.next += MICRO_OP_BYTES;
   }
 
+  /** Look-ups that a block's first record counts as having had. */
+  setHeat(microOp: number, heat: number): void {
+    this.view.setInt32(microOp + MICRO_OP.heat, heat, true);
+  }
+
   /** A record that calls a region instead of going on at `first`. Returns its address. */
   regionCall(rip: bigint, first: number, region: number, entry: number): number {
     const { view, next } = this;

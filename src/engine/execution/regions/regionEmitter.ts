@@ -180,8 +180,7 @@ export class RegionEmitter implements Emitter {
   private readRegister(i: number, size: OperandSize): void {
     const { register, shift } = this.place(i);
     if (shift === 0) this.readGpr(register, size);
-    else
-      truncate(this.b.get(this.frame.register(register)).i64(shift).op("i64.shr_u"), size);
+    else truncate(this.b.get(this.frame.register(register)).i64(shift).op("i64.shr_u"), size);
   }
 
   write(i: number, value: number): void {
@@ -266,7 +265,10 @@ export class RegionEmitter implements Emitter {
   private throughSegment(segment: number, bytes: number, write: boolean): void {
     const { b, frame } = this;
     const at = STATE.segments + segment * SEGMENT_STRIDE;
-    b.get(frame.va).i32(0).mem("i64.load", at + SEGMENT_LOW).op("i64.sub");
+    b.get(frame.va)
+      .i32(0)
+      .mem("i64.load", at + SEGMENT_LOW)
+      .op("i64.sub");
     b.i64(bytes - 1).op("i64.add");
     b.i32(0).mem("i64.load", at + (write ? SEGMENT_WRITE_SIZE : SEGMENT_READ_SIZE));
     b.op("i64.ge_u").if();

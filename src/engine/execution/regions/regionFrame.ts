@@ -125,8 +125,7 @@ export class RegionFrame {
 
   /** budget -= instructions. */
   spend(instructions: number): void {
-    if (instructions > 0)
-      this.f.get(BUDGET).i32(instructions).op("i32.sub").set(BUDGET);
+    if (instructions > 0) this.f.get(BUDGET).i32(instructions).op("i32.sub").set(BUDGET);
   }
 
   /** Tells code that does not know where it was reached from what the flags are. */

@@ -54,8 +54,7 @@ export function layOut(
 ): readonly Item[] {
   const loops = loopIntervals(edges);
   const closed = new Map<number, Interval>();
-  for (const loop of loops)
-    if (isClosed(loop, loops, edges, entries)) closed.set(loop.first, loop);
+  for (const loop of loops) if (isClosed(loop, loops, edges, entries)) closed.set(loop.first, loop);
   const items: Item[] = [];
   for (let block = 0; block < blockCount;) {
     const loop = closed.get(block);
