@@ -12,11 +12,13 @@ import {
   STATE,
   ZERO_SLOT,
 } from "../cpu/layout";
+import { RCX } from "../isa/registers";
 import { EMITTED } from "../cpu/semantics";
 import type { Emitter, SegmentChoice } from "../cpu/semantics/emitter";
 import { InvariantError } from "../base/errors";
 import type { InstructionForm, OperandSize } from "../isa/types";
 import { I32, I64, ModuleBuilder, type FunctionBuilder, type Label } from "../wasm/moduleBuilder";
+import { defineBulkFunctions, type BulkFunctions } from "./bulkStrings";
 import { FIRST_KIND, HOT, MAX_REGIONS, STATUS } from "./interpreterStatus";
 import {
   LOAD_OPS,
@@ -304,6 +306,18 @@ class MicroOpEmitter implements Emitter {
     } else b.br(frame.advance);
   }
 
+  /** The loop head has counted one iteration already. */
+  bulk(instruction: "movs" | "stos"): void {
+    const { b, frame } = this;
+    const done = this.n[0];
+    this.segment("own");
+    b.i32(this.size / 8).i64((1n << BigInt(this.addressSize)) - 1n);
+    b.get(0).i32(1).op("i32.add").call(this.functions.bulk[instruction]).tee(done).if();
+    b.get(0).get(done).op("i32.sub").i32(1).op("i32.add").set(0);
+    this.readGpr(RCX, this.addressSize);
+    b.op("i64.eqz").brIf(frame.advance).br(frame.next).end();
+  }
+
   again(): void {
     const { b, frame } = this;
     b.i32(0).mem("i32.load", STATE.pending).op("i32.eqz").brIf(frame.next);
@@ -324,6 +338,7 @@ interface Functions {
   readonly memory: MemoryFunctions;
   readonly effectiveAddress: number;
   readonly multiplyHigh: number;
+  readonly bulk: BulkFunctions;
 }
 
 /** (microOp) -> (base + (index << scale) + displacement) & addressMask. */
@@ -399,6 +414,7 @@ export function buildInterpreter(
     memory: defineMemoryFunctions(module, slow),
     effectiveAddress: defineEffectiveAddress(module),
     multiplyHigh: defineMultiplyHigh(module),
+    bulk: defineBulkFunctions(module),
   };
   const f = module.function([I32], [I32], "run");
   const i64s = (): number => f.local(I64);

@@ -86,6 +86,10 @@ export interface Emitter {
   checkTarget(target: number): void;
   /** Ends the instruction; the next one in sequence follows. */
   done(): void;
+  /**
+   * Before an iteration of REP MOVS or REP STOS whose count is not zero: may do several at once and end the step. Each counts as one. Uses n[0].
+   */
+  bulk(instruction: "movs" | "stos"): void;
   /** Ends the step but stays at the same instruction: one iteration of a repeated string instruction. */
   again(): void;
   /** Aborts with an exception that has no error code. */

@@ -42,7 +42,11 @@ function storeDestination(e: Emitter, value: number): void {
 }
 
 /** Wraps one iteration in the repeat protocol. `compares`: REPE and REPNE look at ZF. */
-function repeated(iteration: (e: Emitter) => void, compares: boolean): Semantics {
+function repeated(
+  iteration: (e: Emitter) => void,
+  compares: boolean,
+  bulk?: "movs" | "stos",
+): Semantics {
   return (e) => {
     const { b } = e;
     const count = e.t[5];
@@ -55,6 +59,7 @@ function repeated(iteration: (e: Emitter) => void, compares: boolean): Semantics
     b.op("i64.eqz").if();
     e.done();
     b.end();
+    if (bulk) e.bulk(bulk);
     iteration(e);
     e.readGpr(RCX, e.addressSize);
     truncate(b.i64(1).op("i64.sub"), e.addressSize).set(count);
@@ -72,24 +77,32 @@ function repeated(iteration: (e: Emitter) => void, compares: boolean): Semantics
   };
 }
 
-const movs = repeated((e) => {
-  const [value, step] = e.t;
-  loadSource(e);
-  e.b.set(value);
-  storeDestination(e, value);
-  loadStep(e, step);
-  advance(e, RSI, step);
-  advance(e, RDI, step);
-}, false);
+const movs = repeated(
+  (e) => {
+    const [value, step] = e.t;
+    loadSource(e);
+    e.b.set(value);
+    storeDestination(e, value);
+    loadStep(e, step);
+    advance(e, RSI, step);
+    advance(e, RDI, step);
+  },
+  false,
+  "movs",
+);
 
-const stos = repeated((e) => {
-  const [value, step] = e.t;
-  e.readGpr(RAX, e.size);
-  e.b.set(value);
-  storeDestination(e, value);
-  loadStep(e, step);
-  advance(e, RDI, step);
-}, false);
+const stos = repeated(
+  (e) => {
+    const [value, step] = e.t;
+    e.readGpr(RAX, e.size);
+    e.b.set(value);
+    storeDestination(e, value);
+    loadStep(e, step);
+    advance(e, RDI, step);
+  },
+  false,
+  "stos",
+);
 
 const lods = repeated((e) => {
   const [value, step] = e.t;

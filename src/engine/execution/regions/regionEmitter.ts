@@ -415,6 +415,10 @@ export class RegionEmitter implements Emitter {
     this.b.br(this.end);
   }
 
+  bulk(): void {
+    throw new InvariantError("repeated string instructions are not part of regions");
+  }
+
   again(): void {
     throw new InvariantError("repeated string instructions are not part of regions");
   }
