@@ -196,3 +196,17 @@ describe("regions", () => {
     }
   }
 });
+
+describe("a region", () => {
+  it("is compiled once, however often it is entered", () => {
+    const { cpu, executor } = bareProcessor(32, RAM);
+    // Twelve times INC EAX, a jump into the next page and one back.
+    cpu.ram.writeBytes(CODE, Uint8Array.from([...Array<number>(12).fill(0x40), 0xe9]));
+    cpu.ram.write32(CODE + 13, 0x1000 - 17);
+    cpu.ram.write8(CODE + 0x1000, 0xe9);
+    cpu.ram.write32(CODE + 0x1001, -0x1005 >>> 0);
+    cpu.rip = BigInt(CODE);
+    executor.run(200_000);
+    assert.equal(executor.blocks.regionCount, 1);
+  });
+});

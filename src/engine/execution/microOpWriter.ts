@@ -2,7 +2,7 @@
 import type { DecodedOperand, Instruction } from "../codec/types";
 import { MICRO_OP, MICRO_OPS_BASE, MICRO_OPS_MAX, MICRO_OP_BYTES, ZERO_SLOT } from "../cpu/layout";
 import type { Processor } from "../cpu/processor";
-import { HANDLER_REGION, HANDLER_SYSTEM } from "./interpreterStatus";
+import { HANDLER_REGION, HANDLER_SYSTEM, HOT } from "./interpreterStatus";
 import { microOpKind } from "./operandShapes";
 
 const ENDS_BLOCK = new Set(["jmp_near", "call_near", "ret_near"]);
@@ -76,6 +76,8 @@ export class MicroOpWriter {
     view.setUint16(next + MICRO_OP.r0, entry, true);
     view.setUint32(next + MICRO_OP.displacement, region, true);
     view.setUint32(next + MICRO_OP.immediate, first, true);
+    // It is as hot as it will get.
+    this.setHeat(next, HOT + 1);
     this.special(HANDLER_REGION, rip);
     return next;
   }

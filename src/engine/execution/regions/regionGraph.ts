@@ -43,6 +43,17 @@ export interface RegionGraph {
 /** The first micro-op of tier 0's block at an address of the page in hand; undefined if there can be none. */
 export type BlockSource = (rip: bigint) => number | undefined;
 
+/** Entering and leaving a region costs as much as some instructions in tier 0: it must go round in it, or be long. */
+const WORTHWHILE = 12;
+
+function isWorthwhile(blocks: readonly RegionBlock[]): boolean {
+  const heads = new Set(blocks.map(({ rip }) => rip));
+  const goesRound = blocks.some(({ rip, ops }) =>
+    ops.some(({ target }) => target !== undefined && target <= rip && heads.has(target)),
+  );
+  return goesRound || blocks.reduce((sum, { ops }) => sum + ops.length, 0) >= WORTHWHILE;
+}
+
 /** Reads the blocks that a hot one leads to. */
 export class RegionReader {
   constructor(
@@ -63,6 +74,7 @@ export class RegionReader {
       if (last?.kind.semantics === "call_near") returnSites.add(this.nextOf(last.microOp));
     }
     if (!blocks.some(({ rip }) => rip === entry)) return undefined;
+    if (!isWorthwhile(blocks)) return undefined;
     blocks.sort((a, b) => (a.rip < b.rip ? -1 : 1));
     return { blocks, returnSites };
   }
