@@ -57,6 +57,11 @@ export interface DataWatcher {
 const ARITHMETIC = RFLAGS.CF | RFLAGS.PF | RFLAGS.AF | RFLAGS.ZF | RFLAGS.SF | RFLAGS.OF;
 const ALL_ONES = 0xffffffffffffffffn;
 
+/** True if what the interpreter runs on is the same for both: it does not depend on selector and privilege. */
+function derivesAlike(a: SegmentRegister, b: SegmentRegister): boolean {
+  return a.base === b.base && a.limit === b.limit && ((a.ar ^ b.ar) & ~AR.DPL) === 0;
+}
+
 /**
  * One logical processor: its state and the derived values that the interpreter runs on. What instructions and events do to it is in the other
  * files of this folder; who drives it is in execution/.
@@ -240,8 +245,10 @@ export class Processor {
     let changed = false;
     for (let i = 0; i < 6; i++) {
       const segment = this.system.segments[i]!;
-      if (mode === this.derivedMode && this.derivedFrom[i] === segment) continue;
+      const last = this.derivedFrom[i];
+      if (mode === this.derivedMode && last === segment) continue;
       this.derivedFrom[i] = segment;
+      if (mode === this.derivedMode && last && derivesAlike(last, segment)) continue;
       this.refreshSegment(i as SegmentIndex, is64);
       changed = true;
     }

@@ -25,8 +25,8 @@ export const HANDLER_BREAKPOINT = 2;
 export const HANDLER_REGION = 3;
 export const FIRST_KIND = 4;
 
-/** Look-ups after which a block is hot. */
-export const HOT = 1024;
+/** Look-ups after which a block is hot: about as much time in tier 0 as compiling a region takes. */
+export const HOT = 8192;
 
-/** Regions that there can be at one time; then all are dropped. */
-export const MAX_REGIONS = 2048;
+/** Regions that there can be at one time, some 50 KiB each in V8; then all are dropped. */
+export const MAX_REGIONS = 512;
