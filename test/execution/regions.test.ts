@@ -209,4 +209,16 @@ describe("a region", () => {
     executor.run(200_000);
     assert.equal(executor.blocks.regionCount, 1);
   });
+
+  it("is not compiled again and again where code keeps changing", () => {
+    const { cpu, executor } = bareProcessor(32, RAM);
+    executor.blocks.hotAfter = 4;
+    // mov ecx, 7; dec ecx and jnz back; then the 7 is written, which is part of the region; and again.
+    const code = [0xb9, 7, 0, 0, 0, 0x49, 0x75, 0xfd, 0xc6, 0x05, 1, 0x40, 0, 0, 7, 0xeb, 0xef];
+    cpu.ram.writeBytes(CODE, Uint8Array.from(code));
+    cpu.rip = BigInt(CODE);
+    executor.run(100_000);
+    assert.ok(executor.blocks.regionCount > 0);
+    assert.ok(executor.blocks.regionCount < 40, `${executor.blocks.regionCount} regions`);
+  });
 });

@@ -39,6 +39,7 @@ function run(
   expected: ExpectedRun,
   vmm: VmmKind,
   mmu: MmuKind,
+  hotAfter: number | undefined,
 ): { machine: Debuggee; stop: Stop | undefined } {
   const assembly = assembleFile(join(REPOSITORY, folder, name));
   const image = loadImage({
@@ -47,7 +48,14 @@ function run(
     entry: expected.entry,
     ...(expected.load === undefined ? {} : { loadAddress: expected.load }),
   });
-  const machine = createDebuggee({ image, vmm, mmu, memoryBytes: 32 << 20, recording: false });
+  const machine = createDebuggee({
+    image,
+    vmm,
+    mmu,
+    memoryBytes: 32 << 20,
+    recording: false,
+    ...(hotAfter === undefined ? {} : { hotAfter }),
+  });
   let stop: Stop | undefined;
   for (let i = 0; i < MAX_SLICES && !stop; i++)
     stop = machine.run(1_000_000, { breakpoints: new Set() });
@@ -60,18 +68,23 @@ function shown(stop: Stop | undefined): object {
 }
 
 /** One test per guest of a folder and technique: the same serial output and the same end as on QEMU and Bochs. */
-export function describeExpectedRuns(folder: string, techniques: readonly Technique[]): void {
+export function describeExpectedRuns(
+  folder: string,
+  techniques: readonly Technique[],
+  hotAfter?: number,
+): void {
   const text = readFileSync(join(REPOSITORY, folder, "expected.json"), "utf8");
   const all = JSON.parse(text) as Record<string, ExpectedRun>;
   for (const [vmm, mmu] of techniques) {
-    describe(`${folder} under ${vmm}${vmm === "none" ? "" : `, ${mmu}`}`, function () {
+    const tier = hotAfter === undefined ? "" : `, regions after ${hotAfter}`;
+    describe(`${folder} under ${vmm}${vmm === "none" ? "" : `, ${mmu}`}${tier}`, function () {
       this.timeout(120_000);
       for (const [name, expected] of Object.entries(all)) {
         if (expected.stop === "input" || !expected.vmm.includes(vmm)) continue;
         // Without EPT there is no unrestricted guest: real mode cannot run in VMX non-root operation.
         if (mmu === "shadow-lazy" && expected.entry === "real16") continue;
         it(name, () => {
-          const { machine, stop } = run(folder, name, expected, vmm, mmu);
+          const { machine, stop } = run(folder, name, expected, vmm, mmu, hotAfter);
           const wanted =
             expected.stop === "debug-exit"
               ? { reason: "debug-exit", code: expected.exit }

@@ -22,6 +22,8 @@ import type { RegionTable } from "./regions/regionTable";
 const MAX_BLOCK = 48;
 /** Room for the blocks of a region and its entry records. */
 const REGION_RECORDS = 4096;
+/** Regions of a page that may be dropped because their code was written. */
+const MAX_CHANGES = 16;
 
 /** Linear address of an instruction; undefined if not canonical. */
 function linearOf(cpu: Processor, rip: bigint): Linear | undefined {
@@ -71,6 +73,7 @@ export class BlockCache {
     this.index.clear();
     this.writer.clear();
     this.regions.clear();
+    this.changes.clear();
     this.lookup.fill(0);
   }
 
@@ -84,7 +87,11 @@ export class BlockCache {
   /** Makes the interpreter forget a block, and the regions that it is part of. */
   private unlink(block: Block): void {
     this.dropLookup(block);
-    for (const region of block.regions) this.dropRegion(region);
+    const page = block.parts[0]?.page ?? -1;
+    for (const region of block.regions) {
+      this.dropRegion(region);
+      this.changes.set(page, (this.changes.get(page) ?? 0) + 1);
+    }
   }
 
   private dropRegion(region: Region): void {
@@ -162,6 +169,8 @@ export class BlockCache {
     return { key, rip, microOp, entry: microOp, regions: new Set(), parts };
   }
 
+  /** How often code was written under a region, by HPA page: where that goes on, tier 0 is faster than compiling again. */
+  private readonly changes = new Map<number, number>();
   /** Regions compiled so far. */
   regionCount = 0;
 
@@ -169,7 +178,7 @@ export class BlockCache {
   makeRegion(): void {
     const { cpu, regions, writer } = this;
     if (regions.isFull) this.clear();
-    if (!writer.hasRoom(REGION_RECORDS)) return;
+    if (!writer.hasRoom(REGION_RECORDS) || this.changesOften()) return;
     const blocks = new Map<bigint, Block>();
     const compiled = regions.compile(cpu.rip, (rip) => {
       const block = this.plainBlock(rip);
@@ -186,6 +195,11 @@ export class BlockCache {
       block.entry = writer.regionCall(block.rip, block.microOp, region.number, entry);
       this.enterLookup(block.rip, block.entry);
     });
+  }
+
+  private changesOften(): boolean {
+    const block = this.plainBlock(this.cpu.rip);
+    return (this.changes.get(block?.parts[0]?.page ?? -1) ?? 0) >= MAX_CHANGES;
   }
 
   /** The block at an address of the page that is being executed; undefined if it cannot be kept. */

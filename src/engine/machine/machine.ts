@@ -73,6 +73,7 @@ export class Machine {
     this.cpu = new Processor(this.memory.buffer, this.ram, CURRENT_MODEL);
     this.pc = this.createPc();
     this.executor = new Executor(this.cpu, this.memory);
+    if (config.hotAfter !== undefined) this.executor.blocks.hotAfter = config.hotAfter;
     this.executor.deadline = () => this.clock.nextDue();
     this.cpu.observe = (event) => {
       this.observed(event);

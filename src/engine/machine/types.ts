@@ -41,6 +41,8 @@ export interface MachineConfig {
   readonly recording: boolean;
   /** Name of a row of vmm/costs.ts; the default profile without it. */
   readonly costProfile?: string;
+  /** Executions after which a block gets a region (tier 1); "never" keeps to the interpreter. The default is what pays; results are the same. */
+  readonly hotAfter?: number | "never";
 }
 
 /**
