@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { buildBootDisk, DEFAULT_LOAD, withTemporaryFolder } from "./buildImage.mjs";
 import { runFromCommandLine, runsAsMain } from "./commandLine.mjs";
 
-const BOCHS = "bochs-bin";
+export const BOCHS = "bochs-bin";
 /** The first is in a Debian package of its own, bochsbios. */
 export const BIOS = "/usr/share/bochs/BIOS-bochs-latest";
 export const VIDEO_BIOS = "/usr/share/bochs/VGABIOS-lgpl-latest";
@@ -30,12 +30,18 @@ export async function runOnBochs({ image, entry, load, timeoutMs = 60000, memory
       debugger: join(folder, "debugger.txt"),
     };
     writeFileSync(paths.disk, buildBootDisk(image, entry, address, folder));
-    writeFileSync(paths.configuration, configuration(paths, memoryMb));
-    writeFileSync(paths.debugger, "continue\n");
-    const result = await watch(paths, timeoutMs);
+    const args = prepareBochs(paths, memoryMb);
+    const result = await watch(args, paths, timeoutMs);
     if (log !== undefined) copyFileSync(paths.log, log);
     return result;
   });
+}
+
+/** Writes what Bochs reads beside the disk; returns its arguments. */
+export function prepareBochs(paths, memoryMb) {
+  writeFileSync(paths.configuration, configuration(paths, memoryMb));
+  writeFileSync(paths.debugger, "continue\n");
+  return ["-q", "-f", paths.configuration, "-rc", paths.debugger];
 }
 
 function configuration(paths, memoryMb) {
@@ -57,8 +63,7 @@ debug: action=ignore, unmapped=report
 `;
 }
 
-async function watch(paths, timeoutMs) {
-  const args = ["-q", "-f", paths.configuration, "-rc", paths.debugger];
+async function watch(args, paths, timeoutMs) {
   const child = spawn(BOCHS, args, { stdio: "ignore" });
   const ended = new Promise((resolve, reject) => {
     child.on("close", resolve);

@@ -11,7 +11,7 @@ import {
 } from "./buildImage.mjs";
 import { runFromCommandLine, runsAsMain } from "./commandLine.mjs";
 
-const QEMU = "qemu-system-x86_64";
+export const QEMU = "qemu-system-x86_64";
 /** `max` is all that TCG implements; its vendor decides about SYSENTER in 64-bit mode and about null selectors. */
 const CPU_MODEL = "max,vendor=GenuineIntel";
 
@@ -22,12 +22,18 @@ const CPU_MODEL = "max,vendor=GenuineIntel";
 export async function runOnQemu({ image, entry, load, timeoutMs = 10000, memoryMb = 64 }) {
   const address = load ?? DEFAULT_LOAD[entry];
   return withTemporaryFolder(async (folder) => {
-    const args = ["-display", "none", "-no-reboot", "-serial", "stdio", "-monitor", "none"];
-    args.push("-cpu", CPU_MODEL, "-m", String(memoryMb), "-accel", "tcg", "-nic", "none");
-    args.push("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
+    const args = machineArguments(memoryMb);
     args.push(...bootArguments(image, entry, address, folder));
     return collect(spawn(QEMU, args, { stdio: ["pipe", "pipe", "pipe"] }), timeoutMs);
   });
+}
+
+/** The computer without what it boots. */
+export function machineArguments(memoryMb) {
+  const args = ["-display", "none", "-no-reboot", "-serial", "stdio", "-monitor", "none"];
+  args.push("-cpu", CPU_MODEL, "-m", String(memoryMb), "-accel", "tcg", "-nic", "none");
+  args.push("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
+  return args;
 }
 
 function bootArguments(image, entry, load, folder) {

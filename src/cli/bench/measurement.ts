@@ -6,6 +6,8 @@ export interface Measurement {
   readonly unit: string;
   /** How it compares, in words. */
   readonly note?: string;
+  /** How many times the value of each other machine it is. */
+  readonly ratios?: Readonly<Record<string, number>>;
 }
 
 export function milliseconds(action: () => void): number {

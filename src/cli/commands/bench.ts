@@ -1,17 +1,24 @@
 /** `ringside bench`: speed of the assembler, the language server and the machine, by the host's clock. */
 import { measureAgainstNasm, measureEdits } from "../bench/assemblerBench";
 import { measureKeystrokes } from "../bench/languageServerBench";
+import { measurePeers } from "../bench/peers/peersBench";
 import { measureMachine } from "../bench/machineBench";
 import type { Measurement } from "../bench/measurement";
 import { parseOptions, UsageError } from "../command";
 import type { Command, Streams } from "../command";
 import { EXIT } from "../exitCodes";
 
-const PARTS: Readonly<Record<string, (runs: number) => Promise<Measurement[]> | Measurement[]>> = {
+type Measure = (
+  runs: number,
+  say: (line: string) => void,
+) => Promise<Measurement[]> | Measurement[];
+
+const PARTS: Readonly<Record<string, Measure>> = {
   assembler: (runs) => measureAgainstNasm(ownScript(), runs),
   edits: measureEdits,
   "language-server": () => measureKeystrokes(ownScript()),
   machine: measureMachine,
+  peers: (runs, say) => measurePeers(ownScript(), runs, say),
 };
 
 const RUNS = 5;
@@ -35,7 +42,7 @@ async function run(args: readonly string[], streams: Streams): Promise<number> {
   const results: Measurement[] = [];
   for (const [part, measure] of Object.entries(PARTS)) {
     if (wanted.length > 0 && !wanted.includes(part)) continue;
-    const measured = await measure(runs);
+    const measured = await measure(runs, (text) => streams.err(`${text}\n`));
     results.push(...measured);
     if (!options.flag("json")) for (const each of measured) streams.out(`${line(each)}\n`);
   }
@@ -52,8 +59,8 @@ export const benchCommand: Command = {
   usage: "ringside bench [--only PART] [--runs N] [--json]",
   summary: "Measures the assembler, the language server and the machine on this host",
   options: [
-    "--only PART   assembler (whole processes, beside nasm), edits, language-server or machine (may be repeated)",
-    `--runs N      starts of each whole process; the median counts (default ${RUNS})`,
+    "--only PART   assembler (whole processes, beside nasm), edits, language-server, machine or peers (may be repeated)",
+    `--runs N      starts of each whole process, and rounds over all machines; the median counts (default ${RUNS})`,
     "--json        one JSON object",
   ],
   run,

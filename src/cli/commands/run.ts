@@ -11,6 +11,9 @@ import { exitReport, runToEnd, vcpuReport } from "../machineRun";
 import type { RunEnd } from "../machineRun";
 import { loadGuest } from "../guestFile";
 
+/** What ends a line of output: it is passed on at once. */
+const LINE_FEED = 10;
+
 const OPTIONS = {
   vmm: { type: "string" },
   mmu: { type: "string" },
@@ -85,7 +88,10 @@ function run(args: readonly string[], streams: Streams): number {
     if (json || pending.length === 0) return;
     streams.out(Uint8Array.from(pending.splice(0)));
   };
-  debuggee.onOutput = (_, byte) => pending.push(byte);
+  debuggee.onOutput = (_, byte) => {
+    pending.push(byte);
+    if (byte === LINE_FEED) pass();
+  };
   const end = runToEnd(debuggee, limit, pass);
   for (const dump of dumps) writeDump(debuggee, dump);
   if (json) streams.out(`${JSON.stringify(report(debuggee, end))}\n`);
