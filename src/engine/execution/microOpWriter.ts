@@ -1,6 +1,7 @@
 /** Writes decoded instructions as micro-op records into the machine's memory. */
 import type { DecodedOperand, Instruction } from "../codec/types";
 import { MICRO_OP, MICRO_OPS_BASE, MICRO_OPS_MAX, MICRO_OP_BYTES, ZERO_SLOT } from "../cpu/layout";
+import type { InstructionForm } from "../isa/types";
 import type { Processor } from "../cpu/processor";
 import { HANDLER_REGION, HANDLER_SYSTEM, HOT } from "./interpreterStatus";
 import { microOpKind } from "./operandShapes";
@@ -24,7 +25,19 @@ export function nextInstruction(rip: bigint, instruction: Instruction): bigint {
   return BigInt.asUintN(instruction.bits === 64 ? 64 : 32, rip + BigInt(instruction.length));
 }
 
+const VARIANTS = 32;
+const REPEATS = [0, 0xf3, 0xf2];
+
+/** A number for what besides the form decides about the handler: see microOpKind. */
+function variantOf({ operands, addressSize, repeat }: Instruction): number {
+  const inMemory = operands.some(({ kind }) => kind === "mem") ? 1 : 0;
+  const address = addressSize === 64 ? 2 : addressSize === 32 ? 1 : 0;
+  return inMemory + 2 * address + 8 * REPEATS.indexOf(repeat);
+}
+
 export class MicroOpWriter {
+  /** Handlers found so far, by variant; -1 where not asked for yet. */
+  private readonly known = new Map<InstructionForm, Int16Array>();
   private readonly view: DataView;
   private readonly bytes: Uint8Array;
   /** Decoded instructions by the number of their micro-op; system events are executed from here. */
@@ -82,7 +95,17 @@ export class MicroOpWriter {
     return next;
   }
 
+  /** The handler, from the form's known ones: what else it depends on has few values. */
   private handlerOf(instruction: Instruction): number {
+    const { form } = instruction;
+    let known = this.known.get(form);
+    if (!known) this.known.set(form, (known = new Int16Array(VARIANTS).fill(-1)));
+    const variant = variantOf(instruction);
+    if (known[variant] === -1) known[variant] = this.findHandler(instruction);
+    return known[variant]!;
+  }
+
+  private findHandler(instruction: Instruction): number {
     const { form } = instruction;
     const { model } = this.cpu;
     const kind = microOpKind(instruction);
