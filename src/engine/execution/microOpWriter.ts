@@ -159,7 +159,8 @@ export class MicroOpWriter {
           true,
         );
       }
-      if (operand.kind !== "mem") return;
+      // ES:DI of a string instruction is not what its prefix or record names.
+      if (operand.kind !== "mem" || instruction.form.operands[i]?.kind.startsWith("strdi")) return;
       view.setUint8(at + MICRO_OP.segment, operand.segment);
       if (operand.base >= 0) view.setUint16(at + MICRO_OP.base, operand.base * 8, true);
       if (operand.index >= 0) view.setUint16(at + MICRO_OP.index, operand.index * 8, true);
