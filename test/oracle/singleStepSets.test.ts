@@ -32,7 +32,9 @@ interface Case {
   readonly bytes: Uint8Array;
   readonly before: State;
   readonly after: State;
+  /** Of the flags that an exception pushed. */
   readonly flagAddress: number | undefined;
+  readonly exception: number | undefined;
 }
 
 /** Chunks of a tag and a length. */
@@ -71,6 +73,7 @@ function readCase(data: Buffer): Case {
     before: readState(parts.get("INIT")!),
     after: readState(parts.get("FINA")!),
     flagAddress: parts.get("EXCP")?.readUInt32LE(1),
+    exception: parts.get("EXCP")?.readUInt8(0),
   };
 }
 
@@ -115,8 +118,26 @@ const FLAG_BITS: Readonly<Record<string, number>> = { C: 1, P: 4, A: 0x10, Z: 0x
 function undefinedFlags(bytes: Uint8Array): number {
   const instruction = decode(bytes, 0, 16);
   if ("failure" in instruction) return 0;
-  const letters = [...instruction.form.flags.undefined];
+  const letters = Array.from(instruction.form.flags.undefined);
   return letters.reduce((mask, letter) => mask | (FLAG_BITS[letter] ?? 0), 0);
+}
+
+const LOCK = 0xf0;
+const PREFIXES = new Set([LOCK, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x3e]);
+const LONGEST_286 = 10;
+const GP = 13;
+
+/** Why later processors do something else by design; undefined if they do not. */
+function generation({ bytes, exception }: Case): string | undefined {
+  const prefixes = bytes.findIndex((byte) => !PREFIXES.has(byte));
+  const opcode = bytes[prefixes]!;
+  if (bytes.subarray(0, prefixes).includes(LOCK)) return "LOCK is allowed before everything";
+  if (bytes.length - 1 > LONGEST_286) return "an instruction has at most 10 bytes";
+  if (opcode >= 0xd8 && opcode <= 0xdf) return "the coprocessor is absent otherwise";
+  const fsOrGs = (bytes[prefixes + 1]! >> 3) & 7;
+  if ((opcode === 0x8c || opcode === 0x8e) && fsOrGs > 3 && fsOrGs < 6) return "there is no FS or GS"; // prettier-ignore
+  if (exception === GP) return "a stack access beyond the limit is vector 13, not 12";
+  return undefined;
 }
 
 /** What differs from the processor that was recorded; undefined if nothing. */
@@ -134,10 +155,11 @@ function difference(machine: BareProcessor, test: Case): string | undefined {
   const halts = test.bytes.at(-2) === 0xf4 && test.bytes.length === 2;
   compare("ip", (Number(cpu.rip) + (halts ? 0 : 1)) & 0xffff, wanted.ip);
   compare("flags", cpu.rflags & masked, wanted.flags & masked);
-  for (const [address, byte] of test.after.ram) {
-    const isFlags = test.flagAddress !== undefined && address - test.flagAddress >= 0 && address - test.flagAddress < 2; // prettier-ignore
-    if (!isFlags) compare(`[${address.toString(16)}]`, cpu.ram.read8(address), byte);
-  }
+  // An exception pushes flags that the instruction left undefined.
+  const pushed = test.flagAddress === undefined ? -1 : (wanted.ss * 16 + wanted.sp + 4) & 0xfffff;
+  for (const [address, byte] of test.after.ram)
+    if (((address - pushed) & 0xfffff) > 1 || pushed < 0)
+      compare(`[${address.toString(16)}]`, cpu.ram.read8(address), byte);
   return found.length > 0 ? found.join("; ") : undefined;
 }
 
@@ -151,15 +173,22 @@ describe("hardware-recorded single steps", function () {
     it(file, () => {
       const machine = bareProcessor(16, RAM);
       const failures: string[] = [];
+      const others = new Map<string, number>();
       let count = 0;
       for (const test of casesOf(join(FOLDER, file))) {
         if (count++ >= CASES) break;
+        const reason = generation(test);
+        if (reason !== undefined) {
+          others.set(reason, (others.get(reason) ?? 0) + 1);
+          continue;
+        }
         load(machine, test);
         step(machine, test);
         const problem = difference(machine, test);
         if (problem !== undefined)
           failures.push(`${test.name} (${Buffer.from(test.bytes).toString("hex")}): ${problem}`);
       }
+      for (const [reason, number] of others) console.log(`      ${number} left out: ${reason}`);
       assert.deepEqual(failures.slice(0, 3), [], `${failures.length} of ${count} differ`);
     });
   }
