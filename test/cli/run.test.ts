@@ -42,7 +42,7 @@ describe("ringside run", () => {
     const { status, out } = await ringside(["run", file, "--json"]);
     assert.equal(status, 11);
     const report = JSON.parse(out) as Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
-    assert.deepEqual(Object.keys(report), ["stop", "instructions", "cycles", "serial", "exits", "vmm", "mmu", "vcpus"]); // prettier-ignore
+    assert.deepEqual(Object.keys(report), ["stop", "instructions", "cycles", "serial", "screen", "exits", "vmm", "mmu", "vcpus"]); // prettier-ignore
     assert.deepEqual(report.stop, { reason: "debug-exit", code: 5, status: 11, message: "debug exit with value 5" }); // prettier-ignore
     assert.equal(report.serial, "hello\n");
     assert.equal(report.exits.CPUID, 1);
