@@ -6,7 +6,7 @@ import type { Assembly } from "../asm/types";
 import { UserError } from "../base/errors";
 import { hex } from "../base/hex";
 import { isElf } from "../elf/elfFile";
-import { checkPlace } from "./imagePlace";
+import { checkPlace, DEVICE_HOLE } from "./imagePlace";
 import { loadElf, placedByFile } from "./loadElf";
 import type { LoadRequest } from "./loadRequest";
 import type { EntryKind, GuestImage } from "./types";
@@ -67,14 +67,21 @@ function loadAssembly(request: LoadRequest, assembly: Assembly): GuestImage {
   const origin =
     assembly.originGiven && entry !== "real16" ? assembly.origin : DEFAULT_LOAD_ADDRESS[entry];
   const loadAddress = request.loadAddress ?? origin;
+  const isDisk = entry === "real16" && request.loadAddress === undefined && isWholeDisk(assembly.image); // prettier-ignore
   return {
     name: request.name,
-    bytes: assembly.image,
+    bytes: isDisk ? assembly.image.slice(0, SECTOR_BYTES) : assembly.image,
+    ...(isDisk ? { disk: assembly.image } : {}),
     loadAddress,
     entry,
     entryPoint: loadAddress,
     debugInformation: assembly,
   };
+}
+
+/** A boot sector with its whole disk behind it: too long to lie in memory from 0x7c00 on, it is read by INT 13h. */
+function isWholeDisk(bytes: Uint8Array): boolean {
+  return isBootDisk(bytes) && DEFAULT_LOAD_ADDRESS.real16 + bytes.length > DEVICE_HOLE.from;
 }
 
 function entryForBits(assembly: Assembly): EntryKind {

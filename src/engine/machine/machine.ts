@@ -307,6 +307,7 @@ export class Machine {
     if (this.supervisor?.position) return this.vmmStep(control, skip);
     const { cpu, clock } = this;
     clock.advanceTo(Math.max(clock.now, cpu.ticks));
+    const sliceEnd = cpu.ticks + ticks;
     const end = this.executor.run(ticks, skip);
     if (end !== "idle") this.idleSince = undefined;
     this.noteMode();
@@ -320,7 +321,7 @@ export class Machine {
       case "breakpoint":
         return this.breakpoint(control);
       case "idle":
-        return this.idle(ticks);
+        return this.idle(sliceEnd);
       case "shutdown":
         this.finalStop = {
           reason: "shutdown",
@@ -382,7 +383,7 @@ export class Machine {
   }
 
   /** Halted: time passes to the next alarm, or to the end of the slice. */
-  private idle(ticks: number): Stop | undefined {
+  private idle(sliceEnd: number): Stop | undefined {
     const { cpu, clock } = this;
     const { vmx } = cpu.system;
     this.idleSince ??= this.position;
@@ -403,7 +404,7 @@ export class Machine {
         wakeable: true,
       };
     }
-    const wake = Math.min(Math.max(due, cpu.ticks + 1), cpu.ticks + ticks);
+    const wake = Math.min(Math.max(due, cpu.ticks + 1), sliceEnd);
     this.idleTicks += wake - cpu.ticks;
     cpu.ticks = wake;
     return undefined;

@@ -84,7 +84,7 @@ const wait: Service = (call) => {
   }
   call.wait = undefined;
   setPeriodicInterrupt(call, false);
-  succeed(call);
+  frame.carry = false;
 };
 
 // ------------------------------------------------------------------------------------------------- memory

@@ -64,6 +64,7 @@ function setClock(
   writeClock(call, "B", control | SET);
   for (const [register, value] of values) writeClock(call, register, value);
   writeClock(call, "B", control & ~SET);
+  call.frame.al = control & ~SET;
   succeed(call);
 }
 
