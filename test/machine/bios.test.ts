@@ -168,7 +168,7 @@ describe("keys", function () {
 describe("the BIOS", () => {
   it("leaves interrupts on, and counts ticks at 0040:006c", () => {
     const machine = guest("bits 16\norg 0x7c00\nnext: hlt\njmp next");
-    assert.equal(machine.vcpu().registers["rflags"]! & 0x200n, 0x200n);
+    assert.equal(machine.vcpu().registers.rflags! & 0x200n, 0x200n);
     runOn(machine, 20);
     const [ticks = 0] = machine.readMemory("gpa", 0x46cn, 1);
     // 20 slices are 0.2 s.
