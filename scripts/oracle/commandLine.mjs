@@ -20,6 +20,7 @@ const OPTIONS = {
   "--memory": ["memoryMb", Number],
   "--timeout": ["timeoutMs", Number],
   "--log": ["log", String],
+  "--drive": ["drive", String],
 };
 
 function readCommandLine(args) {

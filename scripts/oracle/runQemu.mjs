@@ -19,11 +19,15 @@ const CPU_MODEL = "max,vendor=GenuineIntel";
  * `exitStatus` is QEMU's: `(value << 1) | 1` after a write to port 0xf4, 0 after a triple fault
  * (with -no-reboot), undefined when the time was up.
  */
-export async function runOnQemu({ image, entry, load, timeoutMs = 10000, memoryMb = 64 }) {
+export async function runOnQemu({ image, entry, load, drive, timeoutMs = 10000, memoryMb = 64 }) {
   const address = load ?? DEFAULT_LOAD[entry];
   return withTemporaryFolder(async (folder) => {
     const args = machineArguments(memoryMb);
-    args.push(...bootArguments(image, entry, address, folder));
+    args.push(
+      ...(drive
+        ? bootDiskArguments(image, drive, folder)
+        : bootArguments(image, entry, address, folder)),
+    );
     return collect(spawn(QEMU, args, { stdio: ["pipe", "pipe", "pipe"] }), timeoutMs);
   });
 }
@@ -34,6 +38,15 @@ export function machineArguments(memoryMb) {
   args.push("-cpu", CPU_MODEL, "-m", String(memoryMb), "-accel", "tcg", "-nic", "none");
   args.push("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
   return args;
+}
+
+/** The image is the disk that the BIOS starts: a diskette is drive 00h, a hard disk 80h. */
+function bootDiskArguments(image, drive, folder) {
+  const file = join(folder, "disk.img");
+  writeFileSync(file, image);
+  const isDiskette = drive === "diskette";
+  const device = `file=${file},format=raw,if=${isDiskette ? "floppy" : "ide"},snapshot=on`;
+  return ["-drive", device, "-boot", isDiskette ? "a" : "c"];
 }
 
 function bootArguments(image, entry, load, folder) {

@@ -16,13 +16,25 @@ export interface RunEnd {
   readonly message: string;
 }
 
-/** Runs until the program ends or `maxInstructions` are retired; `afterSlice` passes output on. */
+/** A second in which a program waits in the BIOS for a key, and no key comes: it will wait for ever. */
+const LAST_KEY_WAIT = 100_000_000;
+
+/** What happens while a program runs. */
+interface RunCompany {
+  /** Typed on the keyboard, one character a slice. */
+  readonly keys?: string;
+  /** Passes output on. */
+  readonly afterSlice?: () => void;
+}
+
+/** Runs until the program ends or `maxInstructions` are retired. */
 export function runToEnd(
   debuggee: Debuggee,
   maxInstructions: number | undefined,
-  afterSlice: () => void = () => undefined,
+  { keys = "", afterSlice = () => undefined }: RunCompany = {},
 ): RunEnd {
   const control = { breakpoints: new Set<bigint>() };
+  const typed = Array.from(keys);
   for (;;) {
     const left = maxInstructions === undefined ? Infinity : maxInstructions - debuggee.instructions;
     if (left <= 0) {
@@ -30,10 +42,21 @@ export function runToEnd(
     }
     const stop = debuggee.run(Math.min(SLICE, left), control);
     afterSlice();
+    const key = typed.shift();
+    if (key !== undefined) debuggee.sendKeys(key);
+    else if ((debuggee.keyWaitTicks ?? 0) > LAST_KEY_WAIT) return KEY_WAIT;
     const end = stop && endOf(stop);
-    if (end) return end;
+    // A halted program may wait for the key that has just been typed.
+    if (end && (key === undefined || end.reason !== "halt")) return end;
   }
 }
+
+const KEY_WAIT: RunEnd = {
+  reason: "halt",
+  code: 0,
+  status: 0,
+  message: "the program waits in INT 16h for a key, and nobody types",
+};
 
 const same = (status: number): Pick<RunEnd, "code" | "status"> => ({ code: status, status });
 

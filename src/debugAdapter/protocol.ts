@@ -48,6 +48,10 @@ export interface LaunchArguments {
   readonly maxInstructions?: number;
   /** File whose bytes arrive on COM1. */
   readonly serialInput?: string;
+  /** File with the disk that the BIOS of `real16` reads. Default: the program itself. */
+  readonly disk?: string;
+  /** The BIOS's number of that disk, in DL: 0 or 0x80 (default). */
+  readonly bootDrive?: number | string;
   /** Name of a cost profile. */
   readonly costProfile?: string;
   /** Keep checkpoints so that time can run backwards. Default true. */

@@ -4,6 +4,7 @@ export * from "./machine/types";
 export { UserError, InvariantError } from "./base/errors";
 export { hex } from "./base/hex";
 
+export { biosSymbols } from "./machine/bios/rom";
 export { loadImage } from "./machine/loadImage";
 export type { LoadRequest } from "./machine/loadRequest";
 export type * from "./machine/debugInformation";

@@ -25,6 +25,45 @@ done:
 text: db "hello", 10, 0
 `;
 
+/** Prints DL, asks for what no BIOS here has, and echoes keys. */
+const BOOT = `
+  bits 16
+  org 0x7c00
+  mov ax, 0x0e38
+  test dl, dl
+  jnz drive
+  mov al, '0'
+drive:
+  int 0x10
+  mov al, '0'
+  int 0x10
+  mov ax, 0x5300
+  int 0x15
+next:
+  mov ah, 0
+  int 0x16
+  mov ah, 0x0e
+  int 0x10
+  jmp next
+  times 510 - ($ - $$) db 0
+  dw 0xaa55
+`;
+
+const READER = `
+  bits 16
+  org 0x7c00
+  mov ax, 0x0201
+  mov bx, 0x9000
+  mov cx, 0x0001
+  mov dh, 0
+  int 0x13
+  mov al, [0x9000]
+  mov ah, 0x0e
+  int 0x10
+  cli
+  hlt
+`;
+
 describe("ringside run", () => {
   const folder = new Folder();
   after(() => folder.remove());
@@ -42,7 +81,7 @@ describe("ringside run", () => {
     const { status, out } = await ringside(["run", file, "--json"]);
     assert.equal(status, 11);
     const report = JSON.parse(out) as Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
-    assert.deepEqual(Object.keys(report), ["stop", "instructions", "cycles", "serial", "exits", "vmm", "mmu", "vcpus"]); // prettier-ignore
+    assert.deepEqual(Object.keys(report), ["stop", "instructions", "cycles", "serial", "screen", "exits", "vmm", "mmu", "vcpus"]); // prettier-ignore
     assert.deepEqual(report.stop, { reason: "debug-exit", code: 5, status: 11, message: "debug exit with value 5" }); // prettier-ignore
     assert.equal(report.serial, "hello\n");
     assert.equal(report.exits.CPUID, 1);
@@ -83,6 +122,29 @@ describe("ringside run", () => {
         assert.deepEqual([status, stop.code, serial], [21, 10, "multiboot memory\n"], `${name} ${vmm}`); // prettier-ignore
       }
     }
+  });
+
+  it("boots a disk image, types on its keyboard, and shows its screen", async () => {
+    const source = folder.write("boot.asm", BOOT);
+    const image = folder.file("boot.img");
+    await ringside(["asm", source, "-o", image]);
+    for (const file of [source, image]) {
+      const { status, out, err } = await ringside(["run", file, "--keys", "Hi", "--screen"]);
+      assert.deepEqual([status, out], [0, "80Hi\n"], file);
+      assert.match(err, /^The BIOS does not provide int 15h AH=53h, asked for at 0000:7c[0-9a-f]{2}\.\nringside: the program waits in INT 16h for a key/); // prettier-ignore
+    }
+    const floppy = await ringside(["run", image, "--boot-drive", "0", "--json"]);
+    const { screen } = JSON.parse(floppy.out) as { screen: readonly string[] };
+    assert.deepEqual([screen.length, screen[0], screen[1]], [25, "00", ""]);
+    const wrong = await ringside(["run", image, "--boot-drive", "1"]);
+    assert.deepEqual([wrong.status, wrong.err.includes("[bad-boot-drive]")], [65, true]);
+  });
+
+  it("reads another file as the disk", async () => {
+    const disk = folder.write("disk.img", new Uint8Array(1024).fill(0x41));
+    const source = folder.write("reader.asm", READER);
+    const { status, out } = await ringside(["run", source, "--disk", disk, "--screen"]);
+    assert.deepEqual([status, out], [0, "A\n"]);
   });
 
   it("tells an object file's owner to link it", async () => {

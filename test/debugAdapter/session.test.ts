@@ -122,6 +122,16 @@ describe("a debug session", () => {
     assert.match((await session.stack())[0] ?? "", /^work\.loop\+/);
   });
 
+  it("steps into the BIOS and over it, and says what it does not provide", async () => {
+    session = await startSession("bits 16\norg 0x7c00\nstart:\nmov ax, 0x5300\nint 0x15\nafter: cli\nhlt\n"); // prettier-ignore
+    await session.go("next");
+    await session.go("stepIn");
+    assert.match((await session.stack())[0] ?? "", /^BIOS int_15h \[16-bit real mode\]/);
+    await session.go("stepOut");
+    assert.match((await session.stack())[0] ?? "", /^after \[/);
+    assert.match(session.output("console"), /The BIOS does not provide int 15h AH=53h, asked for at 0000:7c03/); // prettier-ignore
+  });
+
   it("says nothing more than step about a plain step", async () => {
     session = await startSession(KERNEL);
     const stop = await session.go("stepIn");

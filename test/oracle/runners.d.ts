@@ -4,6 +4,8 @@ interface OracleGuest {
   readonly image: Uint8Array;
   readonly entry: "real16" | "protected32" | "long64";
   readonly load?: number;
+  /** The image is the disk that the BIOS starts. */
+  readonly drive?: "diskette" | "disk";
   readonly timeoutMs?: number;
   readonly memoryMb?: number;
 }

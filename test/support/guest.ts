@@ -13,6 +13,7 @@ export interface GuestOptions {
   readonly mmu?: MachineConfig["mmu"];
   readonly recording?: boolean;
   readonly memoryBytes?: number;
+  readonly disk?: Uint8Array;
 }
 
 /** A machine with an assembled program, at power-on. */
@@ -25,6 +26,7 @@ export function guest(text: string, options: GuestOptions = {}): Debuggee {
     name: "guest.asm",
     assembly,
     ...(options.entry === undefined ? {} : { entry: options.entry }),
+    ...(options.disk === undefined ? {} : { disk: options.disk }),
   });
   return createDebuggee({
     image,

@@ -23,6 +23,10 @@ const OPTIONS = {
   vcpus: { type: "string" },
   "max-instructions": { type: "string" },
   "serial-in": { type: "string" },
+  disk: { type: "string" },
+  "boot-drive": { type: "string" },
+  keys: { type: "string" },
+  screen: { type: "boolean" },
   json: { type: "boolean" },
   "dump-memory": { type: "string", multiple: true },
 } as const;
@@ -35,6 +39,8 @@ export function settingsOf(options: Parsed): MachineSettings {
     loadAddress: options.text("load"),
     memory: options.text("memory"),
     vcpus: options.text("vcpus"),
+    disk: options.text("disk"),
+    bootDrive: options.text("boot-drive"),
   });
 }
 
@@ -82,7 +88,9 @@ function run(args: readonly string[], streams: Streams): number {
   const input = options.text("serial-in");
   if (input !== undefined) debuggee.sendSerial(readProgram(input));
 
+  const keys = options.text("keys") ?? "";
   const json = options.flag("json");
+  const screen = options.flag("screen");
   const pending: number[] = [];
   const pass = (): void => {
     if (json || pending.length === 0) return;
@@ -92,8 +100,12 @@ function run(args: readonly string[], streams: Streams): number {
     pending.push(byte);
     if (byte === LINE_FEED) pass();
   };
-  const end = runToEnd(debuggee, limit, pass);
+  debuggee.onNotice = (text) => {
+    streams.err(`${text}\n`);
+  };
+  const end = runToEnd(debuggee, limit, { keys, afterSlice: pass });
   for (const dump of dumps) writeDump(debuggee, dump);
+  if (screen && !json) streams.out(`${shownScreen(debuggee)}\n`);
   if (json) streams.out(`${JSON.stringify(report(debuggee, end))}\n`);
   else streams.err(`${summary(debuggee, end)}\n`);
   return end.status;
@@ -105,11 +117,17 @@ function report(debuggee: Debuggee, stop: RunEnd): object {
     instructions: debuggee.instructions,
     cycles: debuggee.cycles,
     serial: debuggee.serialText(),
+    screen: debuggee.screenText().split("\n"),
     exits: exitReport(debuggee),
     vmm: debuggee.config.vmm,
     mmu: debuggee.config.mmu,
     vcpus: [vcpuReport(debuggee.vcpu())],
   };
+}
+
+/** The text screen without the empty lines at its end. */
+function shownScreen(debuggee: Debuggee): string {
+  return debuggee.screenText().trimEnd();
 }
 
 function summary(debuggee: Debuggee, end: RunEnd): string {
@@ -131,6 +149,10 @@ export const runCommand: Command = {
     "--vcpus N                             VCPUs (1)",
     "--max-instructions N                  stop with status 75 after so many",
     "--serial-in FILE                      bytes that arrive on COM1",
+    "--disk FILE                           the disk that the BIOS reads (default: the program itself)",
+    "--boot-drive 0|0x80                   the BIOS's number of that disk, in DL at the start (0x80)",
+    "--keys TEXT                           typed on the keyboard, a character every 20 ms",
+    "--screen                              print the text screen at the end",
     "--json                                one JSON object instead of the serial output",
     "--dump-memory GPA:LEN:FILE            write guest-physical memory to a file at the end (may be repeated)",
   ],

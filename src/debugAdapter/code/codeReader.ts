@@ -107,9 +107,7 @@ export class CodeReader {
   }
 
   private format(instruction: Instruction, address: bigint): string {
-    return format(instruction, address, (target) =>
-      this.program.covers(target) ? symbolText(this.program.symbolAt(target)) : undefined,
-    );
+    return format(instruction, address, (target) => symbolText(this.program.nameAt(target)));
   }
 }
 

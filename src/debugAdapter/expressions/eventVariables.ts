@@ -37,6 +37,7 @@ export function eventVariables(event: MachineEvent): Variables {
     case "vm-entry":
     case "vm-entry-failure":
     case "triple-fault":
+    case "firmware":
       break;
   }
   return variables;

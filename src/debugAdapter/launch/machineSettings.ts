@@ -16,6 +16,8 @@ export interface RawSettings {
   readonly loadAddress?: number | string | undefined;
   readonly memory?: number | string | undefined;
   readonly vcpus?: number | string | undefined;
+  readonly disk?: string | undefined;
+  readonly bootDrive?: number | string | undefined;
 }
 
 export interface MachineSettings {
@@ -24,6 +26,9 @@ export interface MachineSettings {
   readonly entry: EntryKind | undefined;
   readonly loadAddress: number | undefined;
   readonly memoryBytes: number;
+  /** File with the disk that the BIOS boots from. */
+  readonly disk: string | undefined;
+  readonly bootDrive: number | undefined;
 }
 
 /** Checks everything that can be checked before the program is read. */
@@ -39,6 +44,8 @@ export function machineSettings(raw: RawSettings): MachineSettings {
     entry: oneOf("entry", raw.entry, ENTRY_KINDS),
     loadAddress: raw.loadAddress === undefined ? undefined : parseAddress("load address", raw.loadAddress), // prettier-ignore
     memoryBytes: parseMemory(raw.memory),
+    disk: raw.disk,
+    bootDrive: parseBootDrive(raw.bootDrive),
   };
 }
 
@@ -62,6 +69,17 @@ export function parseAddress(name: string, value: number | string): number {
     throw new UserError("bad-number", `"${value}" is not a ${name}.`, "Write a number such as 0x100000."); // prettier-ignore
   }
   return number;
+}
+
+const BOOT_DRIVES: readonly number[] = [0, 0x80];
+
+function parseBootDrive(value: number | string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const drive = parseAddress("boot drive", value);
+  if (!BOOT_DRIVES.includes(drive)) {
+    throw new UserError("bad-boot-drive", `There is no boot drive ${value}.`, "Use 0 (diskette) or 0x80 (hard disk)."); // prettier-ignore
+  }
+  return drive;
 }
 
 const UNITS: Readonly<Record<string, number>> = { k: 1 << 10, m: 1 << 20, g: 1 << 30 };

@@ -10,6 +10,8 @@ export interface ProgramSettings extends AssembleSettings {
   readonly entry?: EntryKind | undefined;
   readonly loadAddress?: number | undefined;
   readonly memoryBytes: number;
+  readonly disk?: string | undefined;
+  readonly bootDrive?: number | undefined;
 }
 
 /** Sources of other languages: what they are built into can be run, they cannot. */
@@ -56,6 +58,8 @@ export function loadProgram(path: string, settings: ProgramSettings): LoadedProg
     memoryBytes: settings.memoryBytes,
     ...(settings.entry === undefined ? {} : { entry: settings.entry }),
     ...(settings.loadAddress === undefined ? {} : { loadAddress: settings.loadAddress }),
+    ...(settings.disk === undefined ? {} : { disk: readProgram(settings.disk) }),
+    ...(settings.bootDrive === undefined ? {} : { bootDrive: settings.bootDrive }),
   };
   refuseSource(path);
   if (!isSource(path)) {

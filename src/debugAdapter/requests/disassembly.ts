@@ -130,7 +130,7 @@ function withLocations(
     const here = range ? `${range.file}:${range.line}` : "";
     const isNew = range !== undefined && here !== shown;
     shown = here;
-    const symbol = program.covers(row.address) ? program.symbolAt(row.address) : undefined;
+    const symbol = program.nameAt(row.address);
     return {
       address: rowAddress(row.address),
       instructionBytes: Array.from(row.bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" "), // prettier-ignore

@@ -85,6 +85,7 @@ export class RingsideSession extends DebugSession {
     this.gotoPlaces.length = 0;
     this.generation++;
     target.debuggee.onOutput = (_, byte) => this.output.byte(byte);
+    target.debuggee.onNotice = (text) => this.output.line({ text });
   }
 
   /** Runs `action` right after the response to the present (queued) request has been sent. */

@@ -129,9 +129,7 @@ export class Target {
   }
 
   place(address: bigint): CodePlace {
-    const symbol = this.program.covers(address)
-      ? symbolText(this.program.symbolAt(address))
-      : undefined;
+    const symbol = symbolText(this.program.nameAt(address));
     const source = this.sourceAt(address);
     const instruction = this.code.textAt(address);
     return {

@@ -1,6 +1,7 @@
 /** What is known of a loaded program besides its bytes: lines, labels, and how both map to addresses. */
 import { realpathSync } from "node:fs";
 import { basename } from "node:path";
+import { biosSymbols } from "../../engine/index";
 import type {
   DebugFunction,
   DebugInformation,
@@ -191,6 +192,22 @@ export class Program {
   /** Label at or before a linear address; not the numbered ones of macros (`..@5.next`). */
   symbolAt(address: bigint): SymbolAt | undefined {
     return this.nearest(address, (label) => !label.symbol.name.startsWith("..@"));
+  }
+
+  /** The symbol at a place of the program or, in real mode, of the BIOS below it. */
+  nameAt(address: bigint): SymbolAt | undefined {
+    return this.covers(address) ? this.symbolAt(address) : this.firmwareAt(address);
+  }
+
+  private firmwareAt(address: bigint): SymbolAt | undefined {
+    if (this.image.entry !== "real16") return undefined;
+    let found: SymbolAt | undefined;
+    for (const { name, value } of biosSymbols()) {
+      const offset = address - value;
+      if (offset >= 0n && offset <= (found?.offset ?? MAX_SYMBOL_DISTANCE))
+        found = { name, offset };
+    }
+    return found;
   }
 
   /** As `symbolAt`, but only labels that are not local to another (`kmain`, not `kmain.loop`) nor in the middle of a function. */

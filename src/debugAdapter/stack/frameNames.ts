@@ -31,7 +31,7 @@ export function frameName(
 
 /** "kmain+0x12", or the bare address. */
 export function placeText(program: Program, address: bigint, place = address): string {
-  const symbol = program.covers(place) ? program.symbolAt(place) : undefined;
+  const symbol = program.nameAt(place);
   const inside = symbol && symbolText({ ...symbol, offset: symbol.offset + (address - place) });
   return inside ?? hex(address, 8);
 }

@@ -7,6 +7,8 @@ import { PortSpace } from "../bus/portSpace";
 import type { Clock, DeviceOutput, InterruptLine } from "../bus/types";
 import { A20Port, PORTS as A20_PORTS, type A20State } from "./a20/device";
 import { A20Gate } from "./a20/gate";
+import { Bios, DEFAULT_BOOT_DRIVE, PORTS as BIOS_PORTS, type BiosState } from "./bios/device";
+import { NO_MEMORY, type FirmwareMemory } from "./bios/memory";
 import { CmosRtc, PORTS as CMOS_PORTS, type CmosState } from "./cmosRtc/device";
 import { DebugConsole, PORTS as DEBUG_CONSOLE_PORTS } from "./debugConsole/device";
 import { DebugExit, PORTS as DEBUG_EXIT_PORTS } from "./debugExit/device";
@@ -40,6 +42,14 @@ export interface StandardPcConfig {
   readonly a20?: InterruptLine;
   /** Prefix of all alarm names, for several computers on one clock: "vm1.". */
   readonly alarmPrefix?: string;
+  /** Guest-physical memory, for the BIOS's services; without it they find nothing. */
+  readonly memory?: FirmwareMemory;
+  /** The disk that the BIOS boots from. */
+  readonly disk?: Uint8Array;
+  /** The BIOS's number of that disk, in DL. */
+  readonly bootDrive?: number;
+  /** A program asked the BIOS for something that is not there. */
+  readonly notice?: (text: string) => void;
   /** False leaves the devices as power-on does; by default firmware has run (see firmware.ts). */
   readonly firmware?: boolean;
 }
@@ -53,6 +63,7 @@ export interface StandardPcState {
   readonly vgaText: VgaTextState;
   readonly cmosRtc: CmosState;
   readonly a20: A20State;
+  readonly bios: BiosState;
 }
 
 export class StandardPc {
@@ -64,6 +75,7 @@ export class StandardPc {
   readonly keyboard: Keyboard8042;
   readonly vga: VgaText;
   readonly cmos: CmosRtc;
+  readonly bios: Bios;
   private readonly gate: A20Gate;
   private readonly a20Port: A20Port;
 
@@ -85,6 +97,15 @@ export class StandardPc {
     });
     this.vga = new VgaText({ clock });
     this.cmos = new CmosRtc({ clock, alarmPrefix, memorySizeBytes, irq: pic.line(IRQ.CLOCK) });
+    this.bios = new Bios({
+      clock,
+      ports: this.ports,
+      memory: config.memory ?? NO_MEMORY,
+      memorySizeBytes,
+      disk: config.disk ?? new Uint8Array(0),
+      bootDrive: config.bootDrive ?? DEFAULT_BOOT_DRIVE,
+      notice: config.notice ?? (() => undefined),
+    });
     this.placeWindows(output);
     if (config.firmware ?? true) runFirmware(this.ports);
   }
@@ -126,6 +147,7 @@ export class StandardPc {
       vgaText: this.vga.save(),
       cmosRtc: this.cmos.save(),
       a20: this.a20Port.save(),
+      bios: this.bios.save(),
     };
   }
 
@@ -137,6 +159,7 @@ export class StandardPc {
     this.vga.load(state.vgaText);
     this.cmos.load(state.cmosRtc);
     this.a20Port.load(state.a20);
+    this.bios.load(state.bios);
     this.pic.load(state.pic8259);
   }
 
@@ -151,6 +174,7 @@ export class StandardPc {
     ports.addDevice(this.vga.name, VGA_PORTS, this.vga.windows);
     ports.addDevice(this.cmos.name, CMOS_PORTS, this.cmos.windows);
     ports.addDevice(this.a20Port.name, A20_PORTS, this.a20Port.windows);
+    ports.addDevice(this.bios.name, BIOS_PORTS, this.bios.windows);
     ports.addDevice(debugConsole.name, DEBUG_CONSOLE_PORTS, debugConsole.windows);
     ports.addDevice(debugExit.name, DEBUG_EXIT_PORTS, debugExit.windows);
     this.mmio.add(VGA_MEMORY.base, VGA_MEMORY.length, this.vga.memoryWindow, this.vga.name);

@@ -1,7 +1,10 @@
 /** How an image starts: the state that a boot sector, a multiboot kernel, or a 64-bit kernel finds. */
+import { DEFAULT_BOOT_DRIVE } from "../devices/bios/device";
 import { AR } from "../isa/descriptors";
 import { CS, RAX, RBX, RDI, RDX, RSP } from "../isa/registers";
+import { RFLAGS } from "../cpu/systemState";
 import type { GuestStart, StartSegment } from "../vmm/guestStart";
+import { biosMemory } from "./bios/rom";
 import type { GuestImage } from "./types";
 
 /** Fixed places in low memory, chosen below what kernels load at. GPA. */
@@ -12,13 +15,13 @@ export const LOW_MEMORY = {
   pageTables: 0x70000,
   gdt: 0x76000,
   stackTop: 0x70000,
-  /** IRET and end-of-interrupt stubs that the interrupt vector table points to. */
-  firmware: 0xff000,
 } as const;
 
 const MULTIBOOT_MAGIC = 0x2badb002n;
 const CODE = 0xb;
 const DATA = 3;
+/** Bit 1 of RFLAGS is always 1. */
+const FIXED = 2;
 
 function flat(selector: number, type: number, mode: number): StartSegment {
   return { selector, base: 0n, limit: 0xffffffff, ar: AR.P | AR.S | type | AR.G | mode };
@@ -70,34 +73,17 @@ function identityTables(): Uint8Array {
   return bytes;
 }
 
-/** Real-mode vectors: hardware interrupts are acknowledged, everything else returns. The little that a PC's firmware leaves behind. */
-function firmware(): { gpa: number; bytes: Uint8Array }[] {
-  const segment = 0xf000;
-  const offset = LOW_MEMORY.firmware - segment * 16;
-  // 0: iret; 1: master EOI; 2: both EOIs.
-  const stubs = Uint8Array.from([
-    0xcf, 0x50, 0xb0, 0x20, 0xe6, 0x20, 0x58, 0xcf, 0x50, 0xb0, 0x20, 0xe6, 0xa0, 0xe6, 0x20, 0x58, 0xcf,
-  ]); // prettier-ignore
-  const vectors = Array.from({ length: 256 }, (_, vector) => {
-    const at = vector >= 8 && vector < 16 ? 1 : vector >= 0x70 && vector < 0x78 ? 8 : 0;
-    return ((segment << 16) | (offset + at)) >>> 0;
-  });
-  return [
-    { gpa: 0, bytes: words(vectors) },
-    { gpa: LOW_MEMORY.firmware, bytes: stubs },
-  ];
-}
-
 function real16(image: GuestImage): GuestStart {
   const data: StartSegment = { selector: 0, base: 0n, limit: 0xffff, ar: AR.P | AR.S | DATA };
   return {
     entry: "real16",
     entryPoint: image.entryPoint,
-    memory: [...firmware(), { gpa: image.loadAddress, bytes: image.bytes }],
+    memory: [...biosMemory(), { gpa: image.loadAddress, bytes: image.bytes }],
     registers: [
-      [RDX, 0x80n],
+      [RDX, BigInt(image.bootDrive ?? DEFAULT_BOOT_DRIVE)],
       [RSP, 0x7c00n],
     ],
+    rflags: FIXED | RFLAGS.IF,
     cr0: 0x10,
     cr3: 0,
     cr4: 0,

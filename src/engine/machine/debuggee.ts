@@ -83,6 +83,8 @@ export interface Debuggee {
   /** Serial output so far. */
   serialText(): string;
   screenText(): string;
+  /** Ticks for which a program has been waiting in the BIOS for a key; undefined when it is not. */
+  readonly keyWaitTicks: number | undefined;
 
   // ------------------------------------------------------------------ talking
   /** Bytes that arrive on COM1 now (an input: logged for replay). */
@@ -90,6 +92,8 @@ export interface Debuggee {
   sendKeys(text: string): void;
   /** Called with each output byte, only when time runs forward for the first time (not in replay). */
   onOutput: ((source: "serial" | "debug-console", byte: number) => void) | undefined;
+  /** Called with each line that the firmware has to tell, as `onOutput` is. */
+  onNotice: ((text: string) => void) | undefined;
 }
 
 /** A step in progress: slices until it stops. */

@@ -6,7 +6,7 @@ import type { Assembly } from "../asm/types";
 import { UserError } from "../base/errors";
 import { hex } from "../base/hex";
 import { isElf } from "../elf/elfFile";
-import { checkPlace } from "./imagePlace";
+import { checkPlace, DEVICE_HOLE } from "./imagePlace";
 import { loadElf, placedByFile } from "./loadElf";
 import type { LoadRequest } from "./loadRequest";
 import type { EntryKind, GuestImage } from "./types";
@@ -24,7 +24,30 @@ export function loadImage(request: LoadRequest): GuestImage {
     ? loadAssembly(request, request.assembly)
     : loadFile(request, request.bytes ?? new Uint8Array(0));
   checkPlace(image.name, image.loadAddress, image.bytes.length, request.memoryBytes);
-  return image;
+  return withDisk(image, request);
+}
+
+function withDisk(image: GuestImage, { disk, bootDrive }: LoadRequest): GuestImage {
+  if (disk === undefined && bootDrive === undefined) return image;
+  if (image.entry !== "real16") {
+    throw new UserError(
+      "no-bios",
+      `${image.name} starts as ${image.entry}, where there is no BIOS that could read a disk.`,
+      "Leave out disk and bootDrive, or start it with entry real16.",
+    );
+  }
+  return {
+    ...image,
+    ...(disk === undefined ? {} : { disk }),
+    ...(bootDrive === undefined ? {} : { bootDrive }),
+  };
+}
+
+const SECTOR_BYTES = 512;
+
+/** A disk image: its first sector ends with the signature that a BIOS looks for. */
+function isBootDisk(bytes: Uint8Array): boolean {
+  return bytes.length >= SECTOR_BYTES && bytes[510] === 0x55 && bytes[511] === 0xaa;
 }
 
 function loadAssembly(request: LoadRequest, assembly: Assembly): GuestImage {
@@ -44,14 +67,21 @@ function loadAssembly(request: LoadRequest, assembly: Assembly): GuestImage {
   const origin =
     assembly.originGiven && entry !== "real16" ? assembly.origin : DEFAULT_LOAD_ADDRESS[entry];
   const loadAddress = request.loadAddress ?? origin;
+  const isDisk = entry === "real16" && request.loadAddress === undefined && isWholeDisk(assembly.image); // prettier-ignore
   return {
     name: request.name,
-    bytes: assembly.image,
+    bytes: isDisk ? assembly.image.slice(0, SECTOR_BYTES) : assembly.image,
+    ...(isDisk ? { disk: assembly.image } : {}),
     loadAddress,
     entry,
     entryPoint: loadAddress,
     debugInformation: assembly,
   };
+}
+
+/** A boot sector with its whole disk behind it: too long to lie in memory from 0x7c00 on, it is read by INT 13h. */
+function isWholeDisk(bytes: Uint8Array): boolean {
+  return isBootDisk(bytes) && DEFAULT_LOAD_ADDRESS.real16 + bytes.length > DEVICE_HOLE.from;
 }
 
 function entryForBits(assembly: Assembly): EntryKind {
@@ -65,9 +95,18 @@ function loadFile(request: LoadRequest, bytes: Uint8Array): GuestImage {
   const addressed = header?.addresses !== undefined && (request.entry ?? "protected32") === "protected32"; // prettier-ignore
   if (addressed && request.loadAddress === undefined) return loadMultiboot(request, bytes, header);
   if (isElf(bytes)) return loadElf(request, bytes, header !== undefined);
+  if (request.entry === undefined && request.loadAddress === undefined && isBootDisk(bytes))
+    return bootDisk(request.name, bytes);
   const entry = request.entry ?? "real16";
   const loadAddress = request.loadAddress ?? DEFAULT_LOAD_ADDRESS[entry];
   return { name: request.name, bytes, loadAddress, entry, entryPoint: loadAddress };
+}
+
+/** As a PC does it: the BIOS loads the first sector, which reads the rest from the disk. */
+function bootDisk(name: string, disk: Uint8Array): GuestImage {
+  const loadAddress = DEFAULT_LOAD_ADDRESS.real16;
+  const bytes = disk.slice(0, SECTOR_BYTES);
+  return { name, bytes, loadAddress, entry: "real16", entryPoint: loadAddress, disk };
 }
 
 // ------------------------------------------------------------------------------------------------------------ multiboot

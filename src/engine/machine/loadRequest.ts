@@ -10,6 +10,10 @@ export interface LoadRequest {
   readonly assembly?: Assembly;
   readonly entry?: EntryKind;
   readonly loadAddress?: number;
+  /** The disk that the BIOS of `real16` boots from; without it, the image. */
+  readonly disk?: Uint8Array;
+  /** The BIOS's number of that disk: 0 for a diskette, 80h for a hard disk. */
+  readonly bootDrive?: number;
   /** Checked against the image when given. */
   readonly memoryBytes?: number;
   /** Where a source file is on this computer, by the path that a compiler wrote into the file. */

@@ -9,6 +9,7 @@ import { PhysicalMemory } from "../cpu/physicalMemory";
 import { Processor } from "../cpu/processor";
 import { RFLAGS } from "../cpu/systemState";
 import { UnsupportedFeature } from "../cpu/unsupported";
+import type { FirmwareMemory } from "../devices/bios/memory";
 import { createStandardPc, type StandardPc } from "../devices/standardPc";
 import { Executor } from "../execution/executor";
 import type { GuestStart } from "../vmm/guestStart";
@@ -87,8 +88,15 @@ export class Machine {
   }
 
   private createPc(): StandardPc {
+    const { image } = this.config;
     return createStandardPc({
       clock: this.clock,
+      memory: this.firmwareMemory(),
+      disk: image.disk ?? image.bytes,
+      ...(image.bootDrive === undefined ? {} : { bootDrive: image.bootDrive }),
+      notice: (text) => {
+        this.report({ kind: "firmware", text });
+      },
       memorySizeBytes: this.config.memoryBytes,
       intr: {
         set: (level) => {
@@ -111,6 +119,29 @@ export class Machine {
         },
       },
     });
+  }
+
+  /** Guest-physical memory as a device reaches it: past the processor's segments and pages. */
+  private firmwareMemory(): FirmwareMemory {
+    const { ram } = this;
+    return {
+      read8: (gpa) => {
+        const hpa = this.guestToHost(gpa);
+        return hpa === undefined ? 0xff : ram.read8(hpa);
+      },
+      write8: (gpa, value) => {
+        const hpa = this.guestToHost(gpa);
+        if (hpa !== undefined) ram.write8(hpa, value);
+      },
+      writeBytes: (gpa, bytes) => {
+        for (let done = 0; done < bytes.length;) {
+          const count = Math.min(bytes.length - done, PAGE_BYTES - ((gpa + done) % PAGE_BYTES));
+          const hpa = this.guestToHost(gpa + done);
+          if (hpa !== undefined) ram.writeBytes(hpa, bytes.subarray(done, done + count));
+          done += count;
+        }
+      },
+    };
   }
 
   /** On the bare machine the PC is the physical one; under a VMM it is the virtual machine's, and input reaches the VMM as a physical interrupt. */
@@ -164,7 +195,7 @@ export class Machine {
     system.idtr = { ...start.idtr };
     for (const [register, value] of start.registers) cpu.setGpr(register, value);
     cpu.rip = BigInt(start.entryPoint);
-    cpu.rflags = 2;
+    cpu.rflags = start.rflags ?? 2;
     cpu.refresh();
     cpu.translationChanged();
   }
@@ -277,6 +308,7 @@ export class Machine {
     if (this.supervisor?.position) return this.vmmStep(control, skip);
     const { cpu, clock } = this;
     clock.advanceTo(Math.max(clock.now, cpu.ticks));
+    const sliceEnd = cpu.ticks + ticks;
     const end = this.executor.run(ticks, skip);
     if (end !== "idle") this.idleSince = undefined;
     this.noteMode();
@@ -290,7 +322,7 @@ export class Machine {
       case "breakpoint":
         return this.breakpoint(control);
       case "idle":
-        return this.idle(ticks);
+        return this.idle(sliceEnd);
       case "shutdown":
         this.finalStop = {
           reason: "shutdown",
@@ -352,7 +384,7 @@ export class Machine {
   }
 
   /** Halted: time passes to the next alarm, or to the end of the slice. */
-  private idle(ticks: number): Stop | undefined {
+  private idle(sliceEnd: number): Stop | undefined {
     const { cpu, clock } = this;
     const { vmx } = cpu.system;
     this.idleSince ??= this.position;
@@ -373,7 +405,7 @@ export class Machine {
         wakeable: true,
       };
     }
-    const wake = Math.min(Math.max(due, cpu.ticks + 1), cpu.ticks + ticks);
+    const wake = Math.min(Math.max(due, cpu.ticks + 1), sliceEnd);
     this.idleTicks += wake - cpu.ticks;
     cpu.ticks = wake;
     return undefined;
@@ -452,5 +484,6 @@ export interface MachineScalars {
 
 /** Vector on which the host's input devices interrupt the VMM. */
 const HOST_INPUT_VECTOR = 0x24;
+const PAGE_BYTES = 4096;
 const VGA_TEXT = 0xb8000;
 const VGA_BYTES = 0x8000;

@@ -27,6 +27,10 @@ export interface GuestImage {
   readonly entry: EntryKind;
   /** GVA of the first instruction. */
   readonly entryPoint: number;
+  /** `real16`: the disk that the BIOS boots from and reads by INT 13h; without it, the image. */
+  readonly disk?: Uint8Array;
+  /** `real16`: the BIOS's number of that disk, in DL; 80h without it. */
+  readonly bootDrive?: number;
   /** Lines and symbols: from the assembler, or from an ELF file. */
   readonly debugInformation?: DebugInformation;
 }
@@ -178,7 +182,9 @@ export type MachineEvent =
       readonly text: string;
     }
   | { readonly kind: "cr3-load"; readonly value: bigint; readonly text: string }
-  | { readonly kind: "triple-fault"; readonly text: string };
+  | { readonly kind: "triple-fault"; readonly text: string }
+  /** The firmware has something to tell: a program asked the BIOS for a service that is not there. */
+  | { readonly kind: "firmware"; readonly text: string };
 
 export type MachineEventKind = MachineEvent["kind"];
 

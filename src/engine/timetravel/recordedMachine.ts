@@ -55,6 +55,7 @@ interface Checkpoint {
 
 export class RecordedMachine implements Debuggee {
   onOutput: ((source: "serial" | "debug-console", byte: number) => void) | undefined;
+  onNotice: ((text: string) => void) | undefined;
   private readonly machine: Machine;
   private readonly keeper: SnapshotKeeper;
   private checkpoints: Checkpoint[] = [];
@@ -81,6 +82,7 @@ export class RecordedMachine implements Debuggee {
 
   private note(event: MachineEvent): void {
     if (event.kind === "vm-exit" || event.kind === "vm-entry-failure") this.lastEvent = event;
+    if (event.kind === "firmware" && this.position >= this.farthest) this.onNotice?.(event.text);
     if (this.events.length < MAX_TIMELINE) this.events.push({ position: this.position, event });
   }
 
@@ -98,6 +100,12 @@ export class RecordedMachine implements Debuggee {
 
   get world(): World {
     return this.machine.world;
+  }
+
+  get keyWaitTicks(): number | undefined {
+    const { clock, pc } = this.machine;
+    const since = pc.bios.waitsForKeySince;
+    return since === undefined ? undefined : clock.now - since;
   }
 
   get horizon(): number {

@@ -6,6 +6,8 @@ export interface GuestStart {
   readonly memory: readonly { readonly gpa: number; readonly bytes: Uint8Array }[];
   /** General registers by number; the others are 0. */
   readonly registers: readonly (readonly [number, bigint])[];
+  /** Without it, all flags are clear. */
+  readonly rflags?: number;
   readonly cr0: number;
   readonly cr3: number;
   readonly cr4: number;

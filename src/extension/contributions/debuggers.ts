@@ -84,6 +84,14 @@ const launchProperties = (
   },
   maxInstructions: { type: "integer", minimum: 1, description: "Stop after so many instructions." },
   serialInput: { type: "string", description: "A file whose bytes arrive on COM1." },
+  disk: {
+    type: "string",
+    description: "A file with the disk that INT 13h of a boot sector reads. Default: the program.",
+  },
+  bootDrive: {
+    ...ADDRESS,
+    description: "The BIOS's number of the disk, in DL at the start: 0 (diskette) or 0x80 (default).",
+  },
   costProfile: {
     type: "string",
     description: "The profile that says what each event costs in cycles.",

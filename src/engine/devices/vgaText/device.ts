@@ -86,8 +86,9 @@ export class VgaText implements Device<VgaTextState> {
     return { columns, rows, cells, cursor: this.cursor(start, pitch, columns, rows) };
   }
 
-  /** The screen as text: one line a row, without the spaces at the ends of lines. */
+  /** The screen as text: one line a row, without the spaces at the ends of lines; nothing in a graphics mode. */
   text(): string {
+    if (this.registers.isGraphics) return "";
     const { columns, rows, cells } = this.screen();
     const lines: string[] = [];
     for (let row = 0; row < rows; row++) {

@@ -41,6 +41,7 @@ const VERTICAL_RETRACE = 0x08;
 /** CRTC 11h bit 7 protects CRTC 00h to 07h, but for bit 4 of 07h (line compare). */
 const PROTECT = 0x80;
 const LINE_COMPARE_8 = 0x10;
+const GRAPHICS_MISCELLANEOUS = 0x06;
 /** Palette address source: the attribute controller drives the screen. */
 const PALETTE_ADDRESS_SOURCE = 0x20;
 
@@ -70,6 +71,11 @@ export class VgaRegisters {
 
   load(state: VgaRegistersState): void {
     this.state = copy(state);
+  }
+
+  /** Graphics controller 06h bit 0: cells are pixels. */
+  get isGraphics(): boolean {
+    return (this.state.graphics[GRAPHICS_MISCELLANEOUS]! & 1) !== 0;
   }
 
   crtc(index: number): number {

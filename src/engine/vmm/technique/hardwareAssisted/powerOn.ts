@@ -111,7 +111,7 @@ function writeGuestRegisters(vm: Vm, start: GuestStart): void {
   vm.setControl("entry", "ia32eModeGuest", (hardware.efer & EFER.LMA) !== 0);
   vm.write("GUEST_IA32_PAT", system.msrs.pat);
   vm.write("GUEST_DR7", system.dr7);
-  vm.write("GUEST_RFLAGS", 2);
+  vm.write("GUEST_RFLAGS", start.rflags ?? 2);
   vm.write("GUEST_RIP", start.entryPoint);
   for (const [register, value] of start.registers) vm.state.vcpu.registers[register] = value;
   vm.write("GUEST_RSP", vm.state.vcpu.registers[RSP]!);
