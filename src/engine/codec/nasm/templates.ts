@@ -350,6 +350,13 @@ function extensionTemplates(add: AddTemplates): void {
   add("tpause umwait", ["reg32 = rr32", "reg32,edx,eax = rr32"]);
   add("senduipi", ["reg64 nw = rr64"]);
   add("hreset", ["imm,eax SB = imm8", "imm SB = imm8"]);
+  add("xbegin", [
+    ...["", "|near"].map((distance) => `imm${distance} odf BOTH = rel16`),
+    ...["", "|near"].map((distance) => `imm16${distance} o16 NL = rel16`),
+    ...["", "|near"].map((distance) => `imm32${distance} o32 NL = rel32`),
+    ...["", "|near"].map((distance) => `imm64${distance} nw LONG = rel32`),
+  ]);
+  add("xabort", ["imm = imm8", "imm8 = imm8"]);
   add("rdsspd", ["reg32 = rr32"]);
   add("incsspd", ["reg32 o32 = rr32"]);
   add("rdsspq incsspq", ["reg64 = rr64"]);
