@@ -38,6 +38,8 @@ describe("relaxation", () => {
 
   it("goes over a JMP on a processor without near conditions", () => {
     assert.equal(image("cpu 8086\njz x\ntimes 130 nop\nx:").slice(0, 10), "7503e98200");
+    const wide = "bits 32\ncpu 286\njz x\ntimes 130 nop\nx:";
+    assert.equal(image(wide).slice(0, 14), "7505e982000000");
   });
 });
 

@@ -31,7 +31,7 @@ const LINES = [
   "mov eax, 1", "mov eax, ebx", "push rax", "add cx, 300", "db 1, 2", "db 'text'", "dd 1.5", "x:", "jmp x", "call x",
   "bits 16", "bits 32", "bits 64", "default rel", "default abs", "%define eax ebx", "%undef eax", "%macro mov 2", "%endmacro", "nop",
   "%define nop hlt", "mov eax, [1234]", "mov eax, [ebx+1]", "  mov eax, 1 ; comment", "rep movsb", "section .bss", "section .text",
-  "absolute 100", "[warning -number-overflow]", "[warning *number-overflow]", "mov al, 300", "db 300", "cpu 8086", "cpu 386",
+  "absolute 100", "[warning -number-overflow]", "[warning *number-overflow]", "mov al, 300", "db 300", "cpu 8086", "cpu 386", "cpu any",
   "%if $ > 20", "%endif", "%rep 2", "%endrep", "lea rax, [rel x]", "mov eax, 1 \\", "mov eax, 1 ; c \\", "%1", "org 5", "struc s", "endstruc", ".y: resb 1",
 ]; // prettier-ignore
 

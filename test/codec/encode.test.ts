@@ -252,6 +252,8 @@ function isOrdinary(instruction: Instruction): boolean {
     return false;
   // NASM puts 66 before it in 16-bit code, which makes it another instruction.
   if (form.mnemonic === "wrssd" && bits === 16) return false;
+  // NASM writes four bytes of distance behind 66 in 64-bit code.
+  if (form.id === "xbegin_rel16" && bits === 64) return false;
   if (form.mnemonic === "bswap" && instruction.operandSize === 16) return false;
   if (/^(movzx|movsx)_r16_rm16|^movsxd_r(16|32)|^sldt_rr64|^mov_rr64_sreg/.test(form.id))
     return false;

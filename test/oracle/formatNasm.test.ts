@@ -71,6 +71,8 @@ function cannotBeWritten(instruction: Instruction): boolean {
   if (/^(skinit|rdpkru|wrpkru)$/.test(form.mnemonic)) return bits !== 64;
   if (form.mnemonic === "bswap" || /^(movzx|movsx)_r16_rm16$/.test(form.id))
     return operandSize === 16;
+  // NASM writes four bytes of distance behind 66 in 64-bit code.
+  if (form.id === "xbegin_rel16" && bits === 64) return true;
   // NASM puts 66 before it in 16-bit code, which makes it another instruction.
   if (form.mnemonic === "wrssd" && bits === 16) return true;
   // NASM moves a quadword from memory without REX.W.

@@ -283,7 +283,6 @@ export class Assembler {
     return (
       this.observer === undefined &&
       sink.warnings === WarningState.initial &&
-      layout.hasNearConditions &&
       layout.floatOptions.areDefault
     );
   }

@@ -1,5 +1,7 @@
 /** The bracketed primitives: [bits], [org], [section], [absolute], [global] ... (NASM manual, "Assembler Directives"). */
+import type { Target } from "../codec/types";
 import type { Bits } from "../isa/types";
+import { allowsBits, readCpu } from "./cpuDirective";
 import type { DiagnosticSink } from "./diagnosticSink";
 import type { Expression } from "./expressionTree";
 import { Cursor, parseExpression } from "./expressionParser";
@@ -21,7 +23,7 @@ export interface DirectiveState {
   readonly pass: number;
   bits: Bits;
   defaultRel: boolean;
-  hasNearConditions: boolean;
+  target: Target | undefined;
   readonly segment: number;
   warningStack: WarningState[];
   floatOptions: FloatOptions;
@@ -42,14 +44,6 @@ export interface DirectiveState {
 
 type Directive = Extract<StatementBody, { kind: "directive" }>;
 type Runner = (directive: Directive, state: DirectiveState) => void;
-
-const CPUS: ReadonlySet<string> = new Set([
-  "default", "8086", "186", "286", "386", "486", "586", "pentium", "pentiummmx", "686", "p6", "ppro", "pentiumpro", "p2",
-  "pentiumii", "p3", "katmai", "p4", "willamette", "prescott", "x64", "x86-64", "ia64", "ia-64", "itanium", "itanic",
-  "merced", "nehalem", "westmere", "sandybridge", "ivybridge", "any", "all", "latevex", "evex", "vex",
-]); // prettier-ignore
-
-const BEFORE_386: ReadonlySet<string> = new Set(["8086", "186", "286"]);
 
 const RUNNERS: Readonly<Record<string, Runner>> = {
   absolute: runAbsolute,
@@ -95,25 +89,24 @@ function runBits(directive: Directive, state: DirectiveState): void {
   const text = tokensText(directive.value);
   const match = /^\d+/.exec(text);
   const bits = match ? Number(match[0]) : 0;
-  if (bits === 16 || bits === 32 || bits === 64) {
+  const isSize = bits === 16 || bits === 32 || bits === 64;
+  if (isSize && allowsBits(state.target, bits)) {
     state.bits = bits;
     return;
   }
-  const message = `\`${text}' is not a valid segment size; must be 16, 32 or 64`;
+  const oldest = bits === 32 ? "a 386" : "an x86-64";
+  const message = isSize
+    ? `cannot specify ${bits}-bit segment on processor below ${oldest}`
+    : `\`${text}' is not a valid segment size; must be 16, 32 or 64`;
   state.error(valuePlace(directive), "bits", message);
   state.bits = 16;
 }
 
-/** The processor level does not restrict which instructions are taken; it decides how far jumps are made. */
 function runCpu(directive: Directive, state: DirectiveState): void {
-  for (const word of tokensText(directive.value).toLowerCase().split(/[ ,]+/)) {
-    const name = word.replace(/^[-+*]+/, "").replace(/^no(?=...)/, "");
-    if (name !== "" && !CPUS.has(name)) {
-      state.error(valuePlace(directive), "cpu", `unknown CPU type or flag '${name}'`);
-      return;
-    }
-    state.hasNearConditions = !BEFORE_386.has(name);
-  }
+  const { target, unknown } = readCpu(tokensText(directive.value), state.target);
+  state.target = target;
+  if (unknown === undefined) return;
+  state.error(valuePlace(directive), "cpu", `unknown CPU type or flag '${unknown}'`);
 }
 
 function runDefault(directive: Directive, state: DirectiveState): void {

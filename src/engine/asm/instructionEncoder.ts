@@ -1,6 +1,7 @@
 /** Encodes the instructions of a pass, and reuses what the last pass encoded from the same values. */
 import { encodeInstruction } from "../codec/encode";
-import type { AsmOperand, EncodedInstruction } from "../codec/types";
+import type { AsmOperand } from "../codec/types";
+import { targetKey } from "./cpuDirective";
 import type { Reuse } from "./knownLines";
 import type { LayoutState } from "./layoutState";
 import { OperandEvaluator } from "./operandValues";
@@ -34,7 +35,8 @@ export class InstructionEncoder {
   /** Instructions without symbols are written again and again: equal text in equal state has equal bytes. */
   private constantKey(statement: StatementTree): string {
     const start = statement.tokens.indexOf(statement.mnemonicToken!);
-    const state = `${this.state.bits}${this.state.defaultRel ? "r" : "a"}${statement.prefixes.join(" ")}`;
+    const { bits, defaultRel, target } = this.state;
+    const state = `${bits}${defaultRel ? "r" : "a"}${targetKey(target)}${statement.prefixes.join(" ")}`;
     return `${state} ${tokensText(statement.tokens, start)}`;
   }
 
@@ -94,6 +96,7 @@ export class InstructionEncoder {
       mnemonic,
       operands,
       bits: this.state.bits,
+      target: this.state.target,
       prefixes: statement.prefixes,
       address: BigInt(address),
     });
@@ -102,13 +105,7 @@ export class InstructionEncoder {
       return undefined;
     }
     const usesAddress = result.isRelative || operands.some(isRipRelative);
-    const made = new EncodedStatement(
-      operands,
-      address,
-      this.bytesFor(result),
-      usesAddress,
-      result,
-    );
+    const made = new EncodedStatement(operands, address, result.bytes, usesAddress, result);
     if (keep) statement.encoded = made;
     this.reportEncoding(statement, made);
     return made;
@@ -143,18 +140,6 @@ export class InstructionEncoder {
     return !prefixes.some((prefix) => /^a\d\d$/.test(prefix));
   }
 
-  private bytesFor(result: EncodedInstruction): Uint8Array {
-    return this.mustAvoidNear(result) ? overNearJump(result.bytes) : result.bytes;
-  }
-
-  private mustAvoidNear(result: EncodedInstruction): boolean {
-    const { hasNearConditions, bits } = this.state;
-    if (hasNearConditions || bits !== 16) return false;
-    const { bytes } = result;
-    const isNear = bytes.length === 4 && bytes[0] === 0x0f && (bytes[1]! & 0xf0) === 0x80;
-    return isNear && result.form.condition !== undefined;
-  }
-
   private reportEncoding(
     statement: StatementTree,
     { warnings, outOfRange }: EncodedStatement,
@@ -168,21 +153,6 @@ export class InstructionEncoder {
       this.state.sink.warning(warning.class, warning.message, place, statement.frame);
     }
   }
-}
-
-/**
- * A conditional jump for a processor before the 386: the inverse condition jumps over a near JMP. The near form is one byte shorter, so its
- * distance is one too large.
- */
-function overNearJump(near: Uint8Array): Uint8Array {
-  const distance = (near[2]! | (near[3]! << 8)) - 1;
-  return Uint8Array.of(
-    0x70 | ((near[1]! & 15) ^ 1),
-    3,
-    0xe9,
-    distance & 255,
-    (distance >> 8) & 255,
-  );
 }
 
 /** Its bytes change when the instruction moves, as those of relative jumps do. */

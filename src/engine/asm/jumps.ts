@@ -3,7 +3,9 @@
  * choice for a near and a far target of the same instruction, with the distance filled in.
  */
 import { encodeInstruction } from "../codec/encode";
+import type { Target } from "../codec/types";
 import type { Bits } from "../isa/types";
+import { targetKey } from "./cpuDirective";
 import type { Expression } from "./expressionTree";
 import type { JumpTarget, StatementTree } from "./statementTree";
 
@@ -24,22 +26,28 @@ const J = 106;
 const C = 99;
 const FAR_AWAY = 0x4000n;
 
-const known = {
-  16: new Map<string, JumpForms | undefined>(),
-  32: new Map<string, JumpForms | undefined>(),
-  64: new Map<string, JumpForms | undefined>(),
-};
+/** By code size and processor, then by mnemonic. */
+const known = new Map<number, Map<string, JumpForms | undefined>>();
 
-function bytesTo(value: bigint, mnemonic: string, bits: Bits): Uint8Array | undefined {
+function bytesTo(
+  value: bigint,
+  mnemonic: string,
+  bits: Bits,
+  target: Target | undefined,
+): Uint8Array | undefined {
   const operand = { kind: "imm", value, known: true, isAddress: true, strict: false } as const;
-  const request = { mnemonic, bits, prefixes: [], address: 0n, operands: [operand] };
+  const request = { mnemonic, bits, target, prefixes: [], address: 0n, operands: [operand] };
   const result = encodeInstruction(request);
   return result.ok && result.isRelative ? result.bytes : undefined;
 }
 
-function makeForms(mnemonic: string, bits: Bits): JumpForms | undefined {
-  const near = bytesTo(FAR_AWAY, mnemonic, bits);
-  const short = bytesTo(0n, mnemonic, bits);
+function makeForms(
+  mnemonic: string,
+  bits: Bits,
+  target: Target | undefined,
+): JumpForms | undefined {
+  const near = bytesTo(FAR_AWAY, mnemonic, bits, target);
+  const short = bytesTo(0n, mnemonic, bits, target);
   if (near === undefined || short === undefined) return undefined;
   const nearSize = bits === 16 ? 2 : 4;
   return {
@@ -51,11 +59,17 @@ function makeForms(mnemonic: string, bits: Bits): JumpForms | undefined {
 }
 
 /** Undefined: there are no such forms. */
-export function jumpForms(mnemonic: string, bits: Bits): JumpForms | undefined {
-  const forms = known[bits];
+export function jumpForms(
+  mnemonic: string,
+  bits: Bits,
+  target: Target | undefined,
+): JumpForms | undefined {
+  const key = bits + 128 * targetKey(target);
+  let forms = known.get(key);
+  if (forms === undefined) known.set(key, (forms = new Map<string, JumpForms | undefined>()));
   const found = forms.get(mnemonic);
   if (found !== undefined || forms.has(mnemonic)) return found;
-  const made = makeForms(mnemonic, bits);
+  const made = makeForms(mnemonic, bits, target);
   forms.set(mnemonic, made);
   return made;
 }

@@ -2,7 +2,9 @@
  * Lines that were assembled before and would come out the same again: instructions and data without symbols, macros or anything to say. Text, code
  * size and switches decide their bytes, so an equal line, later in the program or in its next version, is neither cut into tokens nor parsed.
  */
+import type { Target } from "../codec/types";
 import type { Bits } from "../isa/types";
+import { targetKey } from "./cpuDirective";
 import { numberField, numberLine, type NumberField } from "./numberShapes";
 import type { EncodedStatement, KnownLine, StatementBody, StatementTree } from "./statementTree";
 import type { FoldedWord, Token } from "./tokens";
@@ -32,13 +34,13 @@ export class KnownLines {
     return { ...shape!.line, encoded: encoded.withNumber(shape!.field, cut.number) };
   }
 
-  add(text: string, line: KnownLine, bits: Bits): void {
+  add(text: string, line: KnownLine, state: LineState): void {
     this.lines.set(ownCopy(text), line);
     const { body, encoded } = line;
     const cut = body.kind === "instruction" && encoded ? numberLine(text) : undefined;
     if (cut === undefined || body.kind !== "instruction" || this.shapes.has(cut.key)) return;
     const { operands, bytes } = encoded!;
-    const field = numberField(body.mnemonic, bits, operands, bytes, cut.number);
+    const field = numberField(body.mnemonic, state, operands, bytes, cut.number);
     // What has no field is remembered too: it is not tried again.
     this.shapes.set(ownCopy(cut.key), field && { line, field });
   }
@@ -48,6 +50,8 @@ export class KnownLines {
 export interface LineState {
   readonly bits: Bits;
   readonly defaultRel: boolean;
+  /** Of the CPU directive. */
+  readonly target: Target | undefined;
 }
 
 /** The one that programs share: versions of one program have most of their lines in common. */
@@ -68,8 +72,8 @@ export class Reuse {
   private count = 0;
 
   /** The lines known in a state. */
-  linesIn({ bits, defaultRel }: LineState): KnownLines {
-    const key = defaultRel ? bits + 1 : bits;
+  linesIn({ bits, defaultRel, target }: LineState): KnownLines {
+    const key = (defaultRel ? bits + 1 : bits) + 128 * targetKey(target);
     let lines = this.lines.get(key);
     if (lines === undefined) this.lines.set(key, (lines = new KnownLines()));
     return lines;
@@ -104,7 +108,7 @@ export class Reuse {
       encoded,
       constantData,
     };
-    this.linesIn(state).add(text, line, state.bits);
+    this.linesIn(state).add(text, line, state);
   }
 }
 

@@ -162,8 +162,8 @@ export class Layout extends LayoutState {
   /** A jump or call to a label of this section, by its pattern. False, and nothing has happened: there is more to it. */
   private jump(statement: StatementTree, mnemonic: string): boolean {
     const target = (statement.jump ??= jumpTarget(statement) ?? "other");
-    if (target === "other" || !this.hasNearConditions) return false;
-    const forms = jumpForms(mnemonic, this.bits);
+    if (target === "other") return false;
+    const forms = jumpForms(mnemonic, this.bits, this.target);
     if (forms === undefined) return false;
     const { symbol, addend } = target;
     if (symbol?.definedPass === 0) {

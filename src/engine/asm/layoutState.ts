@@ -1,4 +1,5 @@
 /** Where the layout stands: position, labels, sections, and the switches that directives set. */
+import type { Target } from "../codec/types";
 import type { Bits } from "../isa/types";
 import type { DirectiveState } from "./assemblerDirectives";
 import type { DataSurroundings } from "./dataBytes";
@@ -85,8 +86,8 @@ export class LayoutState implements DirectiveState {
   readonly sections = new SectionTable();
   bits: Bits = 16;
   defaultRel = false;
-  /** False after `cpu 8086`, `186`, `286`: a conditional jump that is too far goes over a JMP. */
-  hasNearConditions = true;
+  /** What the CPU directive allows; undefined: everything. */
+  target: Target | undefined;
   pass = 0;
   segment = NO_SEGMENT;
   offset = 0;
@@ -134,7 +135,7 @@ export class LayoutState implements DirectiveState {
     this.changes = 0;
     this.bits = this.startBits;
     this.defaultRel = false;
-    this.hasNearConditions = true;
+    this.target = undefined;
     this.inAbsolute = false;
     this.absoluteSegment = NO_SEGMENT;
     this.warningStack = [];

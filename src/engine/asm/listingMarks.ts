@@ -46,6 +46,7 @@ function addressPieces(
         mnemonic: body.mnemonic,
         operands: operands.map((each, k) => (k === i ? other : each)),
         bits: placed.bits,
+        target: placed.encoded?.target,
         prefixes: statement.prefixes,
         address: BigInt(layout.sections.baseOf(placed.segment) + placed.offset),
       });

@@ -3,7 +3,7 @@
  * of the number's field differ.
  */
 import { encodeInstruction } from "../codec/encode";
-import type { AsmOperand } from "../codec/types";
+import type { AsmOperand, Target } from "../codec/types";
 import type { Bits } from "../isa/types";
 
 /** A line cut around its number. */
@@ -86,7 +86,7 @@ export function withField(
 /** Finds the number's field by encoding another number of its range; undefined where that does not show it. */
 export function numberField(
   mnemonic: string,
-  bits: Bits,
+  { bits, target }: { readonly bits: Bits; readonly target: Target | undefined },
   operands: readonly AsmOperand[],
   bytes: Uint8Array,
   number: number,
@@ -101,6 +101,7 @@ export function numberField(
   const result = encodeInstruction({
     mnemonic,
     bits,
+    target,
     operands: changed,
     prefixes: [],
     address: 0n,

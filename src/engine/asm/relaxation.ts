@@ -122,9 +122,9 @@ export class Relaxation {
   private jumpOf(statement: StatementTree): Step | undefined {
     const { body, placed, times, symbols } = statement;
     if (body.kind !== "instruction" || times || statement.broken || !placed) return undefined;
-    const { bits, hasNearConditions, hereSegment } = this.layout;
-    const target = hasNearConditions ? jumpTarget(statement) : undefined;
-    const forms = target && jumpForms(body.mnemonic, bits);
+    const { bits, hereSegment } = this.layout;
+    const target = jumpTarget(statement);
+    const forms = target && jumpForms(body.mnemonic, bits, this.layout.target);
     if (!forms || !symbols.every(isLabel)) return undefined;
     if (target.symbol && target.symbol.segment !== hereSegment) return undefined;
     return { kind: Kind.Jump, length: 0, forms, target, statement };

@@ -1,7 +1,7 @@
 /** Statements as parsed once; every pass of the layout evaluates them again. */
 import type { Bits, InstructionForm, OperandSize } from "../isa/types";
 import type { SegmentIndex } from "../isa/registers";
-import type { AsmOperand, EncodedInstruction, EncodeWarning } from "../codec/types";
+import type { AsmOperand, EncodedInstruction, EncodeWarning, Target } from "../codec/types";
 import { placeOfTokens, type Place } from "./diagnosticSink";
 import type { Expression } from "./expressionTree";
 import { withField, withNumber, type NumberField } from "./numberShapes";
@@ -259,6 +259,10 @@ export class EncodedStatement {
 
   get isRelative(): boolean {
     return this.result.isRelative;
+  }
+
+  get target(): Target | undefined {
+    return this.result.target;
   }
 
   /** Worked out when someone asks. */

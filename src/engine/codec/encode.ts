@@ -1,16 +1,25 @@
 /** One assembly statement to bytes, as NASM 2.16.01 with -Ox does it: same choice of form, same bytes, same refusals. */
+import { processorLevel } from "../isa/processors";
 import type { Bits, InstructionForm } from "../isa/types";
 import { decode } from "./decode";
 import { isBeyond, templatesOf } from "./nasm/compile";
 import type { Template } from "./nasm/compile";
 import { emitTemplate, templateLength } from "./nasm/emit";
-import { findTemplate, haveShape, refusal } from "./nasm/match";
+import { findTemplate, haveShape, Match, refusal } from "./nasm/match";
 import { isPlainOffset } from "./nasm/effectiveAddress";
 import { MEM_OFFS, typedOperands } from "./nasm/operandTypes";
 import type { TypedOperand } from "./nasm/operandTypes";
+import { levelOfTemplate } from "./nasm/processors";
 import { sortPrefixes } from "./nasm/prefixes";
 import type { Prefixes } from "./nasm/prefixes";
-import type { AsmOperand, AsmRegister, EncodeRequest, EncodeResult, EncodeWarning } from "./types";
+import type {
+  AsmOperand,
+  AsmRegister,
+  EncodeRequest,
+  EncodeResult,
+  EncodeWarning,
+  Target,
+} from "./types";
 
 const WIDTHS = [16, 32, 64] as const;
 
@@ -103,6 +112,7 @@ class Encoded {
     readonly warnings: readonly EncodeWarning[],
     readonly outOfRange: boolean,
     readonly bits: Bits,
+    readonly target: Target | undefined,
     private readonly template: Template,
   ) {}
 
@@ -123,6 +133,13 @@ class Encoded {
 
 const BEYOND = "this form is not supported: known, not assembled";
 
+/** Of what we do not assemble all but XOP, which NASM gives no level, came after Sandy Bridge. */
+const BEYOND_LEVEL = processorLevel("future");
+
+function isWithoutVex({ form }: Template): boolean {
+  return form.encoding.vex === undefined;
+}
+
 function refuse(error: string): EncodeResult {
   return { ok: false, error };
 }
@@ -134,13 +151,14 @@ function refuse(error: string): EncodeResult {
  */
 export function encodeInstruction(request: EncodeRequest): EncodeResult {
   const { bits, address } = request;
-  const templates = templatesOf(request.mnemonic);
-  if (templates.length === 0) return refuse(`unknown instruction ${request.mnemonic}`);
+  const { mnemonic, target } = request;
+  const templates = templatesOf(mnemonic);
+  if (templates.length === 0) return refuse(`unknown instruction ${mnemonic}`);
   const prefixes = prefixesOf(request);
   const addressSize = chooseAddressSize(request.operands, bits, prefixes);
   if (addressSize === undefined) return refuse("impossible combination of address sizes");
   const operands = withoutNarrowOffsets(typedOperands(request.operands, bits), addressSize);
-  const statement = { operands, bits, addressSize, prefixes, address };
+  const statement = { operands, bits, addressSize, prefixes, address, mnemonic, target };
 
   const jumpFits = (template: Template): boolean => {
     const target = operands[0]!;
@@ -151,11 +169,19 @@ export function encodeInstruction(request: EncodeRequest): EncodeResult {
     const distance = target.value - address - BigInt(length);
     return distance >= -128n && distance <= 127n;
   };
-  const found = findTemplate(templates, operands, { bits, repeat: prefixes.repeat, jumpFits });
+  const isTooNew =
+    target && ((template: Template) => levelOfTemplate(template, mnemonic) > target.level);
+  const allowed = target?.hasVex === false ? templates.filter(isWithoutVex) : templates;
+  const context = { bits, repeat: prefixes.repeat, jumpFits, isTooNew };
+  const found = findTemplate(allowed, operands, context);
   const { template } = found;
   if (template === undefined) {
-    const beyond = isBeyond(request.mnemonic, (patterns) => haveShape(operands, patterns));
-    return refuse(beyond ? BEYOND : refusal(found.match, bits, prefixes.repeat));
+    const isVexLeftOut = allowed.length < templates.length && found.match < Match.BadEncoding;
+    const beyond = isBeyond(mnemonic, (patterns) => haveShape(operands, patterns));
+    if ((beyond || isVexLeftOut) && (target === undefined || target.level >= BEYOND_LEVEL))
+      return refuse(BEYOND);
+    const match = beyond ? Match.BadProcessor : isVexLeftOut ? Match.BadEncoding : found.match;
+    return refuse(refusal(match, bits, prefixes.repeat));
   }
   // NASM itself breaks on JRCXZ with another address size: there is no such form.
   if (template.addressSize === 64 && addressSize !== 64)
@@ -170,5 +196,5 @@ export function encodeInstruction(request: EncodeRequest): EncodeResult {
   const emitted = emitTemplate({ ...statement, template });
   if ("error" in emitted) return refuse(emitted.error);
   const { bytes, warnings, outOfRange } = emitted;
-  return new Encoded(bytes, warnings, outOfRange, bits, template);
+  return new Encoded(bytes, warnings, outOfRange, bits, target, template);
 }

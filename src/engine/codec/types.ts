@@ -179,6 +179,15 @@ export interface EncodeRequest {
   readonly prefixes: readonly string[];
   /** Address of the first byte. */
   readonly address: bigint;
+  /** What the CPU directive allows; undefined: everything. */
+  readonly target?: Target | undefined;
+}
+
+/** The processor that is assembled for. */
+export interface Target {
+  /** As in isa/processors.ts. */
+  readonly level: number;
+  readonly hasVex: boolean;
 }
 
 export interface EncodeWarning {
@@ -192,6 +201,8 @@ export interface EncodeWarning {
 export interface EncodedInstruction {
   readonly ok: true;
   readonly bits: Bits;
+  /** Of the request. */
+  readonly target: Target | undefined;
   readonly bytes: Uint8Array;
   /** The row that the bytes decode to. */
   readonly form: InstructionForm;

@@ -284,6 +284,8 @@ const TEXTS: Readonly<Record<string, string>> = {
   mwaitx: "AMD: wait for a write to the watched line, an interrupt, or for EBX cycles",
   clzero: "AMD: fill the cache line at (E/R)AX with zeros",
   serialize: "no later instruction starts before all earlier ones are done",
+  xbegin: "begin a transaction; where it is aborted, go on at the target",
+  xabort: "abort the transaction with a reason",
   xend: "commit the transaction",
   xtest: "ZF ← not in a transaction",
   encls: "SGX: supervisor's enclave function EAX",

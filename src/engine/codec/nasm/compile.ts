@@ -61,6 +61,8 @@ export interface Template {
   readonly noRexW: boolean;
   readonly addressSize: 0 | 16 | 32 | 64;
   readonly jump: boolean;
+  /** The opposite condition jumps over a near JMP to the target. */
+  readonly overJump: boolean;
   /** The operand is a distance. */
   readonly isRelative: boolean;
   readonly bnd: boolean;
@@ -238,6 +240,7 @@ function templateOf(
     ...operandSizeOf(form, flags),
     addressSize: addressSizeOf(flags),
     jump: flags.has("JUMP"),
+    overJump: flags.has("OVER"),
     isRelative: form.operands.some((operand) => operand.kind.startsWith("rel")),
     bnd: flags.has("BND"),
     lockAsRexR: flags.has("REXL"),

@@ -1,6 +1,7 @@
 /** The bytes of a chosen template. */
+import { processorLevel } from "../../isa/processors";
 import type { Bits } from "../../isa/types";
-import type { AsmOperand, EncodeWarning } from "../types";
+import type { AsmOperand, EncodeWarning, Target } from "../types";
 import type { FieldStyle, Placement, Template } from "./compile";
 import { effectiveAddress, isPlainOffset, isVectorIndex } from "./effectiveAddress";
 import type { AddressBytes, Memory } from "./effectiveAddress";
@@ -8,6 +9,7 @@ import { IMMEDIATE, IP_REL, MEMORY, REGISTER, SIZE16, SIZE32, SIZE64, SIZE8 } fr
 import type { TypedOperand } from "./operandTypes";
 import { emitPrefixes } from "./prefixes";
 import type { Prefixes } from "./prefixes";
+import { levelOfTemplate } from "./processors";
 
 const REX_B = 1;
 const REX_X = 2;
@@ -26,6 +28,8 @@ export interface Statement {
   readonly prefixes: Prefixes;
   /** Of the first byte. */
   readonly address: bigint;
+  readonly mnemonic: string;
+  readonly target: Target | undefined;
 }
 
 export interface Emitted {
@@ -69,8 +73,7 @@ class Emitter {
   emit(): Emitted | Refused {
     const { statement } = this;
     const { template } = statement;
-    if (template.obsolete)
-      this.warn("obsolete-removed", "instruction obsolete and removed from the target CPU");
+    if (template.obsolete) this.warnObsolete();
     this.settleOperandSize();
     const modrm = this.modrmOf();
     if (typeof modrm === "string") return { error: modrm };
@@ -92,6 +95,13 @@ class Emitter {
       warnings: this.warnings,
       outOfRange: this.outOfRange,
     };
+  }
+
+  private warnObsolete(): void {
+    const { template, mnemonic, target } = this.statement;
+    if (target?.level === levelOfTemplate(template, mnemonic))
+      this.warn("obsolete-valid", "instruction obsolete but valid on the target CPU");
+    else this.warn("obsolete-removed", "instruction obsolete and removed from the target CPU");
   }
 
   private warn(kind: string, message: string, operand?: number): void {
@@ -190,8 +200,10 @@ class Emitter {
     if (bits === 0) return undefined;
     if ((this.rex & HIGH_BYTE) !== 0) return "cannot use high byte register in rex instruction";
     if (this.statement.bits === 64) return undefined;
-    if (this.statement.template.lockAsRexR && bits === REX_R)
-      return this.statement.prefixes.lock ? "invalid lock prefix" : undefined;
+    const { template, target, prefixes } = this.statement;
+    const hasLongMode = target === undefined || target.level >= processorLevel("x64");
+    if (template.lockAsRexR && bits === REX_R && hasLongMode)
+      return prefixes.lock ? "invalid lock prefix" : undefined;
     return "invalid operands in non-64-bit mode";
   }
 
@@ -247,8 +259,13 @@ class Emitter {
   }
 
   private emitOpcode(): void {
-    const { form, plus } = this.statement.template;
+    const { form, plus, overJump } = this.statement.template;
     const { encoding } = form;
+    if (overJump) {
+      const opposite = 0x70 | ((encoding.opcode & 15) ^ 1);
+      this.bytes.push(opposite, this.statement.bits === 16 ? 3 : 5, 0xe9);
+      return;
+    }
     const escaped = encoding.vex === undefined;
     if (escaped && encoding.map >= 1) this.bytes.push(0x0f);
     if (escaped && encoding.map >= 2) this.bytes.push(encoding.map === 2 ? 0x38 : 0x3a);

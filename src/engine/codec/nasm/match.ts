@@ -20,7 +20,9 @@ export const enum Match {
   InvalidOperands,
   SizeMissing,
   SizeMismatch,
+  BadProcessor,
   BadMode,
+  BadEncoding,
   BadBnd,
   BadRepne,
   Jump,
@@ -34,6 +36,8 @@ export interface MatchContext {
   readonly repeat: string;
   /** Whether a jump's target is in range of the short form. */
   readonly jumpFits: (template: Template) => boolean;
+  /** What needs a later processor than that of the CPU directive; undefined: nothing. */
+  readonly isTooNew: ((template: Template) => boolean) | undefined;
 }
 
 const MODE_SIZE = { 16: SIZE16, 32: SIZE32, 64: SIZE64 } as const;
@@ -90,6 +94,7 @@ function tryTemplate(
   const match = operandsMatch(template, operands, context.bits);
   if (match !== Match.Good) return match;
   if (!sizesAgree(template, operands, context.bits)) return Match.SizeMismatch;
+  if (context.isTooNew?.(template) === true) return Match.BadProcessor;
   if (template.modes === (context.bits === 64 ? "legacy" : "long")) return Match.BadMode;
   if (template.jump) {
     const fits = (operands[0]!.types & STRICT) === 0 && context.jumpFits(template);
@@ -211,6 +216,10 @@ export function refusal(match: Match, bits: Bits, repeat: string): string {
       return "operation size not specified";
     case Match.SizeMismatch:
       return "mismatch in operand sizes";
+    case Match.BadProcessor:
+      return "no instruction for this cpu level";
+    case Match.BadEncoding:
+      return "instruction not encodable without explicit prefix";
     case Match.BadMode:
       return `instruction not supported in ${bits}-bit mode`;
     case Match.BadBnd:

@@ -11,7 +11,7 @@
  *  o16 o32 o64 nw odf none   operand size: 16, 32, 64 with REX.W, 64 without it, that of the mode, any (from the row if not said)
  *  a16 a32 a64   address size
  *  U           the byte is unsigned; W32: the dword is not sign-extended; #0a: the byte is that number; SWAP: operands in the other order than the row's; DUP: the first operand is also the second
- *  JUMP        only if the target is in range; BND: a BND prefix is allowed; REXL: LOCK can stand for REX.R; BARE: no ModRM byte; OBSOLETE: NASM warns of it; WAIT: 9B in front; EMPTY: no opcode;
+ *  JUMP        only if the target is in range; OVER: the opposite condition jumps over a near JMP; BND: a BND prefix is allowed; REXL: LOCK can stand for REX.R; BARE: no ModRM byte; OBSOLETE: NASM warns of it; WAIT: 9B in front; EMPTY: no opcode;
  *              ST1: ST1 is implied; NOHI: no REX for SPL to DIL
  */
 import { CONDITIONS } from "../../isa/dsl";
@@ -242,6 +242,7 @@ const jcc = [
   "imm|short none BND BOTH = rel8",
   "imm none JUMP BND BOTH = rel8",
   "imm odf BND BOTH = rel16",
+  "imm none OVER BND BOTH = rel16",
 ];
 
 const loop = [
@@ -349,6 +350,13 @@ function extensionTemplates(add: AddTemplates): void {
   add("tpause umwait", ["reg32 = rr32", "reg32,edx,eax = rr32"]);
   add("senduipi", ["reg64 nw = rr64"]);
   add("hreset", ["imm,eax SB = imm8", "imm SB = imm8"]);
+  add("xbegin", [
+    ...["", "|near"].map((distance) => `imm${distance} odf BOTH = rel16`),
+    ...["", "|near"].map((distance) => `imm16${distance} o16 NL = rel16`),
+    ...["", "|near"].map((distance) => `imm32${distance} o32 NL = rel32`),
+    ...["", "|near"].map((distance) => `imm64${distance} nw LONG = rel32`),
+  ]);
+  add("xabort", ["imm = imm8", "imm8 = imm8"]);
   add("rdsspd", ["reg32 = rr32"]);
   add("incsspd", ["reg32 o32 = rr32"]);
   add("rdsspq incsspq", ["reg64 = rr64"]);

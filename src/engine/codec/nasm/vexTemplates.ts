@@ -182,12 +182,14 @@ function moves(add: Add): void {
     ...relaxed("xmmreg,xmmreg,mem64", "xmm_vxmm_m64"),
     "mem64,xmmreg = m64_xmm",
   ]);
-  add("vmovmskpd vmovmskps vpmovmskb", [
-    "reg64,xmmreg LONG = r32_rrxmm",
-    "reg32,xmmreg = r32_rrxmm",
+  const signs = ["reg64,xmmreg LONG = r32_rrxmm", "reg32,xmmreg = r32_rrxmm"];
+  add("vmovmskpd vmovmskps", [
+    ...signs,
     "reg64,ymmreg LONG = r32_rrymm",
     "reg32,ymmreg = r32_rrymm",
   ]);
+  // NASM takes RAX here in every mode.
+  add("vpmovmskb", [...signs, "reg32,ymmreg = r32_rrymm", "reg64,ymmreg BOTH = r32_rrymm"]);
   add("vmaskmovdqu", ["xmmreg,xmmreg = xmm_rrxmm"]);
   add("vldmxcsr vstmxcsr", ["mem32 = m32"]);
   add("vzeroall vzeroupper", ["void = ."]);

@@ -1,6 +1,20 @@
 /** Later extensions for kernels and their users. Recognised, not executed: the simulated processor has none of them. */
 import type { InstructionForm } from "../types";
-import { flags, insn, n, op0f, op38, op3a, r, recognised, rw, w } from "../dsl";
+import {
+  flags,
+  insn,
+  n,
+  op,
+  op0f,
+  op38,
+  op3a,
+  r,
+  recognised,
+  rw,
+  stackSized,
+  w,
+  wide,
+} from "../dsl";
 import type { OpcodeBuilder, Traits } from "../dsl";
 
 /** 0F 01 and a whole ModRM byte. */
@@ -61,6 +75,15 @@ export const EXTENSION_ROWS: readonly InstructionForm[] = [
     recognised("uintr", { modes: "long" }),
   ),
   insn("hreset", [r("imm8")], op3a(0xf0).fixed(0xc0).f3().imm("ib"), recognised("hreset")),
+  ...wide((size) => {
+    const distance = op(0xc7)
+      .fixed(0xf8)
+      .imm(size === 16 ? "cw" : "cd");
+    const { bytes, modes } = stackSized(distance, size);
+    const kind = size === 16 ? "rel16" : "rel32";
+    return [insn("xbegin", [r(kind)], bytes, recognised("rtm", { modes }))];
+  }),
+  insn("xabort", [r("imm8")], op(0xc6).fixed(0xf8).imm("ib"), recognised("rtm")),
   insn("rdsspd", [n("rr32")], op0f(0x1e).ext(1).f3().register().o32(), SHADOW_HINT),
   insn("rdsspq", [n("rr64")], op0f(0x1e).ext(1).f3().register().o64(), SHADOW_HINT),
   insn("incsspd", [r("rr32")], op0f(0xae).ext(5).f3().register(), CET),
