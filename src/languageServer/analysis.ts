@@ -80,6 +80,17 @@ export class Analysis {
     readonly model: SourceModel,
   ) {}
 
+  /**
+   * What was made of this program, by what made it. A WeakMap beside it would do, but V8 takes a value in one for alive as long as it collects
+   * young objects only, and values point back here: every version since would be copied, though nobody can ask for it any more.
+   */
+  private readonly made = new Map<(analysis: Analysis) => unknown, unknown>();
+
+  once<Value>(make: (analysis: Analysis) => Value): Value {
+    if (!this.made.has(make)) this.made.set(make, make(this));
+    return this.made.get(make) as Value;
+  }
+
   has(file: string): boolean {
     return this.model.assembly.files.includes(file);
   }

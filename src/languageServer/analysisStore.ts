@@ -103,10 +103,15 @@ function withoutTail(model: SourceModel): SourceModel {
   const lines = MOST_LINES.toLocaleString("en");
   const message = `The program has more than ${lines} lines when its macros are expanded: too many to be checked while you type. \`ringside asm\` and F5 take all of them.`;
   const diagnostic: Diagnostic = { ...end, severity: "info", message };
-  // Lazy members of the model stay lazy.
-  return Object.create(model, {
-    assembly: { value: { ...assembly, diagnostics: [diagnostic] } },
-  }) as SourceModel;
+  return withDiagnostic(model, diagnostic);
+}
+
+/** The model with nothing else to say. Its lazy members stay lazy. */
+function withDiagnostic(model: SourceModel, diagnostic: Diagnostic): SourceModel {
+  const assembly = Object.create(model.assembly, {
+    diagnostics: { value: [diagnostic] },
+  }) as SourceModel["assembly"];
+  return Object.create(model, { assembly: { value: assembly } }) as SourceModel;
 }
 
 function withProblem(empty: SourceModel, file: string, error: unknown): SourceModel {
@@ -117,5 +122,5 @@ function withProblem(empty: SourceModel, file: string, error: unknown): SourceMo
     range: fileStart(file),
     related: [],
   };
-  return { ...empty, assembly: { ...empty.assembly, diagnostics: [diagnostic] } };
+  return withDiagnostic(empty, diagnostic);
 }

@@ -4,10 +4,5 @@ import type { Analysis } from "./analysis";
 export function oncePerAnalysis<Value>(
   make: (analysis: Analysis) => Value,
 ): (analysis: Analysis) => Value {
-  const made = new WeakMap<Analysis, { readonly value: Value }>();
-  return (analysis) => {
-    let kept = made.get(analysis);
-    if (kept === undefined) made.set(analysis, (kept = { value: make(analysis) }));
-    return kept.value;
-  };
+  return (analysis) => analysis.once(make);
 }

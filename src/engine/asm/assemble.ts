@@ -33,34 +33,57 @@ export function preprocess(options: AssembleOptions): {
 
 /** What a finished run gives. */
 export function assemblyOf(assembler: Assembler, options: AssembleOptions): Assembly {
-  const { layout, sink, statements } = assembler;
-  const { sections } = layout;
-  const ordered = sections.sections.filter(
-    (section) => section.type !== "nobits" && section.length > 0,
-  );
-  const first = ordered.reduce((least, { start }) => Math.min(least, start), Infinity);
-  const origin = sections.origin ?? (ordered.length > 0 ? first : sections.sections[0]!.start);
-  const image = imageOf(assembler, ordered, origin);
+  return new FinishedAssembly(assembler, options);
+}
+
+/**
+ * A class, as an object literal with `get` would be kept alive: V8 holds such functions in tables that count as roots while it collects young
+ * objects only, and through them all of the run.
+ */
+class FinishedAssembly implements Assembly {
+  readonly ok: boolean;
+  readonly image: Uint8Array;
+  readonly origin: number;
+  readonly originGiven: boolean;
+  readonly entryBits: Assembly["entryBits"];
+  readonly sections: readonly Section[];
+  readonly diagnostics: Assembly["diagnostics"];
+  readonly files: readonly string[];
   // Not every caller wants these; they cost as much as a pass.
-  let symbols: AsmSymbol[] | undefined;
-  let lines: LineEntry[] | undefined;
-  return {
-    ok: !sink.hasErrors,
-    image,
-    origin,
-    originGiven: sections.origin !== undefined,
-    entryBits: entryBits(statements, assembler),
-    sections: sections.sections.map((section) => sectionOf(section, origin)),
-    get symbols() {
-      return (symbols ??= symbolsOf(assembler));
-    },
-    get lines() {
-      return (lines ??= linesOf(assembler, origin));
-    },
-    diagnostics: sorted(sink.diagnostics),
-    files: assembler.files,
-    listing: () => listingOf(options),
-  };
+  private symbolList: readonly AsmSymbol[] | undefined;
+  private lineList: readonly LineEntry[] | undefined;
+
+  constructor(
+    private readonly assembler: Assembler,
+    private readonly options: AssembleOptions,
+  ) {
+    const { layout, sink, statements } = assembler;
+    const { sections } = layout;
+    const ordered = sections.sections.filter(
+      (section) => section.type !== "nobits" && section.length > 0,
+    );
+    const first = ordered.reduce((least, { start }) => Math.min(least, start), Infinity);
+    this.origin = sections.origin ?? (ordered.length > 0 ? first : sections.sections[0]!.start);
+    this.ok = !sink.hasErrors;
+    this.image = imageOf(assembler, ordered, this.origin);
+    this.originGiven = sections.origin !== undefined;
+    this.entryBits = entryBits(statements, assembler);
+    this.sections = sections.sections.map((section) => sectionOf(section, this.origin));
+    this.diagnostics = sorted(sink.diagnostics);
+    this.files = assembler.files;
+  }
+
+  get symbols(): readonly AsmSymbol[] {
+    return (this.symbolList ??= symbolsOf(this.assembler));
+  }
+
+  get lines(): readonly LineEntry[] {
+    return (this.lineList ??= linesOf(this.assembler, this.origin));
+  }
+
+  listing(): string {
+    return listingOf(this.options);
+  }
 }
 
 function sorted(diagnostics: Assembly["diagnostics"]): Assembly["diagnostics"] {

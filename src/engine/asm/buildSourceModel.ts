@@ -16,6 +16,7 @@ import type {
   BuildSourceModel,
   NameOccurrence,
   PlainToken,
+  SourceModel,
   SourceWord,
   Statement,
   StatementKind,
@@ -23,39 +24,60 @@ import type {
 } from "./sourceModel";
 import type { Placed, StatementTree } from "./statementTree";
 import { tokensText, type Frame, type Token } from "./tokens";
+import type { AssembleOptions, Assembly } from "./types";
 
 export const buildSourceModel: BuildSourceModel = (options) => {
   const recorder = new ModelRecorder();
   const assembler = new Assembler(options, recorder, sharedReuse());
   assembler.run();
-  const assembly = assemblyOf(assembler, options);
-  const tokens = new Map<string, readonly PlainToken[]>();
-  // Diagnostics alone do not want them.
-  let names: readonly NameOccurrence[] | undefined;
-  return {
-    options,
-    assembly,
-    statements: new StatementBuilder(assembler, recorder, assembly.origin).build(),
-    get names() {
-      return (names ??= recorder.names.occurrences());
-    },
-    includes: recorder.includes,
-    inactive: recorder.inactiveRegions(),
-    macroDefinitions: recorder.definitions,
-    macroInvocations: recorder.invocations,
-    blocks: recorder.blocks,
-    textOf: (file) => assembler.sources.get(file)?.text,
-    tokensOf: (file) => {
-      let list = tokens.get(file);
-      if (list === undefined) {
-        const source = assembler.sources.get(file);
-        list = source ? plainTokens(source) : [];
-        tokens.set(file, list);
-      }
-      return list;
-    },
-  };
+  return new FinishedModel(options, assembler, recorder);
 };
+
+/** A class for the same reason as the assembly. */
+class FinishedModel implements SourceModel {
+  readonly assembly: Assembly;
+  readonly statements: readonly Statement[];
+  readonly includes: SourceModel["includes"];
+  readonly inactive: SourceModel["inactive"];
+  readonly macroDefinitions: SourceModel["macroDefinitions"];
+  readonly macroInvocations: SourceModel["macroInvocations"];
+  readonly blocks: SourceModel["blocks"];
+  private readonly tokens = new Map<string, readonly PlainToken[]>();
+  // Diagnostics alone do not want them.
+  private nameList: readonly NameOccurrence[] | undefined;
+
+  constructor(
+    readonly options: AssembleOptions,
+    private readonly assembler: Assembler,
+    private readonly recorder: ModelRecorder,
+  ) {
+    this.assembly = assemblyOf(assembler, options);
+    this.statements = new StatementBuilder(assembler, recorder, this.assembly.origin).build();
+    this.includes = recorder.includes;
+    this.inactive = recorder.inactiveRegions();
+    this.macroDefinitions = recorder.definitions;
+    this.macroInvocations = recorder.invocations;
+    this.blocks = recorder.blocks;
+  }
+
+  get names(): readonly NameOccurrence[] {
+    return (this.nameList ??= this.recorder.names.occurrences());
+  }
+
+  textOf(file: string): string | undefined {
+    return this.assembler.sources.get(file)?.text;
+  }
+
+  tokensOf(file: string): readonly PlainToken[] {
+    let list = this.tokens.get(file);
+    if (list === undefined) {
+      const source = this.assembler.sources.get(file);
+      list = source ? plainTokens(source) : [];
+      this.tokens.set(file, list);
+    }
+    return list;
+  }
+}
 
 const NOTHING = new Uint8Array(0);
 const NO_PREFIXES: readonly SourceWord[] = [];
