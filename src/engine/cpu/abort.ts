@@ -64,8 +64,24 @@ export function debugException(debugBits: number, why: string): GuestFault {
   return { ...fault(DB, why), debugBits };
 }
 
-export function pageFault(address: bigint, errorCode: number, why: string): GuestFault {
-  return { abort: "fault", vector: PF, errorCode, address, why };
+/** Page faults are part of normal life: their sentence is made only for those who ask. */
+class PageFault implements GuestFault {
+  readonly abort = "fault";
+  readonly vector = PF;
+
+  constructor(
+    readonly address: bigint,
+    readonly errorCode: number,
+    private readonly explain: () => string,
+  ) {}
+
+  get why(): string {
+    return this.explain();
+  }
+}
+
+export function pageFault(address: bigint, errorCode: number, why: () => string): GuestFault {
+  return new PageFault(address, errorCode, why);
 }
 
 /** True for values thrown by the CPU to end an instruction. */

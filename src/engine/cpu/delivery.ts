@@ -264,9 +264,9 @@ function eventOf(cpu: Processor, fault: GuestFault, returnRip: bigint): Delivere
 }
 
 /** Shutdown: a VM exit in a guest, the end of the machine on bare metal. SDM Vol. 3A, "Interrupt 8—Double Fault Exception (#DF)". */
-function tripleFault(cpu: Processor, chain: readonly string[]): void {
+function tripleFault(cpu: Processor, faults: readonly GuestFault[]): void {
   const exit = tripleFaultIntercept(cpu);
-  cpu.observe({ kind: "triple-fault", chain });
+  cpu.observe({ kind: "triple-fault", chain: faults.map(describe) });
   if (exit) performVmExit(cpu, exit);
   else cpu.system.activity = ACTIVITY.shutdown;
 }
@@ -284,7 +284,7 @@ export function deliver(cpu: Processor, event: DeliveredEvent): void {
   runDelivery(cpu, event, []);
 }
 
-function runDelivery(cpu: Processor, first: DeliveredEvent, history: readonly string[]): void {
+function runDelivery(cpu: Processor, first: DeliveredEvent, history: readonly GuestFault[]): void {
   let event = first;
   let chain = history;
   for (;;) {
@@ -294,7 +294,7 @@ function runDelivery(cpu: Processor, first: DeliveredEvent, history: readonly st
       performVmExit(cpu, problem.exit);
       return;
     }
-    chain = [...chain, describe(problem)];
+    chain = [...chain, problem];
     // The exception bitmap is asked about the second exception itself before it becomes a double or triple fault.
     const intercepted = exceptionIntercept(cpu, problem, event);
     if (intercepted) {
@@ -349,7 +349,7 @@ function noteException(cpu: Processor, fault: GuestFault, rip: bigint): void {
   cpu.observe({
     kind: "exception",
     vector: fault.vector,
-    why: fault.why,
+    why: () => fault.why,
     rip,
     ...(fault.errorCode === undefined ? {} : { errorCode: fault.errorCode }),
     ...(fault.address === undefined ? {} : { address: fault.address }),
@@ -369,7 +369,7 @@ export function raiseFault(cpu: Processor, fault: GuestFault): void {
   // A fault's saved RFLAGS has RF set, so that an instruction breakpoint does not hit again on return; not that of the breakpoint itself, whose handler must set it. SDM Vol. 3B, "Instruction-Breakpoint Exception Condition".
   const before = cpu.flagSystem;
   if (fault.vector !== DB && cpu.protectedMode) cpu.flagSystem |= RFLAGS.RF;
-  runDelivery(cpu, eventOf(cpu, fault, rip), [describe(fault)]);
+  runDelivery(cpu, eventOf(cpu, fault, rip), [fault]);
   if (cpu.rip === rip && cpu.system.activity === ACTIVITY.shutdown) cpu.flagSystem = before;
 }
 

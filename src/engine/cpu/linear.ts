@@ -20,7 +20,10 @@ export function pageOf(linear: Linear): number {
   return page < 0 ? page + 2 ** 36 : page;
 }
 
-/** Nine index bits of a paging level; shift is 12, 21, 30 or 39. */
-export function tableIndex(linear: Linear, shift: number): number {
-  return Math.floor(pageOf(linear) / 2 ** (shift - 12)) & 0x1ff;
+/** Pages below one entry, by paging level from 0. */
+const PAGES_OF_ENTRY = [1, 2 ** 9, 2 ** 18, 2 ** 27] as const;
+
+/** Nine index bits of a paging level; 0 is the lowest. */
+export function tableIndex(linear: Linear, level: number): number {
+  return Math.floor(pageOf(linear) / PAGES_OF_ENTRY[level]!) & 0x1ff;
 }

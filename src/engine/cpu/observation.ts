@@ -16,7 +16,8 @@ export type ObservedEvent =
       readonly vector: number;
       readonly errorCode?: number;
       readonly address?: bigint;
-      readonly why: string;
+      /** The sentence costs more than the event: it is made when somebody asks. */
+      readonly why: () => string;
       readonly rip: bigint;
     }
   | { readonly kind: "ring-change"; readonly from: number; readonly to: number }

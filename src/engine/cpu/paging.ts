@@ -22,9 +22,9 @@ export const ENTRY = {
 
 /** Rights gathered on the way down. */
 interface Rights {
-  writable: boolean;
-  user: boolean;
-  noExecute: boolean;
+  readonly writable: boolean;
+  readonly user: boolean;
+  readonly noExecute: boolean;
 }
 
 interface Leaf {
@@ -35,11 +35,6 @@ interface Leaf {
   readonly entryGpa: number;
   readonly low: number;
   readonly wide: boolean;
-}
-
-interface Visited {
-  readonly gpa: number;
-  readonly low: number;
 }
 
 /** Bits of the TLB tag that the current address space has. */
@@ -71,9 +66,12 @@ function errorCodeOf(cpu: Processor, access: number, present: boolean, reserved:
 }
 
 /** A page-table walk in progress: the place where faults are made. */
-class Walk {
-  readonly rights: Rights = { writable: true, user: true, noExecute: false };
-  readonly visited: Visited[] = [];
+class Walk implements Rights {
+  writable = true;
+  user = true;
+  noExecute = false;
+  /** Entries used, from the top: GPA and low half of each. */
+  readonly visited: number[] = [];
 
   constructor(
     readonly cpu: Processor,
@@ -81,7 +79,7 @@ class Walk {
     readonly access: number,
   ) {}
 
-  refuse(present: boolean, reserved: boolean, why: string): never {
+  refuse(present: boolean, reserved: boolean, why: () => string): never {
     throw pageFault(
       linearToBigInt(this.linear),
       errorCodeOf(this.cpu, this.access, present, reserved),
@@ -94,7 +92,7 @@ class Walk {
     const hpa = tableHpa(this.cpu, gpa, false, this.linear);
     const low = this.cpu.ram.read32(hpa);
     if (!(low & ENTRY.P))
-      this.refuse(false, false, `${level} at GPA 0x${gpa.toString(16)} is not present`);
+      this.refuse(false, false, () => `${level} at GPA 0x${gpa.toString(16)} is not present`);
     return low;
   }
 
@@ -104,21 +102,21 @@ class Walk {
 
   /** Takes an entry's rights into account. */
   note(gpa: number, low: number, high: number): void {
-    this.rights.writable &&= (low & ENTRY.W) !== 0;
-    this.rights.user &&= (low & ENTRY.U) !== 0;
-    if (high & ENTRY.NX_HIGH) this.rights.noExecute = true;
-    this.visited.push({ gpa, low });
+    this.writable &&= (low & ENTRY.W) !== 0;
+    this.user &&= (low & ENTRY.U) !== 0;
+    if (high & ENTRY.NX_HIGH) this.noExecute = true;
+    this.visited.push(gpa, low);
   }
 
   reserved(level: string): never {
-    return this.refuse(true, true, `${level} has a reserved bit set`);
+    return this.refuse(true, true, () => `${level} has a reserved bit set`);
   }
 }
 
 /** Bits 63-32 of an 8-byte entry that must be zero: above the physical-address width, and NX without EFER.NXE. */
 function reservedHigh(cpu: Processor, high: number, pae: boolean): boolean {
   const top = pae ? 0x7ff00000 : 0;
-  const address = ~(2 ** (cpu.model.physicalAddressBits - 32) - 1) & 0xfffff;
+  const address = ~((1 << (cpu.model.physicalAddressBits - 32)) - 1) & 0xfffff;
   const nx = cpu.system.efer & EFER.NXE ? 0 : ENTRY.NX_HIGH;
   return (high & (top | address | nx)) !== 0;
 }
@@ -169,7 +167,7 @@ function walkWide(walk: Walk, root: number, from: number, pae: boolean): Leaf {
   const { cpu, linear } = walk;
   let table = root;
   for (let level = from; ; level--) {
-    const gpa = table + tableIndex(linear, 12 + 9 * level) * 8;
+    const gpa = table + tableIndex(linear, level) * 8;
     const name = LEVELS[level]!;
     const low = walk.read(gpa, name);
     const high = walk.high(gpa);
@@ -198,7 +196,7 @@ function walkWide(walk: Walk, root: number, from: number, pae: boolean): Leaf {
 function walkPae(walk: Walk): Leaf {
   const index = Math.floor(pageOf(walk.linear) / 2 ** 18) & 3;
   const pdpte = walk.cpu.system.pdptes[index]!;
-  if (!(pdpte & 1n)) walk.refuse(false, false, `PDPTE ${index} is not present`);
+  if (!(pdpte & 1n)) walk.refuse(false, false, () => `PDPTE ${index} is not present`);
   return walkWide(walk, Number(pdpte & 0xffffff000n), 1, true);
 }
 
@@ -233,8 +231,10 @@ function refusal(cpu: Processor, access: number, rights: Rights): string | undef
 
 /** Sets A on the way and D on the leaf, as the access requires. */
 function setAccessedDirty(walk: Walk, leaf: Leaf): void {
-  const { cpu, linear } = walk;
-  for (const { gpa, low } of walk.visited) {
+  const { cpu, linear, visited } = walk;
+  for (let i = 0; i < visited.length; i += 2) {
+    const gpa = visited[i]!;
+    const low = visited[i + 1]!;
     const isLeaf = gpa === leaf.entryGpa;
     const wanted = ENTRY.A | (isLeaf && walk.access & ACCESS.write ? ENTRY.D : 0);
     if ((low & wanted) === wanted) continue;
@@ -251,40 +251,58 @@ function walkTables(cpu: Processor, linear: Linear, access: number): TlbEntry {
     : cr4 & CR4.PAE
       ? walkPae(walk)
       : walk32(walk);
-  const why = refusal(cpu, access, walk.rights);
-  if (why !== undefined) walk.refuse(true, false, why);
+  const why = refusal(cpu, access, walk);
+  if (why !== undefined) walk.refuse(true, false, () => why);
   setAccessedDirty(walk, leaf);
   return finish(cpu, linear, access, {
     gpaFrame: leaf.frame,
-    ...walk.rights,
+    writable: walk.writable,
+    user: walk.user,
+    noExecute: walk.noExecute,
     global: leaf.global && (cr4 & CR4.PGE) !== 0,
     dirty: (access & ACCESS.write) !== 0 || (leaf.low & ENTRY.D) !== 0,
     pageSize: leaf.pageSize,
   });
 }
 
-/** Adds the second stage. */
-function finish(
-  cpu: Processor,
-  linear: Linear,
-  access: number,
-  first: Omit<TlbEntry, "frame" | "eptRead" | "eptWrite" | "eptExecute">,
-): TlbEntry {
-  if (!usesEpt(cpu)) {
-    return { ...first, frame: first.gpaFrame, eptRead: true, eptWrite: true, eptExecute: true };
-  }
-  const offset = ((linear % 4096) + 4096) % 4096;
-  const page = translateGuestPhysical(cpu, first.gpaFrame * 4096 + offset, access, {
-    linear,
-    tableWalk: false,
-  });
+type FirstStage = Omit<TlbEntry, "frame" | "eptRead" | "eptWrite" | "eptExecute">;
+
+/** What the second stage says of a page. */
+type SecondStage = Pick<
+  ReturnType<typeof translateGuestPhysical>,
+  "frame" | "read" | "write" | "execute"
+>;
+
+/** Without EPT everything is allowed. */
+const noSecondStage = (frame: number): SecondStage => ({
+  frame,
+  read: true,
+  write: true,
+  execute: true,
+});
+
+/** Adds the second stage. Written out: copying properties from object to object costs as much as the whole walk. */
+function finish(cpu: Processor, linear: Linear, access: number, first: FirstStage): TlbEntry {
+  const { gpaFrame } = first;
+  const page = usesEpt(cpu) ? secondStage(cpu, linear, access, gpaFrame) : noSecondStage(gpaFrame);
   return {
-    ...first,
     frame: page.frame,
+    gpaFrame,
+    writable: first.writable,
+    user: first.user,
+    noExecute: first.noExecute,
+    global: first.global,
+    dirty: first.dirty,
     eptRead: page.read,
     eptWrite: page.write,
     eptExecute: page.execute,
+    pageSize: first.pageSize,
   };
+}
+
+function secondStage(cpu: Processor, linear: Linear, access: number, frame: number): SecondStage {
+  const offset = ((linear % 4096) + 4096) % 4096;
+  return translateGuestPhysical(cpu, frame * 4096 + offset, access, { linear, tableWalk: false });
 }
 
 const UNPAGED = {

@@ -57,7 +57,7 @@ function exceptionEvent(event: ObservedEvent & { kind: "exception" }): MachineEv
   return {
     kind: "exception",
     vector: event.vector,
-    text: `${vectorName(event.vector)}${address}${code}: ${event.why}`,
+    text: `${vectorName(event.vector)}${address}${code}: ${event.why()}`,
     rip: event.rip,
     ...(event.errorCode === undefined ? {} : { errorCode: event.errorCode }),
     ...(event.address === undefined ? {} : { address: event.address }),

@@ -47,6 +47,8 @@ export class Machine {
   onOutput: (source: "serial" | "debug-console", byte: number) => void = () => undefined;
   /** Every event, before anyone is asked whether to stop. */
   onEvent: (event: MachineEvent) => void = () => undefined;
+  /** Whether `onEvent` still looks at events of a kind: making one costs more than what it tells of. */
+  wantsEvent: (kind: MachineEvent["kind"]) => boolean = () => true;
   /** Set when the program is over. */
   finalStop: Stop | undefined;
   /** The machine itself asked for attention: input arrived while a VM runs. */
@@ -234,6 +236,9 @@ export class Machine {
   // ------------------------------------------------------------------ events
 
   private observed(observed: ObservedEvent): void {
+    const { kind } = observed;
+    const isAsked = this.control?.onEvent !== undefined || this.wantsEvent(kind);
+    if (!isAsked && kind !== "vm-exit" && kind !== "triple-fault") return;
     const to = cpuMode(this.cpu);
     const event = machineEvent(this.cpu, observed, { from: this.mode, to });
     if (event.kind === "triple-fault") this.tripleFault = event.text;

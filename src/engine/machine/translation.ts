@@ -140,7 +140,7 @@ function walkGuest(
     const name = GUEST_NAMES[level]!;
     const index = narrow
       ? Math.floor(pageOf(linear) / 1024 ** level) & 1023
-      : tableIndex(linear, 12 + 9 * level);
+      : tableIndex(linear, level);
     const gpa = table + index * (narrow ? 4 : 8);
     const entry = readEntry(machine, paging, gpa, !narrow);
     if (!entry) return { failure: `the ${name} lies at GPA ${hex(gpa)}, where there is no memory` };

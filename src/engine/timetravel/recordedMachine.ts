@@ -74,6 +74,8 @@ export class RecordedMachine implements Debuggee {
     this.machine.onEvent = (event) => {
       this.note(event);
     };
+    this.machine.wantsEvent = (kind) =>
+      this.events.length < MAX_TIMELINE || kind === "vm-entry-failure";
     this.machine.onOutput = (source, byte) => {
       if (this.position >= this.farthest) this.onOutput?.(source, byte);
     };

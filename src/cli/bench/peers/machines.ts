@@ -104,7 +104,14 @@ export async function runImage(
   let pid = child.pid ?? 0;
   let startSeconds: number | undefined;
   let memoryMib: number | undefined;
-  const clock = new MarkerClock(() => processorSeconds(pid));
+  let last = 0;
+  const clock = new MarkerClock(() => {
+    const seconds = processorSeconds(pid);
+    // Threads that have ended take their time with them: nothing can be said then.
+    if (seconds < last) return NaN;
+    last = seconds;
+    return seconds;
+  });
   for await (const line of createInterface({ input: child.stdout })) {
     const announced = /^pid (\d+)$/.exec(line)?.[1];
     if (announced !== undefined) {

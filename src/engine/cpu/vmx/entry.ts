@@ -118,7 +118,7 @@ function observeInjection(cpu: Processor, event: DeliveredEvent): void {
     return;
   }
   const code = errorCode === undefined ? {} : { errorCode };
-  const why = "injected by VM entry";
+  const why = (): string => "injected by VM entry";
   cpu.observe({ kind: "exception", vector, why, rip: cpu.rip, ...code });
 }
 

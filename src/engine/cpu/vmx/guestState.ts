@@ -5,7 +5,7 @@ import type { VmcsFieldName } from "../../isa/vmx/vmcsFields";
 import type { Processor } from "../processor";
 import { CR0, EFER, type SegmentRegister } from "../systemState";
 import { loadedCr0 } from "./fixedBits";
-import { control, readVmcs, readVmcs32, writeVmcs } from "./vmcs";
+import { control, readVmcs, readVmcs32, writeVmcs, writeVmcs32 } from "./vmcs";
 
 interface GuestRegister {
   readonly field: VmcsFieldName;
@@ -128,6 +128,21 @@ const REGISTERS: readonly GuestRegister[] = [
 const SEGMENT_NAMES = ["ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR"] as const;
 type GuestSegment = (typeof SEGMENT_NAMES)[number];
 
+/** Names put together once: doing it at every exit and entry takes longer than the accesses. */
+const SEGMENT_FIELDS = Object.fromEntries(
+  SEGMENT_NAMES.map((name) => [
+    name,
+    {
+      selector: `GUEST_${name}_SELECTOR`,
+      base: `GUEST_${name}_BASE`,
+      limit: `GUEST_${name}_LIMIT`,
+      rights: `GUEST_${name}_ACCESS_RIGHTS`,
+    },
+  ]),
+) as Readonly<
+  Record<GuestSegment, Readonly<Record<"selector" | "base" | "limit" | "rights", VmcsFieldName>>>
+>;
+
 function segmentOf(cpu: Processor, name: GuestSegment): SegmentRegister {
   if (name === "LDTR") return cpu.system.ldtr;
   if (name === "TR") return cpu.system.tr;
@@ -141,18 +156,20 @@ function savedRights(cpu: Processor, name: GuestSegment, ar: number): number {
 
 function saveSegment(cpu: Processor, name: GuestSegment): void {
   const { selector, base, limit, ar } = segmentOf(cpu, name);
-  writeVmcs(cpu, `GUEST_${name}_SELECTOR`, selector);
-  writeVmcs(cpu, `GUEST_${name}_BASE`, base);
-  writeVmcs(cpu, `GUEST_${name}_LIMIT`, limit >>> 0);
-  writeVmcs(cpu, `GUEST_${name}_ACCESS_RIGHTS`, savedRights(cpu, name, ar) >>> 0);
+  const fields = SEGMENT_FIELDS[name];
+  writeVmcs32(cpu, fields.selector, selector);
+  writeVmcs(cpu, fields.base, base);
+  writeVmcs32(cpu, fields.limit, limit);
+  writeVmcs32(cpu, fields.rights, savedRights(cpu, name, ar));
 }
 
 function loadedSegment(cpu: Processor, name: GuestSegment): SegmentRegister {
+  const fields = SEGMENT_FIELDS[name];
   return {
-    selector: Number(readVmcs(cpu, `GUEST_${name}_SELECTOR`)),
-    base: readVmcs(cpu, `GUEST_${name}_BASE`),
-    limit: readVmcs32(cpu, `GUEST_${name}_LIMIT`),
-    ar: readVmcs32(cpu, `GUEST_${name}_ACCESS_RIGHTS`),
+    selector: readVmcs32(cpu, fields.selector),
+    base: readVmcs(cpu, fields.base),
+    limit: readVmcs32(cpu, fields.limit),
+    ar: readVmcs32(cpu, fields.rights),
   };
 }
 

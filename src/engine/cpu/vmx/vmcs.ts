@@ -58,6 +58,13 @@ export function writeVmcs(cpu: Processor, name: VmcsFieldName, value: bigint | n
   writeFieldAt(cpu, cpu.system.vmx.current, fieldByName(name), BigInt(value));
 }
 
+/** Writes a field of at most 32 bits; what lies above them in its 64 reads as zero. */
+export function writeVmcs32(cpu: Processor, name: VmcsFieldName, value: number): void {
+  const at = cpu.system.vmx.current + fieldByName(name).offset;
+  cpu.ram.write32(at, value >>> 0);
+  cpu.ram.write32(at + 4, 0);
+}
+
 /** Whether a control of the current VMCS is 1; secondary controls count only when activated. */
 export function control<Word extends ControlWord>(
   cpu: Processor,
