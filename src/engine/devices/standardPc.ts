@@ -11,6 +11,7 @@ import { CmosRtc, PORTS as CMOS_PORTS, type CmosState } from "./cmosRtc/device";
 import { DebugConsole, PORTS as DEBUG_CONSOLE_PORTS } from "./debugConsole/device";
 import { DebugExit, PORTS as DEBUG_EXIT_PORTS } from "./debugExit/device";
 import { runFirmware } from "./firmware";
+import { FwCfg, PORTS as FW_CFG_PORTS, type FwCfgState } from "./fwCfg/device";
 import {
   Keyboard8042,
   PORTS as KEYBOARD_PORTS,
@@ -53,6 +54,7 @@ export interface StandardPcState {
   readonly vgaText: VgaTextState;
   readonly cmosRtc: CmosState;
   readonly a20: A20State;
+  readonly fwCfg: FwCfgState;
 }
 
 export class StandardPc {
@@ -64,6 +66,7 @@ export class StandardPc {
   readonly keyboard: Keyboard8042;
   readonly vga: VgaText;
   readonly cmos: CmosRtc;
+  readonly fwCfg: FwCfg;
   private readonly gate: A20Gate;
   private readonly a20Port: A20Port;
 
@@ -85,6 +88,7 @@ export class StandardPc {
     });
     this.vga = new VgaText({ clock });
     this.cmos = new CmosRtc({ clock, alarmPrefix, memorySizeBytes, irq: pic.line(IRQ.CLOCK) });
+    this.fwCfg = new FwCfg({ memorySizeBytes, processorCount: 1 });
     this.placeWindows(output);
     if (config.firmware ?? true) runFirmware(this.ports);
   }
@@ -126,6 +130,7 @@ export class StandardPc {
       vgaText: this.vga.save(),
       cmosRtc: this.cmos.save(),
       a20: this.a20Port.save(),
+      fwCfg: this.fwCfg.save(),
     };
   }
 
@@ -137,6 +142,7 @@ export class StandardPc {
     this.vga.load(state.vgaText);
     this.cmos.load(state.cmosRtc);
     this.a20Port.load(state.a20);
+    this.fwCfg.load(state.fwCfg);
     this.pic.load(state.pic8259);
   }
 
@@ -151,6 +157,7 @@ export class StandardPc {
     ports.addDevice(this.vga.name, VGA_PORTS, this.vga.windows);
     ports.addDevice(this.cmos.name, CMOS_PORTS, this.cmos.windows);
     ports.addDevice(this.a20Port.name, A20_PORTS, this.a20Port.windows);
+    ports.addDevice(this.fwCfg.name, FW_CFG_PORTS, this.fwCfg.windows);
     ports.addDevice(debugConsole.name, DEBUG_CONSOLE_PORTS, debugConsole.windows);
     ports.addDevice(debugExit.name, DEBUG_EXIT_PORTS, debugExit.windows);
     this.mmio.add(VGA_MEMORY.base, VGA_MEMORY.length, this.vga.memoryWindow, this.vga.name);
