@@ -17,7 +17,8 @@ function littleEndian(value: number, sizeBytes: number): number[] {
   return Array.from({ length: sizeBytes }, (_, index) => Math.floor(value / 256 ** index) % 256);
 }
 
-const SIGNATURE = [..."QEMU"].map((letter) => letter.charCodeAt(0));
+/** "QEMU". */
+const SIGNATURE = [0x51, 0x45, 0x4d, 0x55];
 /** Feature bit 0: the traditional interface by ports. Bit 1, DMA, does not exist here. */
 const FEATURES = 0x01;
 /** A directory that counts no files. */
