@@ -7,7 +7,8 @@ export const DEFAULT_VMM: VmmKind = "hardware-assisted";
 const DEFAULT_MEMORY = 64 << 20;
 /** Guest memory is made of 2 MiB pages. */
 const MEMORY_UNIT = 2 << 20;
-const MAX_MEMORY = 1 << 30;
+/** Above it lie the addresses of devices. Host memory is taken only for pages that the guest touches. */
+const MAX_MEMORY = 3 * 2 ** 30;
 
 export interface RawSettings {
   readonly vmm?: string | undefined;
@@ -95,7 +96,7 @@ function parseMemory(value: number | string | undefined): number {
     throw new UserError(
       "bad-memory",
       `The guest cannot have ${value} of memory.`,
-      "Give it a multiple of 2M, from 2M to 1G.",
+      "Give it a multiple of 2M, from 2M to 3G.",
     );
   }
   return bytes;

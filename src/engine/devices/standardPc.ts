@@ -13,6 +13,7 @@ import { CmosRtc, PORTS as CMOS_PORTS, type CmosState } from "./cmosRtc/device";
 import { DebugConsole, PORTS as DEBUG_CONSOLE_PORTS } from "./debugConsole/device";
 import { DebugExit, PORTS as DEBUG_EXIT_PORTS } from "./debugExit/device";
 import { runFirmware } from "./firmware";
+import { FwCfg, PORTS as FW_CFG_PORTS, type FwCfgState } from "./fwCfg/device";
 import {
   Keyboard8042,
   PORTS as KEYBOARD_PORTS,
@@ -64,6 +65,7 @@ export interface StandardPcState {
   readonly cmosRtc: CmosState;
   readonly a20: A20State;
   readonly bios: BiosState;
+  readonly fwCfg: FwCfgState;
 }
 
 export class StandardPc {
@@ -76,6 +78,7 @@ export class StandardPc {
   readonly vga: VgaText;
   readonly cmos: CmosRtc;
   readonly bios: Bios;
+  readonly fwCfg: FwCfg;
   private readonly gate: A20Gate;
   private readonly a20Port: A20Port;
 
@@ -106,6 +109,7 @@ export class StandardPc {
       bootDrive: config.bootDrive ?? DEFAULT_BOOT_DRIVE,
       notice: config.notice ?? (() => undefined),
     });
+    this.fwCfg = new FwCfg({ memorySizeBytes, processorCount: 1 });
     this.placeWindows(output);
     if (config.firmware ?? true) runFirmware(this.ports);
   }
@@ -148,6 +152,7 @@ export class StandardPc {
       cmosRtc: this.cmos.save(),
       a20: this.a20Port.save(),
       bios: this.bios.save(),
+      fwCfg: this.fwCfg.save(),
     };
   }
 
@@ -160,6 +165,7 @@ export class StandardPc {
     this.cmos.load(state.cmosRtc);
     this.a20Port.load(state.a20);
     this.bios.load(state.bios);
+    this.fwCfg.load(state.fwCfg);
     this.pic.load(state.pic8259);
   }
 
@@ -175,6 +181,7 @@ export class StandardPc {
     ports.addDevice(this.cmos.name, CMOS_PORTS, this.cmos.windows);
     ports.addDevice(this.a20Port.name, A20_PORTS, this.a20Port.windows);
     ports.addDevice(this.bios.name, BIOS_PORTS, this.bios.windows);
+    ports.addDevice(this.fwCfg.name, FW_CFG_PORTS, this.fwCfg.windows);
     ports.addDevice(debugConsole.name, DEBUG_CONSOLE_PORTS, debugConsole.windows);
     ports.addDevice(debugExit.name, DEBUG_EXIT_PORTS, debugExit.windows);
     this.mmio.add(VGA_MEMORY.base, VGA_MEMORY.length, this.vga.memoryWindow, this.vga.name);

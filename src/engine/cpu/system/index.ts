@@ -36,7 +36,23 @@ export const SYSTEM_EVENTS: Readonly<Record<string, SystemEvent>> = {
   ...INTEGER_EVENTS,
   ...VMX_EVENTS,
   hlt,
+  fwait,
 };
+
+/** SDM Vol. 2B, "WAIT/FWAIT": with CR0.MP and CR0.TS set #NM; no exception of x87 can be pending here. */
+function fwait(cpu: Processor): "next" {
+  const both = CR0.MP | CR0.TS;
+  if ((cpu.system.cr0 & both) === both) throw exception(NM, "WAIT with CR0.MP and CR0.TS set");
+  return "next";
+}
+
+/** What an instruction does that no part of this processor executes. SDM Vol. 3A, "Interrupt 7—Device Not Available Exception (#NM)". */
+function absent(cpu: Processor, { form }: Instruction): GuestFault {
+  const name = form.mnemonic.toUpperCase();
+  if (form.feature === "fpu" && cpu.system.cr0 & (CR0.EM | CR0.TS))
+    return exception(NM, `${name} with CR0.EM or CR0.TS set: software is to emulate or restore x87`);
+  return ud(`${name} is not executed by this processor`);
+}
 
 /** Features whose absence does not make an instruction undefined here: fences are harmless and every 64-bit kernel uses them. */
 const ALWAYS_PRESENT = new Set(["sse2", "clfsh"]);
@@ -61,8 +77,7 @@ export function checkRow(cpu: Processor, { form }: Instruction): void {
 export function executeSystemEvent(cpu: Processor, instruction: Instruction): void {
   const { semantics } = instruction.form;
   const event = semantics === undefined ? undefined : SYSTEM_EVENTS[semantics];
-  if (!event)
-    throw ud(`${instruction.form.mnemonic.toUpperCase()} is not executed by this processor`);
+  if (!event) throw absent(cpu, instruction);
   checkRow(cpu, instruction);
   const next = nextRip(cpu, instruction);
   if (event(cpu, instruction) === "next") cpu.rip = next;

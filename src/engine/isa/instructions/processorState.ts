@@ -25,7 +25,8 @@ function area(
 }
 
 export const PROCESSOR_STATE_ROWS: readonly InstructionForm[] = [
-  insn("fwait", [], op(0x9b), FPU),
+  // WAIT is no instruction of the coprocessor: without one it only looks at CR0.
+  insn("fwait", [], op(0x9b)),
   insn("fnop", [], op(0xd9).fixed(0xd0), FPU),
   insn("fnclex", [], op(0xdb).fixed(0xe2), FPU),
   insn("fninit", [], op(0xdb).fixed(0xe3), FPU),
