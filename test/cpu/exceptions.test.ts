@@ -25,6 +25,19 @@ describe("exceptions", () => {
       assert.deepEqual(only(PROTECTED + body, "here"), [expected], body);
   });
 
+  it("of x87 instructions follow CR0.EM, TS and MP: there is no coprocessor", () => {
+    const rows: readonly (readonly [string, string | undefined])[] = [
+      ["here: fninit", "6 at here"],
+      ["mov eax, cr0\nor al, 4\nmov cr0, eax\nhere: fninit", "7 at here"],
+      ["mov eax, cr0\nor al, 8\nmov cr0, eax\nhere: fld1", "7 at here"],
+      ["mov eax, cr0\nor al, 0xa\nmov cr0, eax\nhere: fwait", "7 at here"],
+      ["mov eax, cr0\nor al, 8\nmov cr0, eax\nhere: fwait\njmp end", undefined],
+      ["here: fwait\njmp end", undefined],
+    ];
+    for (const [body, expected] of rows)
+      assert.deepEqual(only(PROTECTED + body, "here"), expected ? [expected] : [], body);
+  });
+
   it("push error code, EIP, CS and EFLAGS with RF", () => {
     const { machine } = runToEnd(`${PROTECTED}
       GATE 13, handler, 0x8e

@@ -1,7 +1,7 @@
-import { ud, gp } from "../abort";
+import { exception, gp, NM, ud, type GuestFault } from "../abort";
 import type { Instruction } from "../../codec/types";
 import type { Processor } from "../processor";
-import { ACTIVITY } from "../systemState";
+import { ACTIVITY, CR0 } from "../systemState";
 import { VMX_EVENTS } from "../vmx/instructions";
 import { intercept } from "../vmx/intercepts";
 import { CONTROL_EVENTS } from "./controlRegisters";
@@ -22,6 +22,13 @@ const hlt: SystemEvent = (cpu, instruction) => {
   return "next";
 };
 
+/** SDM Vol. 2B, "WAIT/FWAIT": with CR0.MP and CR0.TS set #NM; no exception of x87 can be pending here. */
+const fwait: SystemEvent = (cpu) => {
+  const both = CR0.MP | CR0.TS;
+  if ((cpu.system.cr0 & both) === both) throw exception(NM, "WAIT with CR0.MP and CR0.TS set");
+  return "next";
+};
+
 /** Every instruction family that is a system event, by the `semantics` name of its rows. Emitted ones are in cpu/semantics. */
 export const SYSTEM_EVENTS: Readonly<Record<string, SystemEvent>> = {
   ...FLAG_EVENTS,
@@ -39,18 +46,14 @@ export const SYSTEM_EVENTS: Readonly<Record<string, SystemEvent>> = {
   fwait,
 };
 
-/** SDM Vol. 2B, "WAIT/FWAIT": with CR0.MP and CR0.TS set #NM; no exception of x87 can be pending here. */
-function fwait(cpu: Processor): "next" {
-  const both = CR0.MP | CR0.TS;
-  if ((cpu.system.cr0 & both) === both) throw exception(NM, "WAIT with CR0.MP and CR0.TS set");
-  return "next";
-}
-
 /** What an instruction does that no part of this processor executes. SDM Vol. 3A, "Interrupt 7—Device Not Available Exception (#NM)". */
 function absent(cpu: Processor, { form }: Instruction): GuestFault {
   const name = form.mnemonic.toUpperCase();
   if (form.feature === "fpu" && cpu.system.cr0 & (CR0.EM | CR0.TS))
-    return exception(NM, `${name} with CR0.EM or CR0.TS set: software is to emulate or restore x87`);
+    return exception(
+      NM,
+      `${name} with CR0.EM or CR0.TS set: software is to emulate or restore x87`,
+    );
   return ud(`${name} is not executed by this processor`);
 }
 
