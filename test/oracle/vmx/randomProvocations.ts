@@ -147,6 +147,7 @@ const KEPT: readonly VmcsFieldName[] = [
   "GUEST_CS_BASE",
   "GUEST_RIP",
   "GUEST_CR0",
+  "GUEST_CR4",
   "GUEST_CR3",
   "GUEST_IA32_EFER",
   "GUEST_IA32_DEBUGCTL",
