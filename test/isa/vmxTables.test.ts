@@ -96,7 +96,7 @@ describe("VMCS fields", () => {
     assert.equal(accessedField(0x2005)?.high, true);
     assert.equal(accessedField(0x681e)?.high, false);
     assert.equal(accessedField(0x401c), undefined, "TPR threshold needs a TPR shadow");
-    assert.equal(fieldByEncoding(0x200e), undefined, "PML address needs PML");
+    assert.equal(fieldByEncoding(0x2012), undefined, "virtual-APIC address needs a TPR shadow");
   });
 
   it("have 0x17 as their highest index", () => assert.equal(highestFieldIndex(), 0x17));

@@ -7,6 +7,7 @@ import {
   type Stop,
   type VmmKind,
 } from "../../src/engine/index";
+import { guest } from "../support/guest";
 import { assembleFile } from "../support/sourceFiles";
 
 const TECHNIQUES: readonly (readonly [VmmKind, MmuKind])[] = [
@@ -32,4 +33,13 @@ describe("typed keys reach a halted guest", () => {
       assert.match(machine.serialText(), /hi/);
     });
   }
+});
+
+describe("serial output", () => {
+  it("may be long: its end is kept", () => {
+    const text = "bits 32\nmov dx, 0x3f8\nmov ecx, 180000\nmov al, 'x'\nl: out dx, al\nloop l\nhlt";
+    const machine = guest(text, { recording: false });
+    for (let i = 0; i < 10; i++) machine.run(1_000_000, { breakpoints: new Set() });
+    assert.equal(machine.serialText(), "x".repeat(180_000));
+  });
 });

@@ -29,6 +29,11 @@ declare module "*/oracle/runBochs.mjs" {
 
 declare module "*/oracle/buildImage.mjs" {
   export function isInstalled(command: string, args?: readonly string[]): boolean;
+  /** `nasm -f bin` with further include folders. Throws with NASM's messages. */
+  export function assembleWithNasm(
+    file: string,
+    options?: { readonly includes?: readonly string[] },
+  ): Buffer;
   /** Assembles a guest of this repository with NASM. Throws with NASM's messages. */
   export function assembleGuest(file: string): Buffer;
 }

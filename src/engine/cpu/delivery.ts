@@ -242,13 +242,14 @@ function deliverLong(cpu: Processor, event: DeliveredEvent): void {
 
 /** One attempt to deliver; throws what goes wrong on the way. */
 function deliverOnce(cpu: Processor, event: DeliveredEvent): void {
+  // Also where the delivery fails: a VM exit from it says that NMIs are blocked. SDM Vol. 3C, "Architectural State Before a VM Exit".
+  if (event.type === EVENT.nmi) cpu.system.nmiBlocked = true;
   if (!cpu.protectedMode) deliverRealMode(cpu, event);
   else if (cpu.longMode) deliverLong(cpu, event);
   else deliverProtected(cpu, event);
   cpu.deliveries++;
   cpu.system.shadow = "none";
   cpu.system.activity = ACTIVITY.active;
-  if (event.type === EVENT.nmi) cpu.system.nmiBlocked = true;
 }
 
 /** The event that a fault turns into. Faults return to the faulting instruction. */
@@ -370,6 +371,7 @@ export function raiseFault(cpu: Processor, fault: GuestFault): void {
   const before = cpu.flagSystem;
   if (fault.vector !== DB && cpu.protectedMode) cpu.flagSystem |= RFLAGS.RF;
   runDelivery(cpu, eventOf(cpu, fault, rip), [fault]);
+  cpu.system.vmx.nmiUnblocking = false;
   if (cpu.rip === rip && cpu.system.activity === ACTIVITY.shutdown) cpu.flagSystem = before;
 }
 

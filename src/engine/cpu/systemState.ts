@@ -103,6 +103,8 @@ export interface VmxState {
   vectoring: number;
   vectoringErrorCode: number;
   vectoringLength: number;
+  /** The instruction being executed is an IRET that unblocked NMIs (with "virtual NMIs": virtual ones). */
+  nmiUnblocking: boolean;
 }
 
 /** Real-mode reset values of a data segment: present, writable, accessed. */
@@ -167,6 +169,7 @@ export function resetState(): SystemState {
       vectoring: 0,
       vectoringErrorCode: 0,
       vectoringLength: 0,
+      nmiUnblocking: false,
     },
   };
 }

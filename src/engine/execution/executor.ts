@@ -257,7 +257,7 @@ export class Executor {
    */
   private boundary(): "run" | "event" | "idle" | "shutdown" {
     const { cpu } = this;
-    if (cpu.system.activity === ACTIVITY.shutdown) return "shutdown";
+    if (cpu.system.activity === ACTIVITY.shutdown) return this.shutdown();
     if (this.boundaryEvent())
       return cpu.system.activity === ACTIVITY.shutdown ? "shutdown" : "event";
     const { activity, shadow } = cpu.system;
@@ -265,6 +265,15 @@ export class Executor {
     this.shadowBefore = shadow;
     this.pendingDebugBefore = cpu.system.pendingDebug;
     return "run";
+  }
+
+  /** The end of a machine, but not of a guest that VM entry left in the shutdown state: a VM exit may wake its VMM. */
+  private shutdown(): "event" | "idle" | "shutdown" {
+    if (!this.cpu.system.vmx.nonRoot) return "shutdown";
+    const exit = boundaryExit(this.cpu);
+    if (!exit) return "idle";
+    performVmExit(this.cpu, exit);
+    return "event";
   }
 
   /** Carries out the event of highest priority; false if there is none. */

@@ -1,5 +1,6 @@
 /** A machine whose time can run backwards: checkpoints, a log of inputs, and replay. Implements the engine's door. */
 import { UserError } from "../base/errors";
+import { textOfCodes } from "../base/longLists";
 import type { Debuggee, StepPlan } from "../machine/debuggee";
 import { entryViolation } from "../machine/events";
 import { exitCounts } from "../machine/exitView";
@@ -358,7 +359,7 @@ export class RecordedMachine implements Debuggee {
   }
 
   serialText(): string {
-    return String.fromCharCode(...this.machine.serialBytes.slice(-200_000));
+    return textOfCodes(this.machine.serialBytes.slice(-200_000));
   }
 
   screenText(): string {

@@ -218,6 +218,22 @@ describe("Event injection", () => {
   });
 });
 
+describe("A guest entered in the shutdown state", () => {
+  it("waits, and the preemption timer ends the wait with the state unchanged", () => {
+    const rig = new Rig();
+    rig.setBits("PIN_BASED_CONTROLS", controlMask("pin", "activatePreemptionTimer"));
+    rig.write("VMX_PREEMPTION_TIMER_VALUE", 2);
+    rig.write("GUEST_ACTIVITY_STATE", 2);
+    enterGuest(rig.cpu, true);
+    assert.equal(rig.executor.run(10), "idle");
+    rig.cpu.ticks = rig.cpu.system.vmx.preemptionDue;
+    rig.executor.run(1);
+    assert.equal(rig.exitKey, "PREEMPTION_TIMER");
+    assert.equal(rig.read("GUEST_ACTIVITY_STATE"), 2n);
+    assert.equal(rig.read("GUEST_RIP"), BigInt(PLACE.guestCode));
+  });
+});
+
 describe("VMX preemption timer", () => {
   const withTimer = (value: number): Rig => {
     const rig = new Rig();

@@ -333,12 +333,18 @@ describe("VMFUNC", () => {
       [0n, 2n],
       [0n, 512n],
       [1n, 0n],
-      [64n, 0n],
+      [63n, 0n],
     ] as const) {
       const rig = functions();
       call(rig, leaf, index);
       assert.equal(rig.exitKey, "VMFUNC");
     }
+  });
+
+  it("is #UD for a number that no function can have", () => {
+    const rig = functions();
+    call(rig, 64n, 0n);
+    assert.equal(rig.cpu.rip, BigInt(PLACE.data + 16 * 6));
   });
 
   it("is #UD in a guest without VM functions", () => {

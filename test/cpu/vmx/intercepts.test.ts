@@ -77,6 +77,15 @@ describe("Instructions that always exit", () => {
   }
 });
 
+describe("VMCALL", () => {
+  it("exits in real-address mode too", () => {
+    const rig = new Rig("real16");
+    assert.equal(enterGuest(rig.cpu, true).outcome.kind, "enter");
+    rig.run("vmcall");
+    assert.equal(rig.exitKey, "VMCALL");
+  });
+});
+
 describe("Instructions that exit under a control", () => {
   const none: Prepare = () => undefined;
   // prettier-ignore

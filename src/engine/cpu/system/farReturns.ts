@@ -20,6 +20,7 @@ import {
 import { StackFrame } from "../stack";
 import { RFLAGS, type SegmentRegister } from "../systemState";
 import { returnToTask } from "../taskSwitch";
+import { unblockNmis } from "../vmx/nmiUnblocking";
 import { checkCodeAttributes, checkOffset, jumpRealMode, type FarPointer } from "./farTarget";
 import { writableFlags } from "./flags";
 import { nextRip, readOperand, type SystemEvent } from "./systemEvent";
@@ -162,8 +163,15 @@ function iretToVirtual8086(cpu: Processor, stack: StackFrame, to: FarPointer, fl
   cpu.observe({ kind: "ring-change", from, to: 3 });
 }
 
+/** NMIs are unblocked even if the rest of the instruction fails. */
 const iret: SystemEvent = (cpu, instruction) => {
-  cpu.system.nmiBlocked = false;
+  unblockNmis(cpu);
+  const next = returnFromInterrupt(cpu, instruction);
+  cpu.system.vmx.nmiUnblocking = false;
+  return next;
+};
+
+const returnFromInterrupt: SystemEvent = (cpu, instruction) => {
   if (cpu.realOrVirtual8086) {
     iretRealMode(cpu, instruction);
     return "jumped";

@@ -3,6 +3,8 @@ import { EXIT } from "../../isa/vmx/exitReasons";
 import { linearToBigInt, type Linear } from "../linear";
 import { ACCESS } from "../access";
 import type { Processor } from "../processor";
+import { nmiUnblockingBit } from "./nmiUnblocking";
+import { checkLogSpace, logModifiedPage } from "./pageModificationLog";
 import { throwExit } from "./throwExit";
 import type { VmExit } from "./vmExit";
 import { readVmcs, secondaryControl } from "./vmcs";
@@ -31,6 +33,7 @@ export function usesEpt(cpu: Processor): boolean {
 
 /** What a violation says: exit qualification, bits 2:0 from `wanted`. SDM Vol. 3C, "Exit Qualification for EPT Violations". */
 function violation(
+  cpu: Processor,
   gpa: number,
   wanted: number,
   rights: number,
@@ -39,7 +42,7 @@ function violation(
   const linear = cause === undefined ? 0 : cause.tableWalk ? 0x80 : 0x180;
   return {
     reason: EXIT.EPT_VIOLATION,
-    qualification: BigInt(wanted | (rights << 3) | linear),
+    qualification: BigInt(wanted | (rights << 3) | linear) | nmiUnblockingBit(cpu),
     guestPhysicalAddress: gpa,
     ...(cause === undefined ? {} : { guestLinearAddress: linearToBigInt(cause.linear) }),
   };
@@ -67,6 +70,25 @@ export function isMisconfigured(
   return level > 0 && ((low >>> 0) & (2 ** (12 + 9 * level) - 1) & ~0xfff) !== 0;
 }
 
+/** An entry that a translation used. */
+interface UsedEntry {
+  readonly hpa: number;
+  readonly low: number;
+  /** Accessed, and for a write on the last level dirty. */
+  readonly flags: number;
+}
+
+/** Sets the flags that are missing, once the access is known to be allowed. SDM Vol. 3C, "Accessed and Dirty Flags for EPT". */
+function setAccessedDirty(cpu: Processor, gpa: number, used: readonly UsedEntry[]): void {
+  const missing = used.filter(({ low, flags }) => (low & flags) !== flags);
+  if (missing.length === 0) return;
+  checkLogSpace(cpu);
+  for (const { hpa, low, flags } of missing) {
+    cpu.ram.write32(hpa, (low | flags) >>> 0);
+    if (flags & ~low & EPT.D) logModifiedPage(cpu, gpa);
+  }
+}
+
 /**
  * Translates a GPA for an access; sets A and D where EPTP bit 6 asks for them. Throws a VM exit for violations and misconfigurations.
  */
@@ -84,6 +106,7 @@ export function translateGuestPhysical(
   // An access counted as a write is reported as a read and a write.
   const reported = isCountedAsWrite ? 3 : access & ACCESS.write ? 2 : access & ACCESS.fetch ? 4 : 1;
   const wanted = effective & ACCESS.write ? EPT.W : effective & ACCESS.fetch ? EPT.X : EPT.R;
+  const used: UsedEntry[] = [];
   let table = Number(pointer & 0xffffffffff000n);
   let rights = 7;
   for (let level = 3; ; level--) {
@@ -91,28 +114,28 @@ export function translateGuestPhysical(
     const low = cpu.ram.read32(hpa);
     const high = cpu.ram.read32(hpa + 4);
     rights &= low & 7;
-    if ((low & 7) === 0) throwExit(violation(gpa, reported, 0, cause));
+    if ((low & 7) === 0) throwExit(violation(cpu, gpa, reported, 0, cause));
     if (isMisconfigured(low, high, level, cpu.model.physicalAddressBits))
       throwExit(misconfiguration(gpa));
     const leaf = level === 0 || (low & EPT.LARGE) !== 0;
-    if (leaf && !(rights & wanted)) throwExit(violation(gpa, reported, rights, cause));
-    if (accessedDirty) {
-      const bits = EPT.A | (leaf && effective & ACCESS.write ? EPT.D : 0);
-      if ((low & bits) !== bits) cpu.ram.write32(hpa, (low | bits) >>> 0);
-    }
+    const flags = EPT.A | (leaf && effective & ACCESS.write ? EPT.D : 0);
+    if (accessedDirty) used.push({ hpa, low, flags });
     const frame = (high & 0xfffff) * 2 ** 20 + (low >>> 12);
-    if (leaf) {
-      const pages = 512 ** level;
-      return {
-        frame: frame - (frame % pages) + (Math.floor(gpa / 4096) % pages),
-        read: (rights & EPT.R) !== 0,
-        // Without D set, a write must walk again to set it.
-        write:
-          (rights & EPT.W) !== 0 &&
-          (!accessedDirty || (low & EPT.D) !== 0 || (effective & ACCESS.write) !== 0),
-        execute: (rights & EPT.X) !== 0,
-      };
+    if (!leaf) {
+      table = frame * 4096;
+      continue;
     }
-    table = frame * 4096;
+    if (!(rights & wanted)) throwExit(violation(cpu, gpa, reported, rights, cause));
+    setAccessedDirty(cpu, gpa, used);
+    const pages = 512 ** level;
+    return {
+      frame: frame - (frame % pages) + (Math.floor(gpa / 4096) % pages),
+      read: (rights & EPT.R) !== 0,
+      // Without D set, a write must walk again to set it.
+      write:
+        (rights & EPT.W) !== 0 &&
+        (!accessedDirty || (low & EPT.D) !== 0 || (effective & ACCESS.write) !== 0),
+      execute: (rights & EPT.X) !== 0,
+    };
   }
 }

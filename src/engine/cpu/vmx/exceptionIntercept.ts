@@ -4,6 +4,7 @@ import { EVENT_TYPES } from "../../isa/vmx/fieldLayouts";
 import { DB, DF, PF, type GuestFault } from "../abort";
 import { EVENT, type DeliveredEvent } from "../event";
 import type { Processor } from "../processor";
+import { nmiUnblockingBit } from "./nmiUnblocking";
 import { readVmcs32 } from "./vmcs";
 import { throwExit } from "./throwExit";
 import type { VmExit } from "./vmExit";
@@ -78,10 +79,12 @@ export function exceptionIntercept(
     fault.vector === PF && !pageFaultMatches(cpu, fault.errorCode ?? 0) ? !selected : selected;
   if (!exits) return undefined;
   const hasCode = fault.errorCode !== undefined && cpu.protectedMode;
+  const information = informationWord(fault.vector, EVENT_TYPES.hardwareException, hasCode);
+  const unblocking = fault.vector === DF ? 0 : Number(nmiUnblockingBit(cpu));
   return {
     reason: EXIT.EXCEPTION_NMI,
     qualification: qualificationOf(cpu, fault),
-    interruptionInformation: informationWord(fault.vector, EVENT_TYPES.hardwareException, hasCode),
+    interruptionInformation: (information | unblocking) >>> 0,
     ...(hasCode ? { interruptionErrorCode: fault.errorCode } : {}),
   };
 }

@@ -68,7 +68,11 @@ function recordIoRegisters(cpu: Processor): void {
   writeVmcs(cpu, "IO_RIP", cpu.rip);
 }
 
-const RESUMES_WITH_RF: readonly number[] = [EXIT.EPT_VIOLATION, EXIT.EPT_MISCONFIGURATION];
+const RESUMES_WITH_RF: readonly number[] = [
+  EXIT.EPT_VIOLATION,
+  EXIT.EPT_MISCONFIGURATION,
+  EXIT.PML_FULL,
+];
 
 /** What RFLAGS.RF is saved as. SDM Vol. 3C, "Saving RIP, RSP, RFLAGS, and SSP". */
 function savedResumeFlag(cpu: Processor, exit: VmExit): boolean {

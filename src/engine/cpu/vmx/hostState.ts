@@ -84,6 +84,7 @@ function clearNonRegisterState(cpu: Processor): void {
   system.vmx.mtf = false;
   system.vmx.preemptionDue = Infinity;
   system.vmx.vectoring = 0;
+  system.vmx.nmiUnblocking = false;
 }
 
 /** VM exits store IA32_EFER.LMA where the next VM entry finds it (IA32_VMX_MISC bit 5). */

@@ -145,8 +145,8 @@ function random(reason: number, key: ControlKey<"secondary">): Interceptor {
 const vmfunc: Interceptor = (cpu, instruction) => {
   if (!secondaryControl(cpu, "enableVmFunctions")) throw ud('"enable VM functions" is 0');
   const leaf = cpu.gpr32(RAX);
-  const enabled =
-    leaf < 64 && ((readVmcs(cpu, "VM_FUNCTION_CONTROLS") >> BigInt(leaf)) & 1n) === 1n;
+  if (leaf > 63) throw ud(`there is no VM function ${leaf}`);
+  const enabled = ((readVmcs(cpu, "VM_FUNCTION_CONTROLS") >> BigInt(leaf)) & 1n) === 1n;
   return enabled ? undefined : vmfuncExit(instruction);
 };
 

@@ -63,8 +63,8 @@ const SVM_OPCODES = [
 ] as const;
 
 export const VIRTUALIZATION_ROWS: readonly InstructionForm[] = [
-  // VMCALL exits before the privilege check in non-root operation, so any CPL may reach the VMM with it.
-  insn("vmcall", [], system(0xc1).np(), { ...always("VMCALL"), cpl: 3 }),
+  // VMCALL exits before the checks of mode and privilege in non-root operation, so any guest code may reach the VMM with it.
+  insn("vmcall", [], system(0xc1).np(), { ...always("VMCALL"), cpl: 3, protectedOnly: false }),
   insn("vmlaunch", [], system(0xc2).np(), always("VMLAUNCH")),
   insn("vmresume", [], system(0xc3).np(), always("VMRESUME")),
   insn("vmxoff", [], system(0xc4).np(), always("VMXOFF")),

@@ -95,7 +95,7 @@ export const VMX_CONTROLS = [
   secondary.lacks(14, "vmcsShadowing", "VMCS shadowing", "VMREAD and VMWRITE in the guest may access a shadow VMCS"),
   secondary.lacks(15, "enableEnclsExiting", "Enable ENCLS exiting", "ENCLS may cause VM exits"),
   secondary.has(16, "rdseedExiting", "RDSEED exiting", "RDSEED causes VM exits"),
-  secondary.lacks(17, "enablePml", "Enable PML", "accesses that set an EPT dirty flag are logged"),
+  secondary.has(17, "enablePml", "Enable PML", "accesses that set an EPT dirty flag are logged"),
   secondary.lacks(18, "eptViolationVe", "EPT-violation #VE", "EPT violations may raise virtualization exceptions"),
   secondary.lacks(19, "concealVmxFromPt", "Conceal VMX from PT", "Intel PT leaves out VMX transitions"),
   secondary.lacks(20, "enableXsaves", "Enable XSAVES/XRSTORS", "XSAVES and XRSTORS work; otherwise they raise #UD"),

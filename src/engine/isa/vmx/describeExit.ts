@@ -59,6 +59,7 @@ function sentenceOf(reason: ExitReason, details: ExitDetails): string {
     case "apic-access":
     case "apic-offset":
       return `${reason.title} ${decoded.text}`;
+    case "pml-full":
     case "none":
       return plainSentence(reason, details);
   }

@@ -70,6 +70,10 @@ export const EPT_VIOLATION_LAYOUT = layout("EPT violation", 64, [
   bit(12, "NMI_UNBLOCKING", "NMI unblocking due to IRET"),
 ]);
 
+const PML_FULL_LAYOUT = layout("page-modification log full", 64, [
+  bit(12, "NMI_UNBLOCKING", "NMI unblocking due to IRET"),
+]);
+
 // prettier-ignore
 export const DEBUG_EXCEPTION_LAYOUT = layout("debug exception", 64, [
   bit(0, "B0", "breakpoint 0 condition met"),
@@ -99,6 +103,7 @@ const LAYOUTS: Readonly<Partial<Record<QualificationLayout, BitLayout>>> = {
   io: IO_LAYOUT,
   "task-switch": TASK_SWITCH_LAYOUT,
   "ept-violation": EPT_VIOLATION_LAYOUT,
+  "pml-full": PML_FULL_LAYOUT,
   "linear-address": ADDRESS_LAYOUT,
   displacement: DISPLACEMENT_LAYOUT,
   "entry-failure": layout("VM-entry failure", 64, [
@@ -172,6 +177,8 @@ function textOf(of: QualificationLayout, form: BitLayout, value: bigint): string
       return `entry ${value} of the VM-entry MSR-load area`;
     case "monitor-armed":
       return value & 1n ? "monitoring armed" : "monitoring not armed";
+    case "pml-full":
+      return summarizeBits(form, value);
     case "exception":
       return form === ADDRESS_LAYOUT ? `address ${hex64(value)}` : summarizeBits(form, value);
     case "none":

@@ -17,6 +17,7 @@ export type QualificationLayout =
   | "msr-list-entry"
   | "monitor-armed"
   | "ept-violation"
+  | "pml-full"
   | "sipi-vector"
   | "apic-access"
   | "vector"
@@ -146,7 +147,7 @@ const ROWS = [
   instruction(59, "VMFUNC", "VMFUNC", "VMFUNC whose function is not enabled or failed"),
   absentInstruction(60, "ENCLS", "ENCLS", "ENCLS with \"enable ENCLS exiting\""),
   instruction(61, "RDSEED", "RDSEED", "RDSEED with \"RDSEED exiting\"", { information: "random" }),
-  absentEvent(62, "PML_FULL", "page-modification log full", "the page-modification log has no free entry"),
+  event(62, "PML_FULL", "page-modification log full", "an EPT accessed or dirty flag is to be set and the page-modification log has no free entry", { qualification: "pml-full" }),
   absentInstruction(63, "XSAVES", "XSAVES", "XSAVES by the XSS-exiting bitmap", { qualification: "displacement", information: "memory" }),
   absentInstruction(64, "XRSTORS", "XRSTORS", "XRSTORS by the XSS-exiting bitmap", { qualification: "displacement", information: "memory" }),
   absentInstruction(65, "PCONFIG", "PCONFIG", "PCONFIG by the PCONFIG-exiting bitmap"),

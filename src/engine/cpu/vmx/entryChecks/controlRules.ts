@@ -354,6 +354,10 @@ export const EXECUTION_CONTROL_RULES: readonly EntryRule[] = [
     ["secondary", "unrestrictedGuest"],
     ["secondary", "enableEpt"],
   ),
+  requires(execution, "pml-requires-ept", ["secondary", "enablePml"], ["secondary", "enableEpt"]),
+  pageAddress("pml-address", "PML_ADDRESS", '"Enable PML" is 1', (state) =>
+    state.has("secondary", "enablePml"),
+  ),
   ...VM_FUNCTION_RULES,
 ];
 

@@ -47,6 +47,7 @@ export const UNREACHABLE_EXITS: Readonly<Partial<Record<ExitReasonKey, string>>>
   RDRAND: '"RDRAND exiting" is 0',
   RDSEED: '"RDSEED exiting" is 0',
   VMFUNC: '"enable VM functions" is 0: the processor raises #UD itself',
+  PML_FULL: '"enable PML" is 0: no log is kept',
 };
 
 /** Exits of the other kind of memory. */
