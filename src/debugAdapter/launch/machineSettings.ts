@@ -1,9 +1,17 @@
 /** Settings of launch.json and of the command line, with their defaults, as a machine configuration. */
-import { defaultMmu, ENTRY_KINDS, MMU_KINDS, UserError, VMM_KINDS } from "../../engine/index";
+import {
+  CPU_MODELS,
+  defaultMmu,
+  ENTRY_KINDS,
+  MMU_KINDS,
+  UserError,
+  VMM_KINDS,
+} from "../../engine/index";
 import type { EntryKind, MmuKind, VmmKind } from "../../engine/index";
 import { parseNumber } from "../expressions/lexer";
 
 export const DEFAULT_VMM: VmmKind = "hardware-assisted";
+const CPU_NAMES = CPU_MODELS.map(({ name }) => name);
 const DEFAULT_MEMORY = 64 << 20;
 /** Guest memory is made of 2 MiB pages. */
 const MEMORY_UNIT = 2 << 20;
@@ -16,6 +24,7 @@ export interface RawSettings {
   readonly loadAddress?: number | string | undefined;
   readonly memory?: number | string | undefined;
   readonly vcpus?: number | string | undefined;
+  readonly cpu?: string | undefined;
 }
 
 export interface MachineSettings {
@@ -24,6 +33,7 @@ export interface MachineSettings {
   readonly entry: EntryKind | undefined;
   readonly loadAddress: number | undefined;
   readonly memoryBytes: number;
+  readonly cpu: string;
 }
 
 /** Checks everything that can be checked before the program is read. */
@@ -39,6 +49,7 @@ export function machineSettings(raw: RawSettings): MachineSettings {
     entry: oneOf("entry", raw.entry, ENTRY_KINDS),
     loadAddress: raw.loadAddress === undefined ? undefined : parseAddress("load address", raw.loadAddress), // prettier-ignore
     memoryBytes: parseMemory(raw.memory),
+    cpu: oneOf("cpu", raw.cpu, CPU_NAMES) ?? CPU_NAMES[0]!,
   };
 }
 
