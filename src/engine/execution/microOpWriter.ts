@@ -119,7 +119,9 @@ export class MicroOpWriter {
         );
       }
       if (operand.kind !== "mem") return;
-      view.setUint8(at + MICRO_OP.segment, operand.segment);
+      // The destination of a string instruction is always in ES: the field belongs to its source.
+      if (!instruction.form.operands[i]!.kind.startsWith("strdi"))
+        view.setUint8(at + MICRO_OP.segment, operand.segment);
       if (operand.base >= 0) view.setUint16(at + MICRO_OP.base, operand.base * 8, true);
       if (operand.index >= 0) view.setUint16(at + MICRO_OP.index, operand.index * 8, true);
       view.setUint8(at + MICRO_OP.scale, Math.log2(operand.scale));
