@@ -40,6 +40,8 @@ export interface LaunchArguments {
   /** Bytes, or "64M". Default 64M. */
   readonly memory?: number | string;
   readonly vcpus?: number;
+  /** Name of a processor model. Default: the current one. */
+  readonly cpu?: string;
   /** Default false. Without debugging ("noDebug") nothing stops the program. */
   readonly stopOnEntry?: boolean;
   /** Exit keys to break on, such as "CPUID"; "any" for all. The client may change them later with ringside/setExitBreakpoints. */

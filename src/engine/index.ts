@@ -1,6 +1,7 @@
 /** The engine's door for the debug adapter and the command line. */
 export type { Debuggee, StepPlan } from "./machine/debuggee";
 export * from "./machine/types";
+export { CPU_MODELS } from "./cpu/cpuModel";
 export { UserError, InvariantError } from "./base/errors";
 export { hex } from "./base/hex";
 

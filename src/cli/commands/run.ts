@@ -1,6 +1,6 @@
 /** `ringside run`: a program from start to end. */
 import { writeFileSync } from "node:fs";
-import { createDebuggee, hex, UserError } from "../../engine/index";
+import { CPU_MODELS, createDebuggee, hex, UserError } from "../../engine/index";
 import type { Debuggee } from "../../engine/index";
 import { machineSettings, parseAddress } from "../../debugAdapter/launch/machineSettings";
 import type { MachineSettings } from "../../debugAdapter/launch/machineSettings";
@@ -21,6 +21,7 @@ const OPTIONS = {
   load: { type: "string" },
   memory: { type: "string" },
   vcpus: { type: "string" },
+  cpu: { type: "string" },
   "max-instructions": { type: "string" },
   "serial-in": { type: "string" },
   disk: { type: "string" },
@@ -41,6 +42,7 @@ export function settingsOf(options: Parsed): MachineSettings {
     vcpus: options.text("vcpus"),
     disk: options.text("disk"),
     bootDrive: options.text("boot-drive"),
+    cpu: options.text("cpu"),
   });
 }
 
@@ -83,8 +85,8 @@ function run(args: readonly string[], streams: Streams): number {
   const limit = limitText === undefined ? undefined : parseAddress("number of instructions", limitText); // prettier-ignore
   const dumps = options.list("dump-memory").map(parseDump);
   const { image } = loadGuest(file, settings, streams);
-  const { vmm, mmu, memoryBytes } = settings;
-  const debuggee = createDebuggee({ image, vmm, mmu, memoryBytes, recording: false });
+  const { vmm, mmu, memoryBytes, cpu } = settings;
+  const debuggee = createDebuggee({ image, vmm, mmu, memoryBytes, cpu, recording: false });
   const input = options.text("serial-in");
   if (input !== undefined) debuggee.sendSerial(readProgram(input));
 
@@ -147,6 +149,7 @@ export const runCommand: Command = {
     "--load ADDR                           where the image goes (default: its org)",
     "--memory 64M                          guest memory",
     "--vcpus N                             VCPUs (1)",
+    `--cpu ${CPU_MODELS.map(({ name }) => name).join("|")}                   the processor (current)`,
     "--max-instructions N                  stop with status 75 after so many",
     "--serial-in FILE                      bytes that arrive on COM1",
     "--disk FILE                           the disk that the BIOS reads (default: the program itself)",

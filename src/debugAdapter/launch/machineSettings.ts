@@ -1,9 +1,17 @@
 /** Settings of launch.json and of the command line, with their defaults, as a machine configuration. */
-import { defaultMmu, ENTRY_KINDS, MMU_KINDS, UserError, VMM_KINDS } from "../../engine/index";
+import {
+  CPU_MODELS,
+  defaultMmu,
+  ENTRY_KINDS,
+  MMU_KINDS,
+  UserError,
+  VMM_KINDS,
+} from "../../engine/index";
 import type { EntryKind, MmuKind, VmmKind } from "../../engine/index";
 import { parseNumber } from "../expressions/lexer";
 
 export const DEFAULT_VMM: VmmKind = "hardware-assisted";
+const CPU_NAMES = CPU_MODELS.map(({ name }) => name);
 const DEFAULT_MEMORY = 64 << 20;
 /** Guest memory is made of 2 MiB pages. */
 const MEMORY_UNIT = 2 << 20;
@@ -19,6 +27,7 @@ export interface RawSettings {
   readonly vcpus?: number | string | undefined;
   readonly disk?: string | undefined;
   readonly bootDrive?: number | string | undefined;
+  readonly cpu?: string | undefined;
 }
 
 export interface MachineSettings {
@@ -30,6 +39,7 @@ export interface MachineSettings {
   /** File with the disk that the BIOS boots from. */
   readonly disk: string | undefined;
   readonly bootDrive: number | undefined;
+  readonly cpu: string;
 }
 
 /** Checks everything that can be checked before the program is read. */
@@ -47,6 +57,7 @@ export function machineSettings(raw: RawSettings): MachineSettings {
     memoryBytes: parseMemory(raw.memory),
     disk: raw.disk,
     bootDrive: parseBootDrive(raw.bootDrive),
+    cpu: oneOf("cpu", raw.cpu, CPU_NAMES) ?? CPU_NAMES[0]!,
   };
 }
 

@@ -96,6 +96,7 @@ function load(session: RingsideSession, args: Launch): Target {
       vmm: settings.vmm,
       mmu: settings.mmu,
       memoryBytes: settings.memoryBytes,
+      cpu: settings.cpu,
       recording: args.recording ?? true,
       ...(args.costProfile === undefined ? {} : { costProfile: args.costProfile }),
     });

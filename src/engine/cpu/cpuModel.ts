@@ -1,11 +1,17 @@
 /** What a processor model can do: CPUID tells exactly this, and the instruction table's `feature` column is checked against it. SDM Vol. 2A, "CPUID". */
 export interface CpuModel {
   readonly name: string;
+  /** One line for command lines and editors. */
+  readonly description: string;
   readonly vendor: string;
   readonly brand: string;
   /** Family, model and stepping as in CPUID.1:EAX. */
   readonly signature: number;
   readonly physicalAddressBits: number;
+  /** CPUID's highest basic leaf. */
+  readonly maxBasicLeaf: number;
+  /** CPUID's highest extended leaf; 0 without any. */
+  readonly maxExtendedLeaf: number;
   readonly features: ReadonlySet<string>;
 }
 
@@ -51,17 +57,58 @@ export const FEATURE_BITS: Readonly<Record<string, FeatureBit>> = {
   "1g": { leaf: 0x80000001, register: "edx", bit: 26 },
   rdtscp: { leaf: 0x80000001, register: "edx", bit: 27 },
   lm: { leaf: 0x80000001, register: "edx", bit: 29 },
+  // The time-stamp counter counts instructions.
+  invtsc: { leaf: 0x80000007, register: "edx", bit: 8 },
 };
 
 /** The default: a current integer core with VMX; no x87, no SSE. */
 export const CURRENT_MODEL: CpuModel = {
   name: "current",
+  description: "A current 64-bit processor with VMX (the default).",
   vendor: "GenuineIntel",
   brand: "Ringside simulated processor",
   signature: 0x000506e3,
   physicalAddressBits: 40,
+  maxBasicLeaf: 0xd,
+  maxExtendedLeaf: 0x80000008,
   features: new Set(Object.keys(FEATURE_BITS)),
 };
+
+/** Every processor that a machine can have, the default first. */
+export const CPU_MODELS: readonly CpuModel[] = [
+  CURRENT_MODEL,
+  {
+    name: "2006",
+    description: "A first-generation 64-bit processor of 2006 as sold without VMX.",
+    vendor: "GenuineIntel",
+    brand: "Ringside simulated processor (2006)",
+    signature: 0x000006f2,
+    physicalAddressBits: 36,
+    maxBasicLeaf: 0xa,
+    maxExtendedLeaf: 0x80000008,
+    // prettier-ignore
+    features: new Set([
+      "vme", "de", "pse", "tsc", "msr", "pae", "cx8", "sep", "pge", "cmov", "pat", "pse36", "clfsh", "cx16",
+      "lahf64", "syscall", "nx", "lm",
+    ]),
+  },
+  {
+    name: "486",
+    description: "A late 486SX: 32-bit, with CPUID but without PAE, MSRs, RDTSC and CMOV.",
+    vendor: "GenuineIntel",
+    brand: "",
+    signature: 0x00000420,
+    physicalAddressBits: 32,
+    maxBasicLeaf: 1,
+    maxExtendedLeaf: 0,
+    features: new Set(["vme"]),
+  },
+];
+
+/** The row of a name. */
+export function cpuModel(name: string): CpuModel | undefined {
+  return CPU_MODELS.find((model) => model.name === name);
+}
 
 /** Tests for a row's feature; rows name NASM-like features, an unknown name is absent. */
 export function hasFeature(model: CpuModel, feature: string): boolean {
@@ -75,8 +122,13 @@ export interface CpuidResult {
   readonly edx: number;
 }
 
-const MAX_BASIC = 0xd;
-const MAX_EXTENDED = 0x80000008;
+const EXTENDED = 0x80000000;
+
+/** A leaf above the highest one gives what the highest basic leaf gives. SDM Vol. 2A, "CPUID". */
+function existingLeaf({ maxBasicLeaf, maxExtendedLeaf }: CpuModel, leaf: number): number {
+  const last = leaf >= EXTENDED ? maxExtendedLeaf : maxBasicLeaf;
+  return leaf <= last ? leaf : maxBasicLeaf;
+}
 
 function bitsOf(model: CpuModel, leaf: number, register: FeatureBit["register"]): number {
   let value = 0;
@@ -100,20 +152,20 @@ function textLeaf(text: string, at: number): CpuidResult {
 /** CPUID as executed on the bare processor. `cr4OsXsave` is CR4.OSXSAVE, mirrored in leaf 1. */
 export function cpuid(model: CpuModel, leaf: number, subleaf: number): CpuidResult {
   const zero = { eax: 0, ebx: 0, ecx: 0, edx: 0 };
-  const unsignedLeaf = leaf >>> 0;
+  const unsignedLeaf = existingLeaf(model, leaf >>> 0);
   switch (unsignedLeaf) {
     case 0: {
       const vendor = textLeaf(
         `${model.vendor.slice(0, 4)}${model.vendor.slice(8)}${model.vendor.slice(4, 8)}`,
         0,
       );
-      return { eax: MAX_BASIC, ebx: vendor.eax, ecx: vendor.ebx, edx: vendor.ecx };
+      return { eax: model.maxBasicLeaf, ebx: vendor.eax, ecx: vendor.ebx, edx: vendor.ecx };
     }
     case 1:
       return {
         eax: model.signature,
         // One logical processor; CLFLUSH line of 64 bytes.
-        ebx: 0x00010800,
+        ebx: model.features.has("clfsh") ? 0x00010800 : 0,
         ecx: bitsOf(model, 1, "ecx"),
         edx: bitsOf(model, 1, "edx"),
       };
@@ -121,7 +173,7 @@ export function cpuid(model: CpuModel, leaf: number, subleaf: number): CpuidResu
       if (subleaf !== 0) return zero;
       return { eax: 0, ebx: bitsOf(model, 7, "ebx"), ecx: bitsOf(model, 7, "ecx"), edx: 0 };
     case 0x80000000:
-      return { ...zero, eax: MAX_EXTENDED };
+      return { ...zero, eax: model.maxExtendedLeaf };
     case 0x80000001:
       return {
         ...zero,
@@ -133,8 +185,7 @@ export function cpuid(model: CpuModel, leaf: number, subleaf: number): CpuidResu
     case 0x80000004:
       return textLeaf(model.brand.padEnd(48, "\0"), 16 * (unsignedLeaf - 0x80000002));
     case 0x80000007:
-      // Invariant TSC: it counts instructions.
-      return { ...zero, edx: 0x100 };
+      return { ...zero, edx: bitsOf(model, unsignedLeaf, "edx") };
     case 0x80000008:
       return { ...zero, eax: model.physicalAddressBits | (48 << 8) };
     default:

@@ -174,6 +174,7 @@ function walkWide(walk: Walk, root: number, from: number, pae: boolean): Leaf {
     if (reservedHigh(cpu, high, pae)) walk.reserved(name);
     const isLarge = level > 0 && (low & ENTRY.PS) !== 0;
     if (isLarge && level === 3) walk.reserved(name);
+    if (isLarge && level === 2 && !cpu.model.features.has("1g")) walk.reserved(name);
     if (isLarge && (low >>> 0) & (2 ** (9 * level + 12) - 1) & ~0x1fff) walk.reserved(name);
     walk.note(gpa, low, high);
     if (level === 0 || isLarge) {

@@ -2,7 +2,7 @@
 import { hex } from "../base/hex";
 import { InvariantError } from "../base/errors";
 import { VirtualClock } from "../bus/virtualClock";
-import { CURRENT_MODEL } from "../cpu/cpuModel";
+import { machineCpuModel } from "./cpuChoice";
 import { RAM_BASE } from "../cpu/layout";
 import type { ObservedEvent } from "../cpu/observation";
 import { PhysicalMemory } from "../cpu/physicalMemory";
@@ -73,7 +73,7 @@ export class Machine {
     const pages = Math.ceil((RAM_BASE + ramBytes) / 65536);
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.ram = new PhysicalMemory(this.memory.buffer, ramBytes);
-    this.cpu = new Processor(this.memory.buffer, this.ram, CURRENT_MODEL);
+    this.cpu = new Processor(this.memory.buffer, this.ram, machineCpuModel(config));
     this.pc = this.createPc();
     this.executor = new Executor(this.cpu, this.memory);
     if (config.hotAfter !== undefined) this.executor.blocks.hotAfter = config.hotAfter;

@@ -39,6 +39,8 @@ export interface MachineConfig {
   readonly image: GuestImage;
   readonly vmm: VmmKind;
   readonly mmu: MmuKind;
+  /** Name of a row of CPU_MODELS; the current one without it. */
+  readonly cpu?: string;
   /** Guest-physical memory in bytes, a multiple of 2 MiB. */
   readonly memoryBytes: number;
   /** Keep checkpoints so that time can run backwards. */

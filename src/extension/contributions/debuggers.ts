@@ -29,6 +29,13 @@ const ENTRY_DESCRIPTIONS: Readonly<Record<EntryKind, string>> = {
   long64: "64-bit mode, the first 4 GiB identity-mapped.",
 };
 
+/** The rows of CPU_MODELS, which the extension cannot import; a test compares them. */
+export const CPU_DESCRIPTIONS: Readonly<Record<string, string>> = {
+  current: "A current 64-bit processor with VMX (the default).",
+  "2006": "A first-generation 64-bit processor of 2006 as sold without VMX.",
+  "486": "A late 486SX: 32-bit, with CPUID but without PAE, MSRs, RDTSC and CMOV.",
+};
+
 function choice(described: Readonly<Record<string, string>>): object {
   return {
     type: "string",
@@ -70,6 +77,11 @@ const launchProperties = (
   },
   memory: { ...ADDRESS, description: 'Guest memory: bytes, or "64M".', default: "64M" },
   vcpus: { type: "integer", minimum: 1, description: "Number of virtual processors.", default: 1 },
+  cpu: {
+    ...choice(CPU_DESCRIPTIONS),
+    description: "The processor model. Only the current one has VMX.",
+    default: "current",
+  },
   stopOnEntry: {
     type: "boolean",
     description: "Stop before the first instruction.",

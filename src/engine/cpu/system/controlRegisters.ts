@@ -24,18 +24,18 @@ import {
 } from "./systemEvent";
 import { checkUmip } from "./segments";
 
-const CR4_SUPPORTED: readonly (readonly [number, string | undefined])[] = [
+const CR4_SUPPORTED: readonly (readonly [number, string])[] = [
   [CR4.VME, "vme"],
   [CR4.PVI, "vme"],
   [CR4.DE, "de"],
   [CR4.PSE, "pse"],
   [CR4.TSD, "tsc"],
   [CR4.PAE, "pae"],
-  [CR4.MCE, undefined],
+  [CR4.MCE, "msr"],
   [CR4.PGE, "pge"],
-  [CR4.PCE, undefined],
-  [CR4.OSFXSR, undefined],
-  [CR4.OSXMMEXCPT, undefined],
+  [CR4.PCE, "msr"],
+  [CR4.OSFXSR, "msr"],
+  [CR4.OSXMMEXCPT, "msr"],
   [CR4.UMIP, "umip"],
   [CR4.VMXE, "vmx"],
   [CR4.FSGSBASE, "fsgsbase"],
@@ -44,11 +44,11 @@ const CR4_SUPPORTED: readonly (readonly [number, string | undefined])[] = [
   [CR4.SMAP, "smap"],
 ];
 
-/** Reserved CR4 bits of this model. MCE, PCE and the SSE bits may be set as on any PC; they do nothing here. */
+/** Reserved CR4 bits of this model. MCE, PCE and the SSE bits may be set as on any PC with MSRs; they do nothing here. */
 function reservedCr4(cpu: Processor): number {
   let allowed = 0;
   for (const [mask, feature] of CR4_SUPPORTED) {
-    if (feature === undefined || cpu.model.features.has(feature)) allowed |= mask;
+    if (cpu.model.features.has(feature)) allowed |= mask;
   }
   return ~allowed;
 }

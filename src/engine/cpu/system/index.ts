@@ -57,15 +57,15 @@ function absent(cpu: Processor, { form }: Instruction): GuestFault {
   return ud(`${name} is not executed by this processor`);
 }
 
-/** Features whose absence does not make an instruction undefined here: fences are harmless and every 64-bit kernel uses them. */
-const ALWAYS_PRESENT = new Set(["sse2", "clfsh"]);
+/** Features whose absence does not make an instruction undefined on a 64-bit processor: fences are harmless and every 64-bit kernel uses them. */
+const PRESENT_WITH_LONG_MODE = new Set(["sse2", "clfsh"]);
 
 /** What the row itself demands: feature, mode, privilege. */
 export function checkRow(cpu: Processor, { form }: Instruction): void {
   if (
     form.feature !== undefined &&
-    !ALWAYS_PRESENT.has(form.feature) &&
-    !cpu.model.features.has(form.feature)
+    !cpu.model.features.has(form.feature) &&
+    !(cpu.model.features.has("lm") && PRESENT_WITH_LONG_MODE.has(form.feature))
   ) {
     throw ud(`this processor has no ${form.feature.toUpperCase()}`);
   }

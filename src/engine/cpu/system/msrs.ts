@@ -40,14 +40,38 @@ const PLAIN: ReadonlyMap<number, PlainMsr> = new Map<number, PlainMsr>([
   [MSR.APIC_BASE, { name: "apicBase", check: (value: bigint) => value >> 40n === 0n }],
 ]);
 
+/** MSRs that came with a feature: without it they do not exist. Those of VMX are `capabilities`. */
+const FEATURE_OF_MSR: ReadonlyMap<number, string> = new Map([
+  [MSR.SYSENTER_CS, "sep"],
+  [MSR.SYSENTER_ESP, "sep"],
+  [MSR.SYSENTER_EIP, "sep"],
+  [MSR.PAT, "pat"],
+  [MSR.EFER, "syscall"],
+  [MSR.STAR, "syscall"],
+  [MSR.LSTAR, "syscall"],
+  [MSR.CSTAR, "syscall"],
+  [MSR.FMASK, "syscall"],
+  [MSR.FS_BASE, "lm"],
+  [MSR.GS_BASE, "lm"],
+  [MSR.KERNEL_GS_BASE, "lm"],
+  [MSR.TSC_AUX, "rdtscp"],
+  [MSR.FEATURE_CONTROL, "vmx"],
+]);
+
 const capabilities = capabilityMsrs(vmxCapabilities());
 
 const unknown = (number: number): never => {
   throw gp(0, `MSR ${msrText(number)} does not exist on this processor`);
 };
 
+function checkExists(cpu: Processor, number: number): void {
+  const feature = capabilities.has(number) ? "vmx" : FEATURE_OF_MSR.get(number);
+  if (feature !== undefined && !cpu.model.features.has(feature)) unknown(number);
+}
+
 /** Value of an MSR; throws #GP(0) for an unknown one. */
 export function readMsr(cpu: Processor, number: number): bigint {
+  checkExists(cpu, number);
   const plain = PLAIN.get(number);
   if (plain) return cpu.system.msrs[plain.name];
   switch (number) {
@@ -69,7 +93,9 @@ export function readMsr(cpu: Processor, number: number): bigint {
 }
 
 function writeEfer(cpu: Processor, value: bigint): void {
-  const allowed = BigInt(EFER.SCE | EFER.LME | EFER.LMA | EFER.NXE);
+  const { features } = cpu.model;
+  const longMode = features.has("lm") ? EFER.LME | EFER.LMA : 0;
+  const allowed = BigInt(EFER.SCE | longMode | (features.has("nx") ? EFER.NXE : 0));
   if (value & ~allowed) throw gp(0, "EFER has a reserved bit set");
   const { system } = cpu;
   const wanted = (Number(value) & ~EFER.LMA) | (system.efer & EFER.LMA);
@@ -82,6 +108,7 @@ function writeEfer(cpu: Processor, value: bigint): void {
 
 /** Writes an MSR; throws #GP(0) for unknown and read-only ones and impossible values. */
 export function writeMsr(cpu: Processor, number: number, value: bigint): void {
+  checkExists(cpu, number);
   const plain = PLAIN.get(number);
   if (plain) {
     if (!plain.check(value))
