@@ -102,7 +102,8 @@ const launchProperties = (
   },
   bootDrive: {
     ...ADDRESS,
-    description: "The BIOS's number of the disk, in DL at the start: 0 (diskette) or 0x80 (default).",
+    description:
+      "The BIOS's number of the disk, in DL at the start: 0 (diskette) or 0x80 (default).",
   },
   costProfile: {
     type: "string",
