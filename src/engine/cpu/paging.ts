@@ -45,7 +45,7 @@ export function refreshTlbTag(cpu: Processor): void {
 
 /** HPA of a byte at a guest-physical address, for a paging-structure access on behalf of `linear`. */
 function tableHpa(cpu: Processor, gpa: number, write: boolean, linear: Linear): number {
-  if (!usesEpt(cpu)) return gpa;
+  if (!usesEpt(cpu)) return cpu.busFrame(Math.floor(gpa / 4096)) * 4096 + (gpa % 4096);
   const page = translateGuestPhysical(cpu, gpa, write ? ACCESS.write : ACCESS.read, {
     linear,
     tableWalk: true,
@@ -287,7 +287,7 @@ function finish(cpu: Processor, linear: Linear, access: number, first: FirstStag
   const { gpaFrame } = first;
   const page = usesEpt(cpu) ? secondStage(cpu, linear, access, gpaFrame) : noSecondStage(gpaFrame);
   return {
-    frame: page.frame,
+    frame: cpu.busFrame(page.frame),
     gpaFrame,
     writable: first.writable,
     user: first.user,

@@ -55,6 +55,8 @@ export interface DataWatcher {
 }
 
 const ARITHMETIC = RFLAGS.CF | RFLAGS.PF | RFLAGS.AF | RFLAGS.ZF | RFLAGS.SF | RFLAGS.OF;
+/** Pages below address bit 20. */
+const A20_FRAMES = 0x100;
 const ALL_ONES = 0xffffffffffffffffn;
 
 /** True if what the interpreter runs on is the same for both: it does not depend on selector and privilege. */
@@ -87,6 +89,8 @@ export class Processor {
   private derivedMode = -1;
   /** RFLAGS.AC as the supervisor's part of the interpreter's TLB was filled with, under SMAP. */
   private smapOverride = false;
+  /** Level of the A20M# pin: false while it holds bit 20 of every physical address at 0. */
+  a20 = true;
   /** Told about everything that a debugger may want to stop at. */
   observe: (event: ObservedEvent) => void = () => undefined;
   dataWatcher: DataWatcher | undefined;
@@ -347,6 +351,19 @@ export class Processor {
       byBase.set(base, context);
     }
     this.view.setUint32(STATE.context, context, true);
+  }
+
+  /** SDM Vol. 3A, "Translation Lookaside Buffers": translations are cached as the bus sees them, so they go when the pin changes. */
+  setA20(level: boolean): void {
+    if (level === this.a20) return;
+    this.a20 = level;
+    this.tlb.flushAll();
+    this.translationChanged();
+  }
+
+  /** The page that the bus sees: A20M# masks bit 20 of the address. */
+  busFrame(frame: number): number {
+    return this.a20 || (Math.floor(frame / A20_FRAMES) & 1) === 0 ? frame : frame - A20_FRAMES;
   }
 
   /** Instruction fetch may now see other bytes: a new set of contexts. */

@@ -105,6 +105,8 @@ export class Machine {
           this.intr = level;
         },
       },
+      // A hypervisor's guest has the gate to read and write, but its addresses are not masked.
+      ...(this.config.vmm === "none" ? { a20: { set: (level) => { this.cpu.setA20(level); } } } : {}), // prettier-ignore
       output: {
         byte: (source, value) => {
           this.serialBytes.push(value);

@@ -67,9 +67,10 @@ export class SnapshotKeeper {
     cpu.deliveries = snapshot.deliveries;
     cpu.pendingAbort = undefined;
     cpu.clearPending();
-    cpu.tlb.load(snapshot.tlb);
     machine.clock.load(clonePlain(snapshot.clock));
     machine.pc.load(clonePlain(snapshot.pc));
+    // After the devices: the A20M# pin, when it changes, drops translations.
+    cpu.tlb.load(snapshot.tlb);
     machine.supervisor?.load(clonePlain(snapshot.supervisor));
     machine.loadScalars(snapshot.scalars);
     machine.executor.blocks.clear();
