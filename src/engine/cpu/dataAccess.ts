@@ -3,6 +3,7 @@ import { AR } from "../isa/descriptors";
 import { FS, GS, SS, type SegmentIndex } from "../isa/registers";
 import { exception, gp, ss, AC, type GuestFault } from "./abort";
 import { ACCESS } from "./access";
+import { STATE } from "./layout";
 import { noteDataAccess } from "./debugRegisters";
 import { canonicalLinear, pageOf, type Linear } from "./linear";
 import { permits, translate } from "./paging";
@@ -31,8 +32,8 @@ export function segmentLinear(
   bytes: number,
   write: boolean,
 ): Linear {
-  const { base, limit, ar } = cpu.segment(segment);
   if (cpu.is64) {
+    const { base } = cpu.segment(segment);
     const address = segment === FS || segment === GS ? base + offset : offset;
     const linear = canonicalLinear(address);
     const last = canonicalLinear(address + BigInt(bytes - 1));
@@ -44,6 +45,18 @@ export function segmentLinear(
     }
     return linear;
   }
+  return linearAt(cpu, segment, Number(BigInt.asUintN(32, offset)), bytes, write);
+}
+
+/** The same outside 64-bit mode, for an offset below 2^32. */
+export function linearAt(
+  cpu: Processor,
+  segment: SegmentIndex,
+  at: number,
+  bytes: number,
+  write: boolean,
+): Linear {
+  const { base, limit, ar } = cpu.segment(segment);
   const name = SEGMENT_NAMES[segment];
   if (ar & AR.UNUSABLE) throw segmentFault(segment, `${name} holds a null selector`);
   if (!cpu.realOrVirtual8086) {
@@ -54,14 +67,13 @@ export function segmentLinear(
     if (!write && isCode && !(ar & 2))
       throw segmentFault(segment, `the code segment in ${name} is execute-only`);
   }
-  const at = Number(BigInt.asUintN(32, offset));
   if (!withinLimit(cpu.realOrVirtual8086 ? ar & ~0xc : ar, limit, at, bytes)) {
     throw segmentFault(
       segment,
       `offset 0x${at.toString(16)} is outside the limit 0x${limit.toString(16)} of ${name}`,
     );
   }
-  return Number(BigInt.asUintN(32, base + offset));
+  return base === 0n ? at : (Number(BigInt.asUintN(32, base)) + at) % 2 ** 32;
 }
 
 function checkAlignment(cpu: Processor, linear: Linear, bytes: number): void {
@@ -72,13 +84,19 @@ function checkAlignment(cpu: Processor, linear: Linear, bytes: number): void {
 
 /** HPA of a byte; fills the interpreter's table on the way. */
 export function hpaFor(cpu: Processor, linear: Linear, access: number): number {
-  const entry = translate(cpu, linear, access);
-  const offset = ((linear % 4096) + 4096) % 4096;
-  const hpa = entry.frame * 4096 + offset;
   const user = access & ACCESS.user;
   // An access to an inner ring's stack on the way there says nothing about what the current ring may do.
   const isOwn = (user !== 0) === (cpu.cpl === 3);
-  if (isOwn && !(access & (ACCESS.fetch | ACCESS.implicit)) && cpu.ram.isRam(hpa)) {
+  const asInterpreter = isOwn && !(access & (ACCESS.fetch | ACCESS.implicit));
+  if (asInterpreter) {
+    const base = cpu.view.getUint32(STATE.tlbBase, true);
+    const direct = cpu.tlb.directHpa(base, linear, (access & ACCESS.write) !== 0);
+    if (direct >= 0) return direct;
+  }
+  const entry = translate(cpu, linear, access);
+  const offset = ((linear % 4096) + 4096) % 4096;
+  const hpa = entry.frame * 4096 + offset;
+  if (asInterpreter && cpu.ram.isRam(hpa)) {
     const guards = cpu.ram.guards[entry.frame]!;
     const watched = (guards & PAGE.watched) !== 0;
     // After a write the clean bit is gone; code and watched pages keep sending writes here.

@@ -10,6 +10,11 @@ export function canonicalLinear(address: bigint): Linear | undefined {
   return BigInt.asUintN(64, signed) === BigInt.asUintN(64, address) ? Number(signed) : undefined;
 }
 
+/** True for a signed number that is a canonical address. */
+export function isCanonical(address: number): boolean {
+  return address >= -(2 ** 47) && address < 2 ** 47;
+}
+
 export function linearToBigInt(linear: Linear): bigint {
   return BigInt.asUintN(64, BigInt(linear));
 }

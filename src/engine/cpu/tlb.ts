@@ -100,6 +100,19 @@ export class Tlb {
     if (this.filled.length > 4 * TLB_ENTRIES) this.filled = [...new Set(this.filled)];
   }
 
+  /**
+   * HPA of an access of one page that the interpreter may make by itself, through its table at `base`; -1 if it must ask. The same look-up as in
+   * execution/memoryFunctions.ts.
+   */
+  directHpa(base: number, linear: number, write: boolean): number {
+    const low = linear >>> 0;
+    const entry = (base + ((low >>> 12) % TLB_ENTRIES) * TLB_STRIDE) >>> 2;
+    const tag = write ? entry + TLB_WRITE_TAG / 4 : entry;
+    if (this.u32[tag] !== (low & ~0xfff) >>> 0) return -1;
+    if (this.u32[tag + 1] !== Math.floor(linear / 2 ** 32) >>> 0) return -1;
+    return ((this.u32[entry + TLB_DELTA / 4]! + low) >>> 0) - RAM_BASE;
+  }
+
   lookup(page: number): TlbEntry | undefined {
     return this.current.get(page);
   }
