@@ -107,7 +107,10 @@ export function maskOf(size: OperandSize): bigint {
 
 /** Truncates the i64 on the stack to `size` bits, zero-extended. */
 export function truncate(b: FunctionBuilder, size: OperandSize): FunctionBuilder {
-  return size === 64 ? b : b.i64(maskOf(size)).op("i64.and");
+  if (size === 64) return b;
+  // A 32-bit operation clears the upper half by itself: V8 makes nothing of this pair.
+  if (size === 32) return b.op("i32.wrap_i64", "i64.extend_i32_u");
+  return b.i64(maskOf(size)).op("i64.and");
 }
 
 /** Sign-extends the i64 on the stack from `size` bits. */

@@ -120,6 +120,11 @@ function rotate(left: boolean): Semantics {
           .set(r);
         return;
       }
+      if (e.size === 32) {
+        b.get(a).op("i32.wrap_i64").get(count).op("i32.wrap_i64");
+        b.op(left ? "i32.rotl" : "i32.rotr", "i64.extend_i32_u").set(r);
+        return;
+      }
       reduce(e, count, e.size, effective);
       if (!left) b.i64(e.size).get(effective).op("i64.sub").set(effective);
       b.get(a).get(effective).op("i64.shl");
