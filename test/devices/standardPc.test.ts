@@ -117,7 +117,7 @@ describe("standard PC", () => {
       const isInside = windows.some(({ base, length }) => port >= base && port < base + length);
       assert.equal(pc.ports.nameAt(port) !== undefined, isInside);
     }
-    assert.equal(windows.length, 16);
+    assert.equal(windows.length, 17);
   });
 });
 
