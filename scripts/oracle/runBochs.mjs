@@ -22,19 +22,24 @@ const EXIT_PATTERN = /unmapped: (?:8|16|32)-bit write to 00f4 = ([0-9a-f]+)/;
 export async function runOnBochs({ image, entry, load, timeoutMs = 60000, memoryMb = 64, log }) {
   const address = load ?? DEFAULT_LOAD[entry];
   return withTemporaryFolder(async (folder) => {
-    const paths = {
-      disk: join(folder, "disk.img"),
-      serial: join(folder, "serial.txt"),
-      log: join(folder, "bochs.log"),
-      configuration: join(folder, "bochsrc.txt"),
-      debugger: join(folder, "debugger.txt"),
-    };
+    const paths = bochsPaths(folder);
     writeFileSync(paths.disk, buildBootDisk(image, entry, address, folder));
     const args = prepareBochs(paths, memoryMb);
     const result = await watch(args, paths, timeoutMs);
     if (log !== undefined) copyFileSync(paths.log, log);
     return result;
   });
+}
+
+/** The files of one run. */
+export function bochsPaths(folder) {
+  return {
+    disk: join(folder, "disk.img"),
+    serial: join(folder, "serial.txt"),
+    log: join(folder, "bochs.log"),
+    configuration: join(folder, "bochsrc.txt"),
+    debugger: join(folder, "debugger.txt"),
+  };
 }
 
 /** Writes what Bochs reads beside the disk; returns its arguments. */

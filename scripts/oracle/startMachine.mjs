@@ -1,17 +1,18 @@
 // Runs a multiboot image on another machine, for benchmarks. Prints `pid N`, the process that does the work, and then what the
-// image sends over COM1, line by line as it comes; ends after the image's line `# end`.
+// image sends over COM1, line by line as it comes. Ends when it is told to, or a while after the image's line `# end`: until
+// then the reader can ask how much time the process took.
 //   node scripts/oracle/startMachine.mjs qemu|bochs|v86|v86-interpreter IMAGE
 import { spawn, spawnSync } from "node:child_process";
 import { constants, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
-import { join } from "node:path";
 import { buildBootDisk, DEFAULT_LOAD, withTemporaryFolder } from "./buildImage.mjs";
-import { BOCHS, prepareBochs } from "./runBochs.mjs";
+import { BOCHS, bochsPaths, prepareBochs } from "./runBochs.mjs";
 import { machineArguments, QEMU } from "./runQemu.mjs";
 import { startV86 } from "./v86.mjs";
 
 const MEMORY_MB = 64;
 const END = "# end 00000000\n";
+const LINGER_MS = 10_000;
 
 const MACHINES = {
   qemu: startQemu,
@@ -24,14 +25,14 @@ function say(text) {
   writeSync(1, text);
 }
 
-/** Waits for `child`, which is told to end when the reader of our output does not want more. */
+/** Waits for `child`, which is told to end when we are. */
 function follow(child, output) {
   say(`pid ${child.pid}\n`);
   let seen = "";
   output.on("data", (chunk) => {
     say(chunk);
     seen = seen.slice(-END.length) + chunk.toString("latin1");
-    if (seen.includes(END)) child.kill("SIGKILL");
+    if (seen.includes(END)) setTimeout(() => child.kill("SIGKILL"), LINGER_MS).unref();
   });
   process.on("SIGTERM", () => child.kill("SIGKILL"));
   return new Promise((resolve) => child.on("close", resolve));
@@ -46,13 +47,7 @@ function startQemu(file) {
 /** Bochs writes COM1 to a file: here a named pipe. */
 function startBochs(file) {
   return withTemporaryFolder(async (folder) => {
-    const paths = {
-      disk: join(folder, "disk.img"),
-      serial: join(folder, "serial"),
-      log: join(folder, "bochs.log"),
-      configuration: join(folder, "bochsrc.txt"),
-      debugger: join(folder, "debugger.txt"),
-    };
+    const paths = bochsPaths(folder);
     const image = readFileSync(file);
     writeFileSync(
       paths.disk,
@@ -71,7 +66,7 @@ async function startInProcess(file, hasJit) {
   say(`pid ${process.pid}\n`);
   const onLine = (line) => {
     writeSync(1, line);
-    if (Buffer.from(line).includes(END)) process.exit(0);
+    if (Buffer.from(line).includes(END)) setTimeout(() => process.exit(0), LINGER_MS);
   };
   await startV86({ file, memoryMb: MEMORY_MB, hasJit, onLine });
 }

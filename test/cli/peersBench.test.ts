@@ -30,6 +30,17 @@ describe("the comparison with other machines", () => {
     assert.deepEqual([int80?.value, int80?.ratios], [50, { peer: 2.5 }]);
   });
 
+  it("leaves out a machine whose time is not known", () => {
+    const runs = new Map([
+      ["ours", [runOf(1)]],
+      ["slow", [runOf(4)]],
+      ["gone", [runOf(NaN)]],
+    ]);
+    const [int80] = compareRuns("system32", runs);
+    assert.deepEqual(int80?.ratios, { slow: 4 });
+    assert.equal(int80.note, "speed 4 × slow");
+  });
+
   it("refuses machines that computed something else", () => {
     const runs = new Map([
       ["ours", [runOf(1)]],

@@ -44,10 +44,11 @@ const FLAGS = ["latevex", "evex", "vex"] as const;
 
 const EVERYTHING: Target = { level: EVERY_PROCESSOR, hasVex: true };
 
-export type CpuResult =
-  | { readonly target: Target | undefined; readonly unknown?: undefined }
-  /** The words before it count. */
-  | { readonly target: Target | undefined; readonly unknown: string };
+export interface CpuResult {
+  readonly target: Target | undefined;
+  /** The first word that means nothing; those before it count. */
+  readonly unknown?: string;
+}
 
 /** What a list of words makes of the processor before it; undefined: everything is allowed. */
 export function readCpu(text: string, before: Target | undefined): CpuResult {

@@ -5,7 +5,7 @@ import { exception, gp, ss, AC, type GuestFault } from "./abort";
 import { ACCESS } from "./access";
 import { STATE } from "./layout";
 import { noteDataAccess } from "./debugRegisters";
-import { canonicalLinear, pageOf, type Linear } from "./linear";
+import { canonicalLinear, linear32, pageOf, type Linear } from "./linear";
 import { permits, translate } from "./paging";
 import { PAGE } from "./physicalMemory";
 import type { Processor } from "./processor";
@@ -73,7 +73,7 @@ export function linearAt(
       `offset 0x${at.toString(16)} is outside the limit 0x${limit.toString(16)} of ${name}`,
     );
   }
-  return base === 0n ? at : (Number(BigInt.asUintN(32, base)) + at) % 2 ** 32;
+  return linear32(base, at);
 }
 
 function checkAlignment(cpu: Processor, linear: Linear, bytes: number): void {

@@ -15,6 +15,11 @@ export function isCanonical(address: number): boolean {
   return address >= -(2 ** 47) && address < 2 ** 47;
 }
 
+/** Base of a segment plus an offset below 2^32, outside 64-bit mode: wraps at 4 GiB. */
+export function linear32(base: bigint, offset: number): Linear {
+  return base === 0n ? offset : (Number(BigInt.asUintN(32, base)) + offset) % 2 ** 32;
+}
+
 export function linearToBigInt(linear: Linear): bigint {
   return BigInt.asUintN(64, BigInt(linear));
 }

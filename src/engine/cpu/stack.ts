@@ -4,7 +4,7 @@ import { RSP, SS } from "../isa/registers";
 import { ss as stackFault } from "./abort";
 import { ACCESS } from "./access";
 import { linearAt, readLinear, writeLinear } from "./dataAccess";
-import { isCanonical } from "./linear";
+import { isCanonical, linear32 } from "./linear";
 import type { Processor } from "./processor";
 import type { SegmentRegister } from "./systemState";
 
@@ -64,7 +64,7 @@ export class StackFrame {
     const top = ar & AR.DB ? 0xffffffff : 0xffff;
     const ok = expandDown ? at > limit && last <= top : last <= limit;
     if (!ok) throw stackFault(selector & 0xfffc, "the new stack is too small for the frame");
-    return (Number(BigInt.asUintN(32, base)) + at) % TWO_32;
+    return linear32(base, at);
   }
 
   private access(write: boolean): number {

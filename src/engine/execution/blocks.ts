@@ -44,6 +44,18 @@ export class BlockCache {
   private readonly fetchBuffer = new Uint8Array(15);
   /** Look-ups after which a block gets a region, at most HOT; "never" leaves everything to tier 0. Results do not depend on it. */
   hotAfter: number | "never" = HOT;
+  /** How often code was written under a region, by HPA page: where that goes on, tier 0 is faster than compiling again. */
+  private readonly changes = new Map<number, number>();
+  /** Regions compiled so far. */
+  regionCount = 0;
+  /** A block that is in the look-up table but not in the index. */
+  private transient: Block | undefined;
+  /** Whether the last fetch came from RAM. */
+  private fetchedFromRam = true;
+  /** Bytes of the instructions that `decodeFrom` decoded last. */
+  private builtBytes = 0;
+  /** Set by `decodeFrom` when its only instruction crosses into another page: HPA number of that page. */
+  private secondPage: number | undefined;
 
   constructor(
     private readonly cpu: Processor,
@@ -130,8 +142,6 @@ export class BlockCache {
     return (this.writer.instructionAt(microOp)?.repeat ?? 0) !== 0;
   }
 
-  private transient: Block | undefined;
-
   /**
    * Makes the block at RIP known to the interpreter. `single`: exactly one instruction, without breakpoint, not kept.
    * Returns true if the block may be used for one instruction only and must then be dropped with `dropTransient`.
@@ -144,7 +154,7 @@ export class BlockCache {
     const linear = this.fetchAddress(rip);
     const hpa = hpaFor(cpu, linear, this.access());
     if (single) {
-      const microOp = this.build(rip, linear, 1, false);
+      const microOp = this.decodeFrom(rip, linear, 1, false);
       return this.enterTransient(this.newBlock(-1, rip, microOp, []));
     }
     const key = index.key(hpa);
@@ -155,11 +165,8 @@ export class BlockCache {
       block = undefined;
     }
     if (!block) {
-      const microOp = this.build(rip, linear, MAX_BLOCK, true);
-      block = this.newBlock(key, rip, microOp, this.partsOf(hpa));
-      const inRam = block.parts.every(({ page }) => cpu.ram.isRam(page * 4096));
-      if (!inRam) return this.enterTransient(block);
-      index.keep(block);
+      block = this.build(key, rip, linear, hpa);
+      if (!this.keep(block)) return this.enterTransient(block);
     }
     this.enterLookup(rip, block.entry);
     return false;
@@ -169,19 +176,30 @@ export class BlockCache {
     return { key, rip, microOp, entry: microOp, regions: new Set(), parts };
   }
 
-  /** How often code was written under a region, by HPA page: where that goes on, tier 0 is faster than compiling again. */
-  private readonly changes = new Map<number, number>();
-  /** Regions compiled so far. */
-  regionCount = 0;
+  /** The whole block at an address, not yet known to anyone. */
+  private build(key: number, rip: bigint, linear: Linear, hpa: number): Block {
+    const microOp = this.decodeFrom(rip, linear, MAX_BLOCK, true);
+    return this.newBlock(key, rip, microOp, this.partsOf(hpa));
+  }
+
+  /** Puts a block into the index, where it can become hot; false if it is not in RAM and its bytes may change unseen. */
+  private keep(block: Block): boolean {
+    if (!block.parts.every(({ page }) => this.cpu.ram.isRam(page * 4096))) return false;
+    this.index.keep(block);
+    this.writer.setHeat(block.microOp, this.hotAfter === "never" ? HOT + 1 : HOT - this.hotAfter);
+    return true;
+  }
 
   /** Compiles the region around RIP, whose block has become hot. */
   makeRegion(): void {
     const { cpu, regions, writer } = this;
     if (regions.isFull) this.clear();
-    if (!writer.hasRoom(REGION_RECORDS) || this.changesOften()) return;
-    const blocks = new Map<bigint, Block>();
+    if (!writer.hasRoom(REGION_RECORDS)) return;
+    const entry = this.plainBlock(cpu.rip);
+    if (!entry || this.changesOften(entry)) return;
+    const blocks = new Map([[cpu.rip, entry]]);
     const compiled = regions.compile(cpu.rip, (rip) => {
-      const block = this.plainBlock(rip);
+      const block = blocks.get(rip) ?? this.plainBlock(rip);
       if (block) blocks.set(rip, block);
       return block?.microOp;
     });
@@ -197,9 +215,8 @@ export class BlockCache {
     });
   }
 
-  private changesOften(): boolean {
-    const block = this.plainBlock(this.cpu.rip);
-    return (this.changes.get(block?.parts[0]?.page ?? -1) ?? 0) >= MAX_CHANGES;
+  private changesOften({ parts }: Block): boolean {
+    return (this.changes.get(parts[0]!.page) ?? 0) >= MAX_CHANGES;
   }
 
   /** The block at an address of the page that is being executed; undefined if it cannot be kept. */
@@ -211,11 +228,8 @@ export class BlockCache {
       const key = this.index.key(hpa);
       const known = this.index.find(key, rip);
       if (known) return known.parts.length === 1 ? known : undefined;
-      const microOp = this.build(rip, linear, MAX_BLOCK, true);
-      const block = this.newBlock(key, rip, microOp, this.partsOf(hpa));
-      if (block.parts.length !== 1 || !this.cpu.ram.isRam(hpa)) return undefined;
-      this.index.keep(block);
-      return block;
+      const block = this.build(key, rip, linear, hpa);
+      return block.parts.length === 1 && this.keep(block) ? block : undefined;
     } catch (problem) {
       if (isCpuAbort(problem)) return undefined;
       throw problem;
@@ -236,7 +250,7 @@ export class BlockCache {
     this.transient = undefined;
   }
 
-  /** The bytes that `build` decoded last, from the HPA of the first. */
+  /** The bytes that `decodeFrom` decoded last, from the HPA of the first. */
   private partsOf(hpa: number): readonly Part[] {
     const page = Math.floor(hpa / 4096);
     const from = hpa % 4096;
@@ -262,13 +276,6 @@ export class BlockCache {
     return Math.floor(hpaFor(this.cpu, wrapped, this.access()) / 4096);
   }
 
-  /** Whether the last fetch came from RAM. */
-  private fetchedFromRam = true;
-  /** Bytes of the instructions that `build` decoded last. */
-  private builtBytes = 0;
-  /** Set by `build` when its only instruction crosses into another page: HPA number of that page. */
-  private secondPage: number | undefined;
-
   private fetchAddress(rip: bigint): Linear {
     const { cpu } = this;
     const linear = linearOf(cpu, rip);
@@ -280,7 +287,7 @@ export class BlockCache {
   }
 
   /** Writes micro-ops from `rip` on; returns the address of the first. */
-  private build(
+  private decodeFrom(
     firstRip: bigint,
     firstLinear: Linear,
     max: number,
@@ -288,14 +295,12 @@ export class BlockCache {
   ): number {
     const { writer } = this;
     const start = writer.next;
-    const heat = this.hotAfter === "never" ? HOT + 1 : HOT - this.hotAfter;
     let rip = firstRip;
     let linear = firstLinear;
     this.secondPage = undefined;
     for (let count = 0; count < max; count++) {
       if (withBreakpoints && this.breakpoints.has(BigInt.asUintN(64, BigInt(linear)))) {
         writer.special(HANDLER_BREAKPOINT, rip);
-        writer.setHeat(start, heat);
         this.builtBytes = Math.max(1, linear - firstLinear);
         return start;
       }
@@ -309,7 +314,6 @@ export class BlockCache {
     }
     this.builtBytes = linear - firstLinear;
     writer.special(HANDLER_LINK, rip);
-    writer.setHeat(start, heat);
     return start;
   }
 

@@ -7,13 +7,11 @@ import {
   SEGMENT_WRITE_SIZE,
   STATE,
   TLB_DELTA,
-  TLB_ENTRIES,
-  TLB_STRIDE,
   TLB_WRITE_TAG,
 } from "../cpu/layout";
+import { RFLAGS } from "../cpu/systemState";
 import { I32, I64, type FunctionBuilder, type ModuleBuilder } from "../wasm/moduleBuilder";
-
-const DF = 0x400;
+import { pushTlbEntry, SIZES, STORE_OPS } from "./memoryFunctions";
 
 /** (segment of the source, bytes an element, address mask, iterations allowed) -> iterations done; 0 if this is not a case for it. */
 export interface BulkFunctions {
@@ -102,13 +100,9 @@ class BulkWriter {
     const size = side.write ? SEGMENT_WRITE_SIZE : SEGMENT_READ_SIZE;
     f.mem("i64.load", STATE.segments + size).op("i64.ge_u");
     this.giveUp();
-    f.get(side.va)
-      .i64(12)
-      .op("i64.shr_u", "i32.wrap_i64")
-      .i32(TLB_ENTRIES - 1)
-      .op("i32.and");
-    f.i32(TLB_STRIDE).op("i32.mul").i32(0).mem("i32.load", STATE.tlbBase).op("i32.add");
-    f.tee(this.entry).mem("i64.load", side.write ? TLB_WRITE_TAG : 0);
+    pushTlbEntry(f.get(side.va))
+      .tee(this.entry)
+      .mem("i64.load", side.write ? TLB_WRITE_TAG : 0);
     f.get(side.va).i64(~0xfffn).op("i64.and", "i64.ne");
     this.giveUp();
     f.get(this.entry).mem("i32.load", TLB_DELTA).get(side.va).op("i32.wrap_i64", "i32.add");
@@ -122,7 +116,7 @@ class BulkWriter {
 
   private begin(sides: readonly Side[]): void {
     const { f } = this;
-    f.i32(0).mem("i32.load", STATE.flagSystem).i32(DF).op("i32.and");
+    f.i32(0).mem("i32.load", STATE.flagSystem).i32(RFLAGS.DF).op("i32.and");
     this.giveUp();
     f.i32(0)
       .mem("i64.load", RCX * 8)
@@ -213,10 +207,12 @@ class BulkWriter {
         .get(host)
         .i32(0)
         .mem("i64.load", RAX * 8);
-    const sizes = [[1, "i64.store8"], [2, "i64.store16"], [4, "i64.store32"], [8, "i64.store"]] as const; // prettier-ignore
-    for (const [size, op] of sizes) {
-      f.get(SIZE).i32(size).op("i32.eq").if();
-      value().mem(op);
+    for (const size of SIZES) {
+      f.get(SIZE)
+        .i32(size / 8)
+        .op("i32.eq")
+        .if();
+      value().mem(STORE_OPS[size]);
       f.end();
     }
   }

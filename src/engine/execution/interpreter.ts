@@ -14,11 +14,12 @@ import {
 } from "../cpu/layout";
 import { RCX } from "../isa/registers";
 import { EMITTED } from "../cpu/semantics";
-import type { Emitter, SegmentChoice } from "../cpu/semantics/emitter";
+import { maskOf, type Emitter, type SegmentChoice } from "../cpu/semantics/emitter";
 import { InvariantError } from "../base/errors";
 import type { InstructionForm, OperandSize } from "../isa/types";
 import { I32, I64, ModuleBuilder, type FunctionBuilder, type Label } from "../wasm/moduleBuilder";
 import { defineBulkFunctions, type BulkFunctions } from "./bulkStrings";
+import { KindEmitter, REGISTER_FIELDS, type EmittedFunction } from "./kindEmitter";
 import { FIRST_KIND, HOT, MAX_REGIONS, STATUS } from "./interpreterStatus";
 import {
   LOAD_OPS,
@@ -30,17 +31,12 @@ import {
 } from "./memoryFunctions";
 import { allMicroOpKinds, type MicroOpKind } from "./operandShapes";
 
-const REGISTER_FIELDS = [MICRO_OP.r0, MICRO_OP.r1, MICRO_OP.r2] as const;
-
 /** Locals and labels of the interpreter function that all cases share. */
-interface Frame {
-  readonly f: FunctionBuilder;
+interface Frame extends EmittedFunction {
   readonly microOp: number;
   readonly budget: number;
   /** i64 jump target for `lookupLabel`. */
   readonly target: number;
-  readonly t: Emitter["t"];
-  readonly n: Emitter["n"];
   next: Label;
   lookup: Label;
   abort: Label;
@@ -49,60 +45,16 @@ interface Frame {
 }
 
 /** Emits operands as dynamic loads from the current micro-op record. */
-class MicroOpEmitter implements Emitter {
-  readonly b: FunctionBuilder;
-  readonly t: Emitter["t"];
-  readonly n: Emitter["n"];
-  private extraOffset = -1;
+class MicroOpEmitter extends KindEmitter implements Emitter {
   /** True once something was stored: the end of the case then looks at PENDING.leave. */
   private stored = false;
-  private updating: { operand: number } | undefined;
 
   constructor(
     private readonly frame: Frame,
-    private readonly kind: MicroOpKind,
+    kind: MicroOpKind,
     private readonly functions: Functions,
   ) {
-    this.b = frame.f;
-    this.t = frame.t;
-    this.n = frame.n;
-  }
-
-  get size(): OperandSize {
-    return this.kind.size;
-  }
-
-  get operandCount(): number {
-    return this.kind.shapes.length;
-  }
-
-  get condition(): number {
-    return this.kind.condition;
-  }
-
-  get addressSize(): 16 | 32 | 64 {
-    return this.kind.addressSize;
-  }
-
-  get repeat(): MicroOpKind["repeat"] {
-    return this.kind.repeat;
-  }
-
-  private shape(i: number): MicroOpKind["shapes"][number] {
-    const shape = this.kind.shapes[i];
-    if (!shape) throw new InvariantError(`${this.kind.key} has no operand ${i}`);
-    return shape;
-  }
-
-  operandSize(i: number): OperandSize {
-    const shape = this.shape(i);
-    if (shape.kind === "reg" || shape.kind === "mem") return shape.size;
-    return shape.kind === "imm" ? 8 : this.size;
-  }
-
-  isMemory(i: number): boolean {
-    const shape = this.kind.shapes[i];
-    return shape?.kind === "mem";
+    super(frame, kind);
   }
 
   private field(offset: number, op: "i32.load16_u" | "i32.load8_u" | "i64.load"): FunctionBuilder {
@@ -179,10 +131,6 @@ class MicroOpEmitter implements Emitter {
     }
   }
 
-  offsetMemory(local: number): void {
-    this.extraOffset = local;
-  }
-
   /** After an access: out of the case if it aborted. */
   private abortIfPending(): void {
     this.b
@@ -233,28 +181,15 @@ class MicroOpEmitter implements Emitter {
     this.b.get(value).mem(size === 32 ? "i64.store" : STORE_OPS[size]);
   }
 
-  readForUpdate(i: number): void {
-    const shape = this.shape(i);
-    this.updating = { operand: i };
-    if (shape.kind !== "mem") {
-      this.read(i);
-      return;
-    }
+  protected readMemoryForUpdate(i: number, size: OperandSize): void {
     this.segment("own");
     this.effectiveAddress(i);
-    this.b.call(this.functions.memory.loadForUpdate[shape.size]);
+    this.b.call(this.functions.memory.loadForUpdate[size]);
     this.abortIfPending();
   }
 
-  writeUpdate(i: number, value: number): void {
-    if (this.updating?.operand !== i)
-      throw new InvariantError(`${this.kind.key}: no update of operand ${i}`);
-    const shape = this.shape(i);
-    if (shape.kind !== "mem") {
-      this.write(i, value);
-      return;
-    }
-    this.b.get(value).call(this.functions.memory.storeUpdate[shape.size]);
+  protected writeMemoryUpdate(size: OperandSize, value: number): void {
+    this.b.get(value).call(this.functions.memory.storeUpdate[size]);
     this.stored = true;
   }
 
@@ -311,7 +246,7 @@ class MicroOpEmitter implements Emitter {
     const { b, frame } = this;
     const done = this.n[0];
     this.segment("own");
-    b.i32(this.size / 8).i64((1n << BigInt(this.addressSize)) - 1n);
+    b.i32(this.size / 8).i64(maskOf(this.addressSize));
     b.get(0).i32(1).op("i32.add").call(this.functions.bulk[instruction]).tee(done).if();
     b.get(0).get(done).op("i32.sub").i32(1).op("i32.add").set(0);
     this.readGpr(RCX, this.addressSize);

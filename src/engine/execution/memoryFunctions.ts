@@ -57,6 +57,15 @@ export interface MemoryFunctions {
   readonly storeUpdate: Readonly<Record<OperandSize, number>>;
 }
 
+/** Replaces the linear address on the stack by the address of its TLB entry. */
+export function pushTlbEntry(f: FunctionBuilder): FunctionBuilder {
+  f.i64(12)
+    .op("i64.shr_u", "i32.wrap_i64")
+    .i32(TLB_ENTRIES - 1)
+    .op("i32.and");
+  return f.i32(TLB_STRIDE).op("i32.mul").i32(0).mem("i32.load", STATE.tlbBase).op("i32.add");
+}
+
 /**
  * Emits: if segment bounds and TLB tag allow, leave the host address in `host` and push 1, else push 0.
  * Parameters 0 and 1 of the function are segment (i32) and offset (i64).
@@ -83,12 +92,12 @@ function pushFastAddress(
   f.if(I32);
   f.get(segment).mem("i64.load", STATE.segments).get(1).op("i64.add");
   f.i32(0).mem("i64.load", STATE.linearMask).op("i64.and").tee(va);
-  f.i64(12)
-    .op("i64.shr_u", "i32.wrap_i64")
-    .i32(TLB_ENTRIES - 1)
-    .op("i32.and");
-  f.i32(TLB_STRIDE).op("i32.mul").i32(0).mem("i32.load", STATE.tlbBase).op("i32.add").tee(entry);
-  f.mem("i32.load", TLB_DELTA).get(va).op("i32.wrap_i64", "i32.add").set(host);
+  pushTlbEntry(f)
+    .tee(entry)
+    .mem("i32.load", TLB_DELTA)
+    .get(va)
+    .op("i32.wrap_i64", "i32.add")
+    .set(host);
   f.get(va);
   if (bytes > 1) f.i64(bytes - 1).op("i64.add");
   f.i64(~0xfffn).op("i64.and");

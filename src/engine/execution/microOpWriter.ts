@@ -1,8 +1,10 @@
 /** Writes decoded instructions as micro-op records into the machine's memory. */
 import type { DecodedOperand, Instruction } from "../codec/types";
 import { MICRO_OP, MICRO_OPS_BASE, MICRO_OPS_MAX, MICRO_OP_BYTES, ZERO_SLOT } from "../cpu/layout";
+import { maskOf } from "../cpu/semantics/emitter";
 import type { InstructionForm } from "../isa/types";
 import type { Processor } from "../cpu/processor";
+import { REGISTER_FIELDS } from "./kindEmitter";
 import { HANDLER_REGION, HANDLER_SYSTEM, HOT } from "./interpreterStatus";
 import { microOpKind } from "./operandShapes";
 
@@ -68,13 +70,22 @@ export class MicroOpWriter {
     return this.instructions[(microOp - MICRO_OPS_BASE) / MICRO_OP_BYTES];
   }
 
-  /** A record that is no instruction. */
-  special(handler: number, rip: bigint): void {
-    const { view } = this;
-    view.setUint16(this.next + MICRO_OP.handler, handler, true);
-    view.setBigUint64(this.next + MICRO_OP.rip, rip, true);
-    view.setBigUint64(this.next + MICRO_OP.next, rip, true);
+  /** Address of an empty record behind the others. */
+  private newRecord(): number {
+    const at = this.next;
     this.next += MICRO_OP_BYTES;
+    this.bytes.fill(0, at, this.next);
+    return at;
+  }
+
+  /** A record that is no instruction. Returns its address. */
+  special(handler: number, rip: bigint): number {
+    const { view } = this;
+    const at = this.newRecord();
+    view.setUint16(at + MICRO_OP.handler, handler, true);
+    view.setBigUint64(at + MICRO_OP.rip, rip, true);
+    view.setBigUint64(at + MICRO_OP.next, rip, true);
+    return at;
   }
 
   /** Look-ups that a block's first record counts as having had. */
@@ -84,15 +95,14 @@ export class MicroOpWriter {
 
   /** A record that calls a region instead of going on at `first`. Returns its address. */
   regionCall(rip: bigint, first: number, region: number, entry: number): number {
-    const { view, next } = this;
-    this.bytes.fill(0, next, next + MICRO_OP_BYTES);
-    view.setUint16(next + MICRO_OP.r0, entry, true);
-    view.setUint32(next + MICRO_OP.displacement, region, true);
-    view.setUint32(next + MICRO_OP.immediate, first, true);
+    const { view } = this;
+    const at = this.special(HANDLER_REGION, rip);
+    view.setUint16(at + MICRO_OP.r0, entry, true);
+    view.setUint32(at + MICRO_OP.displacement, region, true);
+    view.setUint32(at + MICRO_OP.immediate, first, true);
     // It is as hot as it will get.
-    this.setHeat(next, HOT + 1);
-    this.special(HANDLER_REGION, rip);
-    return next;
+    this.setHeat(at, HOT + 1);
+    return at;
   }
 
   /** The handler, from the form's known ones: what else it depends on has few values. */
@@ -122,20 +132,14 @@ export class MicroOpWriter {
   /** Writes one record; true if the block ends with it. */
   append(instruction: Instruction, rip: bigint): boolean {
     const { view } = this;
-    const at = this.next;
+    const at = this.newRecord();
     const next = nextInstruction(rip, instruction);
     const handler = this.handlerOf(instruction);
-    this.next += MICRO_OP_BYTES;
-    this.bytes.fill(0, at, at + MICRO_OP_BYTES);
     view.setUint16(at + MICRO_OP.handler, handler, true);
     view.setUint8(at + MICRO_OP.length, instruction.length);
     view.setUint16(at + MICRO_OP.base, ZERO_SLOT, true);
     view.setUint16(at + MICRO_OP.index, ZERO_SLOT, true);
-    view.setBigUint64(
-      at + MICRO_OP.addressMask,
-      (1n << BigInt(instruction.addressSize)) - 1n,
-      true,
-    );
+    view.setBigUint64(at + MICRO_OP.addressMask, maskOf(instruction.addressSize), true);
     view.setBigUint64(at + MICRO_OP.rip, rip, true);
     view.setBigUint64(at + MICRO_OP.next, next, true);
     view.setUint8(
@@ -149,9 +153,9 @@ export class MicroOpWriter {
 
   private appendOperands(instruction: Instruction, at: number, next: bigint): void {
     const { view } = this;
-    const fields = [MICRO_OP.r0, MICRO_OP.r1, MICRO_OP.r2];
     instruction.operands.forEach((operand, i) => {
-      if (i < 3) view.setUint16(at + fields[i]!, offsetOf(operand), true);
+      const field = REGISTER_FIELDS[i];
+      if (field !== undefined) view.setUint16(at + field, offsetOf(operand), true);
       if (operand.kind === "imm" || operand.kind === "rel") {
         view.setBigUint64(
           at + MICRO_OP.immediate,

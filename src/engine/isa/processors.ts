@@ -101,7 +101,12 @@ function makeTables() {
   return { features: byWord(FEATURES), least: byWord(LEAST), exactly: byWord(EXACTLY) };
 }
 
-let tables: ReturnType<typeof makeTables> | undefined;
+let made: ReturnType<typeof makeTables> | undefined;
+
+/** Only a program with a CPU directive needs them. */
+function tables(): ReturnType<typeof makeTables> {
+  return (made ??= makeTables());
+}
 
 /** Of operands as they are written, where they are wider than those of the row; 0: they are not. */
 type Width = 0 | 32 | 64;
@@ -119,7 +124,7 @@ function sizeLevel({ operands, encoding, feature }: InstructionForm, widest: Wid
 
 function featureLevel(feature: string | undefined): number {
   if (feature === undefined) return 0;
-  const level = tables!.features.get(feature);
+  const level = tables().features.get(feature);
   if (level === undefined) throw new InvariantError(`no processor for the feature ${feature}`);
   return level;
 }
@@ -132,7 +137,7 @@ function familyLevel({ condition, operands, mnemonic }: InstructionForm): number
 
 /** The level that a row under a mnemonic (its own or an alias) needs. */
 export function levelOfRow(form: InstructionForm, mnemonic: string, widest: Width): number {
-  const { least, exactly } = (tables ??= makeTables());
+  const { least, exactly } = tables();
   const known = exactly.get(mnemonic);
   if (known !== undefined) return known;
   return Math.max(

@@ -57,11 +57,11 @@ function ratesOf(part: string, runs: ImageRuns): Map<string, number> {
   return rates;
 }
 
-/** How many times a peer's value ours is. */
+/** How many times a peer's value ours is; without the peers of which nothing can be said. */
 function ratiosOf(values: ReadonlyMap<string, number>): Record<string, number> {
-  const [ours = NaN, ...peers] = values.values();
-  const names = [...values.keys()].slice(1);
-  return Object.fromEntries(names.map((name, index) => [name, rounded(ours / (peers[index] ?? NaN), 2)])); // prettier-ignore
+  const [[, ours] = ["", NaN], ...peers] = values;
+  const ratios = peers.map(([name, value]) => [name, rounded(ours / value, 2)] as const);
+  return Object.fromEntries(ratios.filter(([, ratio]) => Number.isFinite(ratio)));
 }
 
 function significant(value: number): number {

@@ -7,7 +7,8 @@ import { createInterface } from "node:readline";
 import { MarkerClock, peakMemoryMib, processorSeconds } from "./markerClock";
 import type { PartTime } from "./markerClock";
 
-export type ImageName = "user32" | "user64" | "system32" | "system64" | "vmx";
+export const IMAGES = ["user32", "user64", "system32", "system64", "vmx"] as const;
+export type ImageName = (typeof IMAGES)[number];
 
 export interface Machine {
   readonly name: string;
@@ -17,8 +18,7 @@ export interface Machine {
   readonly command: (repository: string, file: string) => readonly string[];
 }
 
-const ALL: readonly ImageName[] = ["user32", "user64", "system32", "system64", "vmx"];
-const WITHOUT_VMX = ALL.filter((image) => image !== "vmx");
+const WITHOUT_VMX = IMAGES.filter((image) => image !== "vmx");
 const WITH_32_BITS: readonly ImageName[] = ["user32", "system32"];
 const SEABIOS = "/usr/share/seabios/bios.bin";
 
@@ -52,7 +52,7 @@ function foreign(machine: string): Machine["command"] {
 export const MACHINES: readonly Machine[] = [
   {
     name: "ringside",
-    images: ALL,
+    images: IMAGES,
     missing: () => undefined,
     command: (repository, file) => [join(repository, "dist", "cli.js"), "run", "--vmm", "none", "--memory", "64M", file], // prettier-ignore
   },
@@ -71,7 +71,7 @@ export const MACHINES: readonly Machine[] = [
   },
   {
     name: "Bochs",
-    images: ALL,
+    images: IMAGES,
     missing: program("bochs-bin", "bochs"),
     command: foreign("bochs"),
   },

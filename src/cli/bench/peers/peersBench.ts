@@ -5,10 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Measurement } from "../measurement";
 import { compareRuns } from "./comparison";
-import { MACHINES, repositoryOf, runImage } from "./machines";
+import { IMAGES, MACHINES, repositoryOf, runImage } from "./machines";
 import type { ImageName, ImageRun, Machine } from "./machines";
 
-const IMAGES: readonly ImageName[] = ["user32", "user64", "system32", "system64", "vmx"];
 const TIMEOUT_MS = 600_000;
 
 /** The programs lie in the repository, not in what is shipped. */

@@ -3,6 +3,7 @@ import { levelOfRow, processorLevel } from "../../isa/processors";
 import type { Template } from "./compile";
 import { GPR, IMMEDIATE, REGISTER, SIZE32 } from "./operandTypes";
 
+/** A template belongs to one mnemonic. */
 const levels = new WeakMap<Template, number>();
 
 function isDword({ types, size }: Template["patterns"][number]): boolean {

@@ -1,13 +1,13 @@
 /** Near control transfers and the stack. SDM Vol. 2; far transfers are system events. */
 import { RBP, RCX, RSP, SS } from "../../isa/registers";
 import type { OperandSize } from "../../isa/types";
-import { truncate, type Emitter, type Semantics } from "./emitter";
+import { maskOf, truncate, type Emitter, type Semantics } from "./emitter";
 import { pushCondition, pushZero } from "./flags";
 
 /** RSP with its bits under the stack mask replaced by local `value` (already masked). */
 function setStackPointer(e: Emitter, value: number): void {
   const { b } = e;
-  if (e.knownStackMask === 0xffffffffffffffffn) {
+  if (e.knownStackMask === maskOf(64)) {
     e.writeGpr(RSP, 64, value);
     return;
   }
@@ -18,10 +18,14 @@ function setStackPointer(e: Emitter, value: number): void {
   e.writeGpr(RSP, 64, whole);
 }
 
-/** Pushes (RSP + bytes) under the stack mask. */
-function pushStackPointer(e: Emitter, bytes: number): void {
+/** Pushes (RSP + bytes + what `extra` pushes) under the stack mask. */
+function pushStackPointer(e: Emitter, bytes: number, extra?: () => void): void {
   e.readGpr(RSP, 64);
   e.b.i64(bytes).op("i64.add");
+  if (extra) {
+    extra();
+    e.b.op("i64.add");
+  }
   e.stackMask();
   e.b.op("i64.and");
 }
@@ -44,18 +48,11 @@ function peekStack(e: Emitter, size: OperandSize, value: number): void {
   e.b.set(value);
 }
 
-/** RSP := (RSP + bytes + i64 on the stack) under the stack mask. */
+/** RSP := (RSP + bytes + what `extra` pushes) under the stack mask. Uses t[3] and t[4]. */
 function releaseStack(e: Emitter, bytes: number, extra?: () => void): void {
-  const { b } = e;
   const top = e.t[4];
-  e.readGpr(RSP, 64);
-  b.i64(bytes).op("i64.add");
-  if (extra) {
-    extra();
-    b.op("i64.add");
-  }
-  e.stackMask();
-  b.op("i64.and").set(top);
+  pushStackPointer(e, bytes, extra);
+  e.b.set(top);
   setStackPointer(e, top);
 }
 

@@ -21,7 +21,7 @@ function setResult(e: Emitter, size: OperandSize, local: number): void {
   });
 }
 
-function pushAux(e: Emitter): FunctionBuilder {
+function pushFlagAux(e: Emitter): FunctionBuilder {
   e.flagAux();
   return e.b;
 }
@@ -57,7 +57,7 @@ function carriesOf(b: FunctionBuilder, operation: FlagOperation, carries: number
 }
 
 /** Pushes the aux word of an addition or subtraction; `carries` is a scratch local (i64). */
-export function pushAuxOf(b: FunctionBuilder, operation: FlagOperation, carries: number): void {
+function pushAuxOf(b: FunctionBuilder, operation: FlagOperation, carries: number): void {
   carriesOf(b, operation, carries);
   auxOfCarries(b, operation.size, carries);
 }
@@ -93,8 +93,20 @@ export function flagsKeepingCarry(e: Emitter, a: number, x: number, r: number, a
   setResult(e, e.size, r);
 }
 
-/** Pushes the aux word of INC or DEC with CF from i32 local `carry`; `carries` and `aux` are scratch locals. */
-export function pushAuxKeepingCarry(
+/** Pushes the aux word of any of the four; INC and DEC take CF from i32 local `carry`. `carries` (i64) and `aux` (i32) are scratch locals. */
+export function pushAux(
+  b: FunctionBuilder,
+  operation: FlagOperation,
+  carry: number,
+  carries: number,
+  aux: number,
+): void {
+  if (operation.op === "inc" || operation.op === "dec")
+    pushAuxKeepingCarry(b, operation, carry, carries, aux);
+  else pushAuxOf(b, operation, carries);
+}
+
+function pushAuxKeepingCarry(
   b: FunctionBuilder,
   operation: FlagOperation,
   carry: number,
@@ -138,7 +150,7 @@ function carryBits(b: FunctionBuilder, carry: number, overflow: number): void {
 /** CF and OF replaced, the other flags kept: rotates. */
 export function setCarryOverflow(e: Emitter, carry: number, overflow: number): void {
   e.setFlagAux(() => {
-    pushAux(e).i32(0x3fffffff).op("i32.and");
+    pushFlagAux(e).i32(0x3fffffff).op("i32.and");
     carryBits(e.b, carry, overflow);
     e.b.op("i32.or");
   });
@@ -162,12 +174,12 @@ export function flagsOfCount(e: Emitter, zeroWhenZero: number, carry: number): v
 
 export function pushCarry(e: Emitter): FunctionBuilder {
   if (e.pushDeferredCondition(CONDITION_CARRY)) return e.b;
-  return pushAux(e).i32(31).op("i32.shr_u");
+  return pushFlagAux(e).i32(31).op("i32.shr_u");
 }
 
 function pushOverflow(e: Emitter): FunctionBuilder {
-  pushAux(e).i32(31).op("i32.shr_u");
-  return pushAux(e).i32(30).op("i32.shr_u", "i32.xor").i32(1).op("i32.and");
+  pushFlagAux(e).i32(31).op("i32.shr_u");
+  return pushFlagAux(e).i32(30).op("i32.shr_u", "i32.xor").i32(1).op("i32.and");
 }
 
 export function pushZero(e: Emitter): FunctionBuilder {
@@ -178,13 +190,13 @@ export function pushZero(e: Emitter): FunctionBuilder {
 function pushSign(e: Emitter): FunctionBuilder {
   e.flagResult();
   e.b.i64(63).op("i64.shr_u", "i32.wrap_i64");
-  return pushAux(e).op("i32.xor").i32(1).op("i32.and");
+  return pushFlagAux(e).op("i32.xor").i32(1).op("i32.and");
 }
 
 function pushParity(e: Emitter): FunctionBuilder {
   e.flagResult();
   e.b.op("i32.wrap_i64");
-  pushAux(e).i32(8).op("i32.shr_u", "i32.xor").i32(0xff).op("i32.and", "i32.popcnt");
+  pushFlagAux(e).i32(8).op("i32.shr_u", "i32.xor").i32(0xff).op("i32.and", "i32.popcnt");
   return e.b.i32(1).op("i32.and", "i32.eqz");
 }
 

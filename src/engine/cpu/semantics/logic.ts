@@ -1,5 +1,6 @@
 /** AND, OR, XOR, NOT, TEST and flag instructions. SDM Vol. 2. */
 import { STATE } from "../layout";
+import { RFLAGS } from "../systemState";
 import { maskOf, type Semantics } from "./emitter";
 import { flagsOfLogic, pushCarry, setCarry } from "./flags";
 
@@ -36,14 +37,12 @@ function carryFlag(change: "clear" | "set" | "complement"): Semantics {
   };
 }
 
-const DF = 0x400;
-
 function directionFlag(set: boolean): Semantics {
   return (e) => {
     const { b } = e;
     b.i32(0).i32(0).mem("i32.load", STATE.flagSystem);
-    if (set) b.i32(DF).op("i32.or");
-    else b.i32(~DF).op("i32.and");
+    if (set) b.i32(RFLAGS.DF).op("i32.or");
+    else b.i32(~RFLAGS.DF).op("i32.and");
     b.mem("i32.store", STATE.flagSystem);
     e.done();
   };

@@ -1,6 +1,7 @@
 /** MOVS, STOS, LODS, CMPS, SCAS. SDM Vol. 2. A repeated instruction is one step per iteration, so that it can be interrupted and counted exactly. */
 import { ES, RAX, RCX, RDI, RSI } from "../../isa/registers";
 import { STATE } from "../layout";
+import { RFLAGS } from "../systemState";
 import { truncate, type Emitter, type Semantics } from "./emitter";
 import { flagsOfSub, pushZero } from "./flags";
 
@@ -8,7 +9,7 @@ import { flagsOfSub, pushZero } from "./flags";
 function loadStep(e: Emitter, step: number): void {
   const { b } = e;
   b.i64(-e.size / 8).i64(e.size / 8);
-  b.i32(0).mem("i32.load", STATE.flagSystem).i32(0x400).op("i32.and", "select").set(step);
+  b.i32(0).mem("i32.load", STATE.flagSystem).i32(RFLAGS.DF).op("i32.and", "select").set(step);
 }
 
 function advance(e: Emitter, register: number, step: number): void {

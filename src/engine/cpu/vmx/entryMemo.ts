@@ -2,10 +2,9 @@
  * VM entry after VM exit, without checking again what cannot have changed: for each rule, which fields it looked at when it held; and the fields as
  * they were then. It only saves time: the verdict is that of `vmEntryOutcome`.
  */
-import { RFLAGS_LAYOUT } from "../../isa/controlRegisters";
-import { masks32Of } from "../../isa/bitFields";
 import { VMCS_FIELDS, fieldByName, type VmcsFieldName } from "../../isa/vmx/vmcsFields";
 import type { Processor } from "../processor";
+import { RFLAGS } from "../systemState";
 import { ENTRY_RULES, vmEntryOutcome, type EntryOutcome } from "./entryChecks/checkVmEntry";
 import { EntryState } from "./entryChecks/entryState";
 import type { EntryRule } from "./entryChecks/rule";
@@ -19,7 +18,6 @@ const RULES: readonly EntryRule[] = [
 const FIRST = VMCS_FIELDS[0]!.offset;
 const BYTES = VMCS_FIELDS.length * 8;
 
-const RFLAGS = masks32Of(RFLAGS_LAYOUT);
 /** No rule depends on the status flags, which change with almost every exit. */
 const STATUS = RFLAGS.CF | RFLAGS.PF | RFLAGS.AF | RFLAGS.ZF | RFLAGS.SF | RFLAGS.OF;
 const RFLAGS_WORD = (fieldByName("GUEST_RFLAGS").offset - FIRST) / 4;

@@ -13,7 +13,7 @@ import { DiskImage, type DiskState } from "./diskImage";
 import { KEYBOARD, keyArrived } from "./keyboard";
 import { MemoryBus, type FirmwareMemory } from "./memory";
 import { SERIAL } from "./serial";
-import type { BiosCall, BiosWait, Service, ServiceTable } from "./service";
+import { hexByte, type BiosCall, type BiosWait, type Service, type ServiceTable } from "./service";
 import { bootstrap, noBootDevice } from "./start";
 import { equipment, memorySize, SYSTEM } from "./system";
 import { TIME } from "./time";
@@ -123,7 +123,7 @@ export class Bios implements Device<BiosState> {
       service(call);
       return;
     }
-    call.missing(`int ${hex2(vector)} AH=${hex2(ah)}`);
+    call.missing(`int ${hexByte(vector)} AH=${hexByte(ah)}`);
     table.otherwise(call);
   }
 
@@ -157,8 +157,4 @@ export class Bios implements Device<BiosState> {
     const place = [frame.get16("cs"), at].map((word) => word.toString(16).padStart(4, "0"));
     this.config.notice(`The BIOS does not provide ${what}, asked for at ${place.join(":")}.`);
   }
-}
-
-function hex2(value: number): string {
-  return `${value.toString(16).toUpperCase().padStart(2, "0")}h`;
 }

@@ -1,6 +1,6 @@
 /** INT 10h AH=10h: palette registers and the colours of the digital-to-analog converter (IBM VGA Technical Reference, "Video BIOS", "Set Palette Registers"). */
 import { linear } from "./memory";
-import type { BiosCall, Service } from "./service";
+import { hexByte, type BiosCall, type Service } from "./service";
 
 const ATTRIBUTE_PORT = 0x3c0;
 const ATTRIBUTE_DATA = 0x3c1;
@@ -106,5 +106,5 @@ export const palette: Service = (call) => {
   const { al } = call.frame;
   const subfunction = SUBFUNCTIONS[al];
   if (subfunction) subfunction(call);
-  else call.missing(`int 10h AX=10${al.toString(16).toUpperCase().padStart(2, "0")}h`);
+  else call.missing(`int 10h AX=10${hexByte(al)}`);
 };

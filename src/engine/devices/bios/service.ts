@@ -38,6 +38,11 @@ export interface ServiceTable {
   readonly otherwise: Service;
 }
 
+/** "0Ah": a byte as these documents write it. */
+export function hexByte(value: number): string {
+  return `${value.toString(16).toUpperCase().padStart(2, "0")}h`;
+}
+
 /** The usual answer to an unknown function: carry, AH = 86h. */
 export const unsupported: Service = ({ frame }) => {
   frame.ah = 0x86;

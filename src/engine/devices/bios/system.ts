@@ -1,9 +1,17 @@
 /** INT 11h, 12h and 15h: what the computer has, its memory, the A20 gate, waiting (INT 15h: IBM BIOS Interface Technical Reference; ACPI specification, "INT 15H, E820H"). */
 import { TICKS_PER_SECOND } from "../../bus/types";
+import { readCmos, writeCmos } from "./cmos";
 import { memoryMap } from "./memoryMap";
 import { linear } from "./memory";
 import { BIOS_TABLES, ROM_SEGMENT } from "./romLayout";
-import { succeed, unsupported, type BiosCall, type Service, type ServiceTable } from "./service";
+import {
+  hexByte,
+  succeed,
+  unsupported,
+  type BiosCall,
+  type Service,
+  type ServiceTable,
+} from "./service";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -51,21 +59,18 @@ const a20: Service = (call) => {
 
 /** A function whose AL names a subfunction that is not there. */
 function notProvided(call: BiosCall, ah: string, al: number): void {
-  call.missing(`int 15h AX=${ah}${al.toString(16).toUpperCase().padStart(2, "0")}h`);
+  call.missing(`int 15h AX=${ah}${hexByte(al)}`);
   unsupported(call);
 }
 
 // ------------------------------------------------------------------------------------------------- waiting
 
-const CMOS = { index: 0x70, data: 0x71, registerB: 0x0b, periodicInterrupt: 0x40 } as const;
+const PERIODIC_INTERRUPT = 0x40;
 
 /** The clock's 1024 interrupts a second wake the processor while it waits, as on the PC/AT. */
-function setPeriodicInterrupt({ ports }: BiosCall, on: boolean): void {
-  ports.write(CMOS.index, 1, CMOS.registerB);
-  const value = ports.read(CMOS.data, 1);
-  const { periodicInterrupt: bit } = CMOS;
-  ports.write(CMOS.index, 1, CMOS.registerB);
-  ports.write(CMOS.data, 1, on ? value | bit : value & ~bit);
+function setPeriodicInterrupt(call: BiosCall, on: boolean): void {
+  const value = readCmos(call, "B");
+  writeCmos(call, "B", on ? value | PERIODIC_INTERRUPT : value & ~PERIODIC_INTERRUPT);
 }
 
 const TICKS_PER_MICROSECOND = TICKS_PER_SECOND / 1_000_000;

@@ -2,7 +2,7 @@
 import { linear } from "./memory";
 import { palette, writeAttribute } from "./palette";
 import { readPixel, writePixel } from "./pixels";
-import { unchanged, type BiosCall, type Service, type ServiceTable } from "./service";
+import { hexByte, unchanged, type BiosCall, type Service, type ServiceTable } from "./service";
 import {
   CRTC_REGISTER,
   currentMode,
@@ -76,7 +76,7 @@ const setMode: Service = (call) => {
   const keeps = (frame.al & KEEP_MEMORY) !== 0;
   const mode = VIDEO_MODES[number];
   if (!mode) {
-    call.missing(`int 10h, video mode ${number.toString(16).toUpperCase().padStart(2, "0")}h`);
+    call.missing(`int 10h, video mode ${hexByte(number)}`);
     return;
   }
   programRegisters(call, mode);
@@ -230,7 +230,7 @@ const setFont: Service = (call) => {
   const { frame, data } = call;
   const isEight = EIGHT_LINE_FONTS.includes(frame.al);
   if (!isText(call) || (!isEight && !SIXTEEN_LINE_FONTS.includes(frame.al))) {
-    call.missing(`int 10h AX=11${frame.al.toString(16).toUpperCase().padStart(2, "0")}h`);
+    call.missing(`int 10h AX=11${hexByte(frame.al)}`);
     return;
   }
   const height = isEight ? 8 : 16;
@@ -244,7 +244,7 @@ const setFont: Service = (call) => {
 const alternateSelect: Service = (call) => {
   const { frame, data } = call;
   if (frame.bl !== 0x10) {
-    call.missing(`int 10h AH=12h BL=${frame.bl.toString(16).toUpperCase().padStart(2, "0")}h`);
+    call.missing(`int 10h AH=12h BL=${hexByte(frame.bl)}`);
     return;
   }
   frame.bx = 0x0003; // Colour, 256 KiB.

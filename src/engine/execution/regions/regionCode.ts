@@ -1,6 +1,6 @@
 /** Tier 1: one WebAssembly function for a region (cpu/semantics emitted with constants and locals). */
 import { EMITTED } from "../../cpu/semantics";
-import { pushAuxKeepingCarry, pushAuxOf } from "../../cpu/semantics/flags";
+import { pushAux } from "../../cpu/semantics/flags";
 import { InvariantError } from "../../base/errors";
 import {
   I32,
@@ -35,10 +35,7 @@ function defineAuxOf(f: FunctionBuilder, kinds: ReadonlySet<number>): void {
   const aux = f.local(I32);
   for (const number of kinds) {
     f.get(kind).i32(number).op("i32.eq").if();
-    const operation = { ...kindOfNumber(number), a, x, r };
-    if (operation.op === "inc" || operation.op === "dec")
-      pushAuxKeepingCarry(f, operation, carry, carries, aux);
-    else pushAuxOf(f, operation, carries);
+    pushAux(f, { ...kindOfNumber(number), a, x, r }, carry, carries, aux);
     f.op("return").end();
   }
   f.i32(0);

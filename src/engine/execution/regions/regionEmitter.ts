@@ -20,28 +20,21 @@ import {
   type FlagOperation,
   type SegmentChoice,
 } from "../../cpu/semantics/emitter";
-import { pushAuxKeepingCarry, pushAuxOf, pushCarry } from "../../cpu/semantics/flags";
+import { pushAux, pushCarry } from "../../cpu/semantics/flags";
 import type { OperandSize } from "../../isa/types";
 import type { FunctionBuilder, Label } from "../../wasm/moduleBuilder";
 import { InvariantError } from "../../base/errors";
+import { KindEmitter, REGISTER_FIELDS } from "../kindEmitter";
 import { LOAD_OPS, STORE_OPS } from "../memoryFunctions";
-import type { MicroOpKind } from "../operandShapes";
 import type { RegionOp } from "./regionGraph";
 import type { RegionFrame } from "./regionFrame";
 
-const REGISTER_FIELDS = [MICRO_OP.r0, MICRO_OP.r1, MICRO_OP.r2] as const;
 const TLB_INDEX_MASK = (TLB_ENTRIES - 1) * TLB_STRIDE;
 const TLB_INDEX_SHIFT = 12 - Math.log2(TLB_STRIDE);
 const CARRY = 1;
 
-export class RegionEmitter implements Emitter {
-  readonly b: FunctionBuilder;
-  readonly t: Emitter["t"];
-  readonly n: Emitter["n"];
-  private readonly kind: MicroOpKind;
+export class RegionEmitter extends KindEmitter implements Emitter {
   private readonly view: DataView;
-  private extraOffset = -1;
-  private updating: { operand: number } | undefined;
 
   /** `position`: how many instructions of the block come before. `end`: where the next instruction begins. */
   constructor(
@@ -50,47 +43,8 @@ export class RegionEmitter implements Emitter {
     private readonly position: number,
     private readonly end: Label,
   ) {
-    this.b = frame.f;
-    this.t = frame.t;
-    this.n = frame.n;
-    this.kind = op.kind;
+    super(frame, op.kind);
     this.view = frame.view;
-  }
-
-  get size(): OperandSize {
-    return this.kind.size;
-  }
-
-  get operandCount(): number {
-    return this.kind.shapes.length;
-  }
-
-  get condition(): number {
-    return this.kind.condition;
-  }
-
-  get addressSize(): 16 | 32 | 64 {
-    return this.kind.addressSize;
-  }
-
-  get repeat(): MicroOpKind["repeat"] {
-    return this.kind.repeat;
-  }
-
-  private shape(i: number): MicroOpKind["shapes"][number] {
-    const shape = this.kind.shapes[i];
-    if (!shape) throw new InvariantError(`${this.kind.key} has no operand ${i}`);
-    return shape;
-  }
-
-  operandSize(i: number): OperandSize {
-    const shape = this.shape(i);
-    if (shape.kind === "reg" || shape.kind === "mem") return shape.size;
-    return shape.kind === "imm" ? 8 : this.size;
-  }
-
-  isMemory(i: number): boolean {
-    return this.kind.shapes[i]?.kind === "mem";
   }
 
   private u16(offset: number): number {
@@ -226,13 +180,9 @@ export class RegionEmitter implements Emitter {
   }
 
   private maskAddress(): void {
-    if (this.u64(MICRO_OP.addressMask) === 0xffffffffffffffffn) return;
+    if (this.u64(MICRO_OP.addressMask) === maskOf(64)) return;
     this.addressMask();
     this.b.op("i64.and");
-  }
-
-  offsetMemory(local: number): void {
-    this.extraOffset = local;
   }
 
   /** Leaves the host address of segment:offset in frame.host, or leaves the region. */
@@ -288,25 +238,15 @@ export class RegionEmitter implements Emitter {
     this.b.get(this.frame.host).get(value).mem(STORE_OPS[size]);
   }
 
-  readForUpdate(i: number): void {
-    const shape = this.shape(i);
-    this.updating = { operand: i };
-    if (shape.kind !== "mem") {
-      this.read(i);
-      return;
-    }
-    this.hostAddress(shape.size, "own", true, () => {
+  protected readMemoryForUpdate(i: number, size: OperandSize): void {
+    this.hostAddress(size, "own", true, () => {
       this.effectiveAddress(i);
     });
-    this.b.get(this.frame.host).tee(this.frame.updateHost).mem(LOAD_OPS[shape.size]);
+    this.b.get(this.frame.host).tee(this.frame.updateHost).mem(LOAD_OPS[size]);
   }
 
-  writeUpdate(i: number, value: number): void {
-    if (this.updating?.operand !== i)
-      throw new InvariantError(`${this.kind.key}: no update of operand ${i}`);
-    const shape = this.shape(i);
-    if (shape.kind !== "mem") this.write(i, value);
-    else this.b.get(this.frame.updateHost).get(value).mem(STORE_OPS[shape.size]);
+  protected writeMemoryUpdate(size: OperandSize, value: number): void {
+    this.b.get(this.frame.updateHost).get(value).mem(STORE_OPS[size]);
   }
 
   multiplyHighUnsigned(): void {
@@ -349,7 +289,7 @@ export class RegionEmitter implements Emitter {
     if (frame.flags === "settled") return;
     if (frame.flags === "unknown") frame.settleUnknown();
     else {
-      pushDeferredAux(frame, frame.flags, this.t[5], this.n[3]);
+      pushAux(this.b, frame.flags, frame.flagCarry, this.t[5], this.n[3]);
       this.b.set(frame.flagAux);
     }
     frame.flags = "settled";
@@ -426,16 +366,4 @@ export class RegionEmitter implements Emitter {
   raise(_vector: number): void {
     this.leaveHere();
   }
-}
-
-/** Pushes the aux word of deferred flags. */
-export function pushDeferredAux(
-  frame: Pick<RegionFrame, "f" | "flagCarry">,
-  operation: FlagOperation,
-  carries: number,
-  aux: number,
-): void {
-  if (operation.op === "inc" || operation.op === "dec")
-    pushAuxKeepingCarry(frame.f, operation, frame.flagCarry, carries, aux);
-  else pushAuxOf(frame.f, operation, carries);
 }

@@ -1,8 +1,8 @@
 /** The locals of a region's function, and the ways out of it. */
 import { GPR_BASE, STATE } from "../../cpu/layout";
 import type { Emitter, FlagOperation } from "../../cpu/semantics/emitter";
-import type { OperandSize } from "../../isa/types";
 import { I32, I64, type FunctionBuilder, type Label } from "../../wasm/moduleBuilder";
+import { SIZES } from "../memoryFunctions";
 
 /** What a region takes for granted; checked at each entry. */
 export interface Guards {
@@ -32,15 +32,14 @@ export function readGuards(view: DataView, narrow: boolean): Guards {
 }
 
 /** What is known of the flags where code is being emitted: the two words are true, or an operation is noted, or only the run knows. */
-export type KnownFlags = "settled" | "unknown" | FlagOperation;
+type KnownFlags = "settled" | "unknown" | FlagOperation;
 
 const KINDS = ["sub", "add", "inc", "dec"] as const;
-const SIZES: readonly OperandSize[] = [8, 16, 32, 64];
-/** From this number on CF is in flagCarry. */
-const CARRY_KEPT = 9;
+/** From this number on CF is in flagCarry: INC and DEC come last. */
+const CARRY_KEPT = 1 + KINDS.indexOf("inc") * SIZES.length;
 
 /** Number of an operation as local flagKind has it; 0 means settled. */
-export function kindNumber({ op, size }: Pick<FlagOperation, "op" | "size">): number {
+function kindNumber({ op, size }: Pick<FlagOperation, "op" | "size">): number {
   return 1 + KINDS.indexOf(op) * SIZES.length + SIZES.indexOf(size);
 }
 
@@ -53,7 +52,7 @@ export type Destination =
   | { readonly kind: "label"; readonly label: Label }
   | { readonly kind: "entry"; readonly entry: number; readonly dispatch: Label };
 
-export interface Navigation {
+interface Navigation {
   /** Undefined outside the region. */
   find(rip: bigint): Destination | undefined;
   readonly returns: readonly { readonly rip: bigint; readonly entry: number }[];
@@ -63,7 +62,7 @@ export interface Navigation {
 /** Parameters: budget, entry, first micro-op. */
 export const BUDGET = 0;
 export const ENTRY = 1;
-export const FIRST_MICRO_OP = 2;
+const FIRST_MICRO_OP = 2;
 
 export class RegionFrame {
   readonly t: Emitter["t"];

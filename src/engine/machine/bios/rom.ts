@@ -8,7 +8,9 @@ import { POST_VECTORS, ROM_OFFSET, ROM_SOURCE } from "./romSource";
 
 interface Rom {
   readonly code: Uint8Array;
-  readonly offsets: ReadonlyMap<string, number>;
+  /** 0000:0000 to 0000:04ff as POST leaves it. */
+  readonly lowMemory: Uint8Array;
+  readonly symbols: readonly DebugSymbol[];
 }
 
 let assembled: Rom | undefined;
@@ -24,9 +26,10 @@ function assembleRom(): Rom {
   if (!ok) throw new InvariantError(`the BIOS does not assemble: ${diagnostics[0]?.message ?? ""}`);
   const labels = symbols.filter(({ kind }) => kind === "label");
   const offsets = new Map(labels.map(({ name, value }) => [name, Number(value)]));
+  const low = lowMemory(offsets);
   const code = image.slice();
-  code.set(lowMemory(offsets), POST_VECTORS - ROM_OFFSET);
-  return { code, offsets };
+  code.set(low, POST_VECTORS - ROM_OFFSET);
+  return { code, lowMemory: low, symbols: symbolsAt(offsets) };
 }
 
 /** Vectors with a handler of their own; hardware interrupts are acknowledged, everything else returns. */
@@ -71,21 +74,25 @@ const TEXT_SCREEN = { base: 0xb8000, cells: 0x4000, blank: 0x0720 } as const;
 
 /** What lies in guest-physical memory when the BIOS hands over to a boot sector. */
 export function biosMemory(): readonly { readonly gpa: number; readonly bytes: Uint8Array }[] {
-  const { code, offsets } = rom();
+  const { code, lowMemory } = rom();
   const cells = new Uint16Array(TEXT_SCREEN.cells).fill(TEXT_SCREEN.blank);
   return [
-    { gpa: 0, bytes: lowMemory(offsets) },
+    { gpa: 0, bytes: lowMemory },
     { gpa: EBDA.base, bytes: Uint8Array.of(EBDA.bytes / 1024) },
     { gpa: TEXT_SCREEN.base, bytes: new Uint8Array(cells.buffer) },
     { gpa: ROM_SEGMENT * 16 + ROM_OFFSET, bytes: code },
   ];
 }
 
-/** Labels of the BIOS at their linear addresses: "BIOS int_10h". */
-export function biosSymbols(): readonly DebugSymbol[] {
-  return [...rom().offsets].map(([name, offset]) => ({
+function symbolsAt(offsets: ReadonlyMap<string, number>): readonly DebugSymbol[] {
+  return [...offsets].map(([name, offset]) => ({
     name: `BIOS ${name}`,
-    kind: "label" as const,
+    kind: "label",
     value: BigInt(ROM_SEGMENT * 16 + offset),
   }));
+}
+
+/** Labels of the BIOS at their linear addresses: "BIOS int_10h". */
+export function biosSymbols(): readonly DebugSymbol[] {
+  return rom().symbols;
 }
