@@ -92,7 +92,7 @@ function condition(random: Prng): number[] {
   return [...small, ...operations[random.next32() % operations.length]!, ...apart, ...ask];
 }
 
-/** LOOP if it reaches, so that it ends; a conditional jump otherwise. */
+/** LOOP, so that it ends, if it reaches; nothing otherwise. */
 function jumpBack(code: number[], to: number): void {
   const distance = to - (code.length + 2);
   if (distance >= -128) code.push(0xe2, distance & 0xff);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createDebuggee, loadImage, type Debuggee } from "../../src/engine/index";
 import { assemble } from "../../src/engine/language";
 
-/** Writes at 0000:0500 and FFFF:0510, which are one byte while A20 is shut; leaves what it read in AX and BX. */
+/** Writes at 0000:0500 and FFFF:0510, which are one byte while A20 is shut; leaves what it read in AL to DL. */
 const PROGRAM = `
 bits 16
 org 0x7c00
