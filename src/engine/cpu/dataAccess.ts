@@ -3,12 +3,14 @@ import { AR } from "../isa/descriptors";
 import { FS, GS, SS, type SegmentIndex } from "../isa/registers";
 import { exception, gp, ss, AC, type GuestFault } from "./abort";
 import { ACCESS } from "./access";
-import { STATE } from "./layout";
+import { STATE, TLB_NONE, TLB_SUPERVISOR, TLB_USER } from "./layout";
 import { noteDataAccess } from "./debugRegisters";
 import { canonicalLinear, linear32, pageOf, type Linear } from "./linear";
 import { permits, translate } from "./paging";
 import { PAGE } from "./physicalMemory";
 import type { Processor } from "./processor";
+import { CR4 } from "./systemState";
+import type { TlbEntry } from "./tlb";
 
 const SEGMENT_NAMES = ["ES", "CS", "SS", "DS", "FS", "GS"] as const;
 
@@ -82,35 +84,43 @@ function checkAlignment(cpu: Processor, linear: Linear, bytes: number): void {
   }
 }
 
-/** HPA of a byte; fills the interpreter's table on the way. */
+/**
+ * The table of the interpreter that holds for an access; TLB_NONE if none does. The supervisor's depends on RFLAGS.AC under SMAP, which is not the
+ * handler's yet while ring 3 is being left, and does not count for implicit accesses.
+ */
+function tableFor(cpu: Processor, access: number): number {
+  const inForce = cpu.view.getUint32(STATE.tlbBase, true);
+  if (inForce === TLB_NONE || access & ACCESS.fetch) return TLB_NONE;
+  if (access & ACCESS.user) return inForce === TLB_USER ? TLB_USER : TLB_NONE;
+  const isOwn = inForce === TLB_SUPERVISOR && !(access & ACCESS.implicit);
+  return isOwn || !(cpu.system.cr4 & CR4.SMAP) ? TLB_SUPERVISOR : TLB_NONE;
+}
+
+/** HPA of a byte, through the interpreter's table or into it. */
 export function hpaFor(cpu: Processor, linear: Linear, access: number): number {
-  const user = access & ACCESS.user;
-  // An access to an inner ring's stack on the way there says nothing about what the current ring may do.
-  const isOwn = (user !== 0) === (cpu.cpl === 3);
-  const asInterpreter = isOwn && !(access & (ACCESS.fetch | ACCESS.implicit));
-  if (asInterpreter) {
-    const base = cpu.view.getUint32(STATE.tlbBase, true);
-    const direct = cpu.tlb.directHpa(base, linear, (access & ACCESS.write) !== 0);
-    if (direct >= 0) return direct;
-  }
+  const table = tableFor(cpu, access);
+  const direct = cpu.tlb.directHpa(table, linear, (access & ACCESS.write) !== 0);
+  if (direct >= 0) return direct;
   const entry = translate(cpu, linear, access);
-  const offset = ((linear % 4096) + 4096) % 4096;
-  const hpa = entry.frame * 4096 + offset;
-  if (asInterpreter && cpu.ram.isRam(hpa)) {
-    const guards = cpu.ram.guards[entry.frame]!;
-    const watched = (guards & PAGE.watched) !== 0;
-    // After a write the clean bit is gone; code and watched pages keep sending writes here.
-    const free = (guards & ~(access & ACCESS.write ? PAGE.clean : 0)) === 0;
-    const page = pageOf(linear);
-    cpu.tlb.fillL0(
-      page,
-      entry.frame,
-      user !== 0,
-      !watched && permits(cpu, entry, user),
-      free && permits(cpu, entry, user | ACCESS.write),
-    );
-  }
-  return hpa;
+  if (table !== TLB_NONE && entry.frame < cpu.ram.guards.length)
+    fillTable(cpu, linear, access, entry);
+  return entry.frame * 4096 + (linear & 0xfff);
+}
+
+/** Lets the interpreter reach a page of RAM by itself, as far as the access tells that it may. */
+function fillTable(cpu: Processor, linear: Linear, access: number, entry: TlbEntry): void {
+  const user = access & ACCESS.user;
+  const guards = cpu.ram.guards[entry.frame]!;
+  const watched = (guards & PAGE.watched) !== 0;
+  // After a write the clean bit is gone; code and watched pages keep sending writes here.
+  const free = (guards & ~(access & ACCESS.write ? PAGE.clean : 0)) === 0;
+  cpu.tlb.fillL0(
+    pageOf(linear),
+    entry.frame,
+    user !== 0,
+    !watched && permits(cpu, entry, user),
+    free && permits(cpu, entry, user | ACCESS.write),
+  );
 }
 
 /** ACCESS.user for CPL 3. */
@@ -119,7 +129,7 @@ export function dataAccess(cpu: Processor, write: boolean): number {
 }
 
 function crossesPage(linear: Linear, bytes: number): boolean {
-  return bytes > 1 && (((linear % 4096) + 4096) % 4096) + bytes > 4096;
+  return bytes > 1 && (linear & 0xfff) + bytes > 4096;
 }
 
 function nextByte(cpu: Processor, linear: Linear, i: number): Linear {
@@ -195,6 +205,40 @@ export function writeLinear(
   writePhysical(cpu, hpa, bytes, value);
 }
 
+/** The low 32 bits of `bytes` at a linear address: a number costs less than a bigint. */
+export function readLinear32(
+  cpu: Processor,
+  linear: Linear,
+  bytes: number,
+  access: number,
+): number {
+  if (crossesPage(linear, bytes))
+    return Number(BigInt.asUintN(32, readLinear(cpu, linear, bytes, access)));
+  const hpa = hpaFor(cpu, linear, access);
+  noteDataAccess(cpu, linear, bytes, false, hpa);
+  if (bytes >= 4) return cpu.ram.read32(hpa);
+  return bytes === 2 ? cpu.ram.read16(hpa) : cpu.ram.read8(hpa);
+}
+
+/** Writes an unsigned number of 32 bits, cut or zero-extended to `bytes`; nothing is written if any byte faults. */
+export function writeLinear32(
+  cpu: Processor,
+  linear: Linear,
+  bytes: number,
+  value: number,
+  access: number,
+): void {
+  if (crossesPage(linear, bytes) || cpu.dataWatcher || cpu.system.dr7 & 0xff) {
+    writeLinear(cpu, linear, bytes, BigInt.asUintN(8 * bytes, BigInt(value)), access);
+    return;
+  }
+  const hpa = hpaFor(cpu, linear, access);
+  if (bytes === 1) cpu.ram.write8(hpa, value);
+  else if (bytes === 2) cpu.ram.write16(hpa, value);
+  else cpu.ram.write32(hpa, value);
+  if (bytes === 8) cpu.ram.write32(hpa + 4, 0);
+}
+
 /** Reads through a segment register, as an instruction's operand. */
 export function readMemory(
   cpu: Processor,
@@ -229,24 +273,4 @@ export function readForUpdate(
   const linear = segmentLinear(cpu, segment, offset, bytes, true);
   checkAlignment(cpu, linear, bytes);
   return { linear, value: readLinear(cpu, linear, bytes, dataAccess(cpu, true)) };
-}
-
-/** Supervisor access whatever the CPL: descriptor tables, TSS. */
-export function readImplicit(cpu: Processor, linear: bigint, bytes: 1 | 2 | 4 | 8): bigint {
-  const at = cpu.longMode ? canonicalLinear(linear) : Number(BigInt.asUintN(32, linear));
-  if (at === undefined)
-    throw gp(0, `descriptor-table address 0x${linear.toString(16)} is not canonical`);
-  return readLinear(cpu, at, bytes, ACCESS.implicit);
-}
-
-export function writeImplicit(
-  cpu: Processor,
-  linear: bigint,
-  bytes: 1 | 2 | 4 | 8,
-  value: bigint,
-): void {
-  const at = cpu.longMode ? canonicalLinear(linear) : Number(BigInt.asUintN(32, linear));
-  if (at === undefined)
-    throw gp(0, `descriptor-table address 0x${linear.toString(16)} is not canonical`);
-  writeLinear(cpu, at, bytes, value, ACCESS.implicit | ACCESS.write);
 }

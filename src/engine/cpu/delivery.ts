@@ -1,5 +1,5 @@
 /** Delivery of exceptions and interrupts through the IDT. SDM Vol. 3A, "Interrupt and Exception Handling". */
-import { AR, decodeGate, type Gate } from "../isa/descriptors";
+import { AR, type Gate } from "../isa/descriptors";
 import { combineExceptions, pushesErrorCode, vectorName } from "../isa/exceptions";
 import { RSP, SS } from "../isa/registers";
 import {
@@ -14,9 +14,10 @@ import {
   type CpuAbort,
   type GuestFault,
 } from "./abort";
-import { readImplicit } from "./dataAccess";
+import type { FetchedDescriptor } from "./decodedTables";
 import { enterDebugException } from "./debugRegisters";
 import { EVENT, type DeliveredEvent } from "./event";
+import { readImplicit, readImplicit32, tableLinear } from "./implicitAccess";
 import type { Processor } from "./processor";
 import {
   cacheOf,
@@ -27,8 +28,8 @@ import {
   isConforming,
   isNull,
   loadRealModeCs,
+  nullStack,
   setCodeSegment,
-  type FetchedDescriptor,
 } from "./segmentation";
 import { StackFrame } from "./stack";
 import { interruptToTask } from "./taskSwitch";
@@ -54,10 +55,10 @@ function deliverRealMode(cpu: Processor, event: DeliveredEvent): void {
   const offset = event.vector * 4;
   if (offset + 3 > idtr.limit)
     throw gp(0, `vector 0x${event.vector.toString(HEX)} is outside the IVT`);
-  const entry = Number(readImplicit(cpu, idtr.base + BigInt(offset), 4));
+  const entry = readImplicit32(cpu, tableLinear(cpu, idtr, offset), 4);
   const stack = StackFrame.current(cpu);
-  stack.push(2, BigInt(cpu.rflags));
-  stack.push(2, BigInt(cpu.cs.selector));
+  stack.push32(2, cpu.rflags);
+  stack.push32(2, cpu.cs.selector);
   stack.push(2, event.returnRip);
   stack.commit();
   cpu.flagSystem &= ~(RFLAGS.IF | RFLAGS.TF | RFLAGS.AC);
@@ -66,35 +67,42 @@ function deliverRealMode(cpu: Processor, event: DeliveredEvent): void {
   cpu.refresh();
 }
 
+const GATES_IN_LONG_MODE: readonly number[] = [0xe, 0xf];
+const GATES: readonly number[] = [TASK_GATE, 6, 7, 0xe, 0xf];
+/** S of a descriptor's high dword: a gate has it clear. */
+const NOT_SYSTEM = 0x1000;
+
+function entryName(vector: number): string {
+  return `IDT entry ${vector} (${vectorName(vector)})`;
+}
+
 /** The gate of a vector, with the checks that precede any use of it. */
 function fetchGate(cpu: Processor, event: DeliveredEvent): Gate {
   const { idtr } = cpu.system;
   const { vector } = event;
-  const width = cpu.longMode ? 16 : 8;
+  const { longMode } = cpu;
+  const width = longMode ? 16 : 8;
   const code = vector * 8 + 2 + ext(event);
-  const name = `IDT entry ${vector} (${vectorName(vector)})`;
   if (vector * width + width - 1 > idtr.limit)
-    throw gp(code, `${name} is outside the IDT limit 0x${idtr.limit.toString(HEX)}`);
-  const address = idtr.base + BigInt(vector * width);
-  const raw = readImplicit(cpu, address, 8);
-  const third = cpu.longMode ? Number(readImplicit(cpu, address + 8n, 4)) : undefined;
-  const low = Number(raw & 0xffffffffn);
-  const high = Number(raw >> 32n);
-  const gate = decodeGate(low, high, third);
-  const system = (high & 0x1000) === 0;
-  const allowed = cpu.longMode ? [0xe, 0xf] : [5, 6, 7, 0xe, 0xf];
-  if (!system || !allowed.includes(gate.type))
-    throw gp(code, `${name} is not an interrupt, trap or task gate`);
-  if (isSoftware(event) && gate.dpl < cpu.cpl)
-    throw gp(code, `${name}: gate DPL ${gate.dpl} is below CPL ${cpu.cpl}`);
-  if (!gate.present) throw np(code, `${name} is not present`);
+    throw gp(code, `${entryName(vector)} is outside the IDT limit 0x${idtr.limit.toString(HEX)}`);
+  const address = tableLinear(cpu, idtr, vector * width);
+  const low = readImplicit32(cpu, address, 4);
+  const high = readImplicit32(cpu, address + 4, 4);
+  const third = longMode ? readImplicit32(cpu, address + 8, 4) : undefined;
+  const gate = cpu.decoded.gate(vector, low, high, third);
+  if (high & NOT_SYSTEM || !(longMode ? GATES_IN_LONG_MODE : GATES).includes(gate.type))
+    throw gp(code, `${entryName(vector)} is not an interrupt, trap or task gate`);
+  if (gate.dpl < cpu.cpl && isSoftware(event))
+    throw gp(code, `${entryName(vector)}: gate DPL ${gate.dpl} is below CPL ${cpu.cpl}`);
+  if (!gate.present) throw np(code, `${entryName(vector)} is not present`);
   return gate;
 }
 
 /** Where a handler's stack begins. */
 interface NewStack {
   readonly ss: SegmentRegister;
-  readonly pointer: bigint;
+  /** ESP or SP. */
+  readonly pointer: number;
 }
 
 /** Stack of an inner ring from a 16- or 32-bit TSS. SDM Vol. 3A, "Stack Switching". */
@@ -105,15 +113,15 @@ export function stackFromTss(cpu: Processor, ring: number, extBit: number): NewS
   const size = is32 ? 4 : 2;
   if (offset + size + 1 > tr.limit)
     throw ts((tr.selector & 0xfffc) | extBit, "the TSS has no stack for this ring");
-  const pointer = readImplicit(cpu, tr.base + BigInt(offset), size);
-  const selector = Number(readImplicit(cpu, tr.base + BigInt(offset + size), 2));
+  const pointer = readImplicit32(cpu, tableLinear(cpu, tr, offset), size);
+  const selector = readImplicit32(cpu, tableLinear(cpu, tr, offset + size), 2);
   if (isNull(selector)) throw ts(extBit, "the TSS holds a null SS for this ring");
   const fault = (code: number, why: string): GuestFault => ts(code | extBit, why);
   const descriptor = fetchDescriptor(cpu, selector, fault);
   checkStackSegment(descriptor, selector, ring, fault, (code, why) =>
     stackFault(code | extBit, why),
   );
-  return { ss: cacheOf(cpu, descriptor, selector), pointer };
+  return { ss: cacheOf(cpu, descriptor), pointer };
 }
 
 /** RSPn or ISTn from a 64-bit TSS. SDM Vol. 3A, "64-Bit Mode Stack Frame" and "Interrupt Stack Table". */
@@ -121,15 +129,8 @@ export function stackFromTss64(cpu: Processor, ring: number, ist: number): bigin
   const { tr } = cpu.system;
   const offset = ist === 0 ? 4 + ring * 8 : 0x1c + ist * 8;
   if (offset + 7 > tr.limit) throw ts(tr.selector & 0xfffc, "the TSS has no such stack pointer");
-  return readImplicit(cpu, tr.base + BigInt(offset), 8);
+  return readImplicit(cpu, tableLinear(cpu, tr, offset), 8);
 }
-
-const NULL_STACK = (ring: number): SegmentRegister => ({
-  selector: ring,
-  base: 0n,
-  limit: 0,
-  ar: AR.UNUSABLE | (ring << 5),
-});
 
 function handlerCode(cpu: Processor, gate: Gate, extBit: number): FetchedDescriptor {
   if (isNull(gate.selector)) throw gp(extBit, "the gate holds a null code selector");
@@ -145,13 +146,13 @@ function handlerCode(cpu: Processor, gate: Gate, extBit: number): FetchedDescrip
 }
 
 /** RFLAGS as the frame holds them: an INT instruction has completed, so RF is clear. */
-function savedFlags(cpu: Processor, event: DeliveredEvent): bigint {
-  return BigInt(isSoftware(event) ? cpu.rflags & ~RFLAGS.RF : cpu.rflags);
+function savedFlags(cpu: Processor, event: DeliveredEvent): number {
+  return (isSoftware(event) ? cpu.rflags & ~RFLAGS.RF : cpu.rflags) >>> 0;
 }
 
 /** Pushes the error code, if the event has one; `bytes` is the gate's width. */
 function pushErrorCode(stack: StackFrame, bytes: 2 | 4 | 8, event: DeliveredEvent): void {
-  if (event.errorCode !== undefined) stack.push(bytes, BigInt(event.errorCode));
+  if (event.errorCode !== undefined) stack.push32(bytes, event.errorCode);
 }
 
 function enterHandler(
@@ -187,29 +188,28 @@ function deliverProtected(cpu: Processor, event: DeliveredEvent): void {
   const switches = ring < cpu.cpl;
   const target = switches ? stackFromTss(cpu, ring, extBit) : undefined;
   const stack = target
-    ? new StackFrame(cpu, target.ss, target.pointer, ring, false)
+    ? StackFrame.inRing(cpu, target.ss, target.pointer, ring)
     : StackFrame.current(cpu);
-  if (fromV86)
-    for (const i of [5, 4, 3, 0] as const) stack.push(bytes, BigInt(cpu.segment(i).selector));
+  if (fromV86) for (const i of [5, 4, 3, 0] as const) stack.push32(bytes, cpu.segment(i).selector);
   if (target) {
-    stack.push(bytes, BigInt(cpu.ss.selector));
-    stack.push(bytes, cpu.gpr(RSP));
+    stack.push32(bytes, cpu.ss.selector);
+    stack.push32(bytes, cpu.gpr32(RSP));
   }
-  stack.push(bytes, flags);
-  stack.push(bytes, BigInt(cpu.cs.selector));
-  stack.push(bytes, event.returnRip);
+  stack.push32(bytes, flags);
+  stack.push32(bytes, cpu.cs.selector);
+  stack.push32(bytes, Number(event.returnRip));
   pushErrorCode(stack, bytes, event);
   const rip = gate.type & 8 ? gate.offset : gate.offset & 0xffffn;
   if (rip > BigInt(code.limit))
     throw gp(extBit, "the handler's entry point is beyond its segment's limit");
-  const cs = cacheOf(cpu, code, gate.selector);
+  const cs = cacheOf(cpu, code, ring);
   if (fromV86)
     for (const i of [0, 3, 4, 5] as const)
       cpu.system.segments[i] = { selector: 0, base: 0n, limit: 0, ar: AR.UNUSABLE };
   if (target) {
     cpu.system.segments[SS] = target.ss;
     // The outgoing stack's width does not matter for the new pointer.
-    cpu.setGpr(RSP, stack.top, target.ss.ar & AR.DB ? 32 : 16);
+    stack.commitAsNew();
   } else stack.commit();
   enterHandler(cpu, cs, ring, rip, gate);
 }
@@ -223,20 +223,16 @@ function deliverLong(cpu: Processor, event: DeliveredEvent): void {
   const old = { ss: cpu.ss.selector, rsp: cpu.gpr(RSP) };
   // IA-32e mode aligns the frame on 16 bytes.
   const top = (switches ? stackFromTss64(cpu, ring, gate.ist) : cpu.gpr(RSP)) & ~0xfn;
-  const stack = new StackFrame(cpu, cpu.ss, top, ring, true);
-  for (const value of [
-    BigInt(old.ss),
-    old.rsp,
-    savedFlags(cpu, event),
-    BigInt(cpu.cs.selector),
-    event.returnRip,
-  ]) {
-    stack.push(8, value);
-  }
+  const stack = StackFrame.in64Bit(cpu, top, ring);
+  stack.push32(8, old.ss);
+  stack.push(8, old.rsp);
+  stack.push32(8, savedFlags(cpu, event));
+  stack.push32(8, cpu.cs.selector);
+  stack.push(8, event.returnRip);
   pushErrorCode(stack, 8, event);
-  const cs = cacheOf(cpu, code, gate.selector);
-  if (ring < cpu.cpl) cpu.system.segments[SS] = NULL_STACK(ring);
-  cpu.setGpr(RSP, stack.top);
+  const cs = cacheOf(cpu, code, ring);
+  if (ring < cpu.cpl) cpu.system.segments[SS] = nullStack(ring, ring);
+  stack.commit();
   enterHandler(cpu, cs, ring, gate.offset, gate);
 }
 

@@ -3,6 +3,8 @@ import { CS, FS, GS, SS, type SegmentIndex } from "../isa/registers";
 import type { Bits, OperandSize } from "../isa/types";
 import type { CpuAbort } from "./abort";
 import type { CpuModel } from "./cpuModel";
+import { DecodedTables } from "./decodedTables";
+import { FetchContexts } from "./fetchContexts";
 import {
   PENDING,
   SEGMENT_LOW,
@@ -72,6 +74,7 @@ export class Processor {
   readonly registers: BigUint64Array;
   readonly view: DataView;
   readonly tlb: Tlb;
+  readonly decoded = new DecodedTables();
   system: SystemState = resetState();
   /** Retired instructions: the machine's clock. */
   ticks = 0;
@@ -79,11 +82,7 @@ export class Processor {
   deliveries = 0;
   /** Set by slow paths inside the interpreter; taken by whoever runs it. */
   pendingAbort: CpuAbort | undefined;
-  /** Changes whenever instruction fetch may see other bytes at the same address: CR3, INVLPG, mode, VM transitions. */
-  translationGeneration = 1;
-  /** Interned fetch contexts of this generation: by limit and mode, then by CS base. */
-  private readonly contexts = new Map<number, Map<number, number>>();
-  private nextContext = 1;
+  private readonly contexts: FetchContexts;
   /** What the derived segments and masks were made from; segment registers are replaced, never changed in place. */
   private readonly derivedFrom: (SegmentRegister | undefined)[] = [];
   private derivedMode = -1;
@@ -107,6 +106,7 @@ export class Processor {
     this.registers = new BigUint64Array(buffer, 0, 17);
     this.view = new DataView(buffer, 0, 0x1000);
     this.tlb = new Tlb(buffer);
+    this.contexts = new FetchContexts(buffer);
     this.refresh();
   }
 
@@ -138,6 +138,15 @@ export class Processor {
 
   set rip(value: bigint) {
     this.view.setBigUint64(STATE.rip, BigInt.asUintN(64, value), true);
+  }
+
+  /** Moves RIP behind an instruction that has completed; it wraps at 32 bits outside 64-bit mode, and in 16-bit code too. */
+  advance({ length, bits }: { readonly length: number; readonly bits: Bits }): void {
+    const { view } = this;
+    const low = view.getUint32(STATE.rip, true) + length;
+    view.setUint32(STATE.rip, low, true);
+    if (low > 0xffffffff && bits === 64)
+      view.setUint32(STATE.rip + 4, view.getUint32(STATE.rip + 4, true) + 1, true);
   }
 
   /** RFLAGS; bit 1 reads as one. */
@@ -337,20 +346,10 @@ export class Processor {
     return false;
   }
 
-  /** Interns the fetch context: block look-ups of one context see the same bytes at the same RIP. */
   private refreshContext(): void {
-    const { cs } = this;
     const kind = this.virtual8086 ? 2 : this.protectedMode ? 1 : 0;
-    const rules = cs.limit + 2 ** 32 * (this.bits + 2 * kind + (this.cpl === 3 ? 1 : 0));
-    let byBase = this.contexts.get(rules);
-    if (!byBase) this.contexts.set(rules, (byBase = new Map<number, number>()));
-    const base = Number(cs.base);
-    let context = byBase.get(base);
-    if (context === undefined) {
-      context = this.nextContext++;
-      byBase.set(base, context);
-    }
-    this.view.setUint32(STATE.context, context, true);
+    const mode = 2 * kind + (this.cpl === 3 ? 1 : 0) + (this.longMode ? 6 : 0);
+    this.view.setUint32(STATE.context, this.contexts.context(this.cs, mode), true);
   }
 
   /** SDM Vol. 3A, "Translation Lookaside Buffers": translations are cached as the bus sees them, so they go when the pin changes. */
@@ -366,10 +365,9 @@ export class Processor {
     return this.a20 || (Math.floor(frame / A20_FRAMES) & 1) === 0 ? frame : frame - A20_FRAMES;
   }
 
-  /** Instruction fetch may now see other bytes: a new set of contexts. */
+  /** Instruction fetch may now see other bytes at the same address: CR3, mode, VM transitions. */
   translationChanged(): void {
-    this.translationGeneration++;
-    this.contexts.clear();
+    this.contexts.nextGeneration();
     this.refreshContext();
   }
 

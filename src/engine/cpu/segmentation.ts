@@ -1,23 +1,11 @@
 /** Loading segment registers. SDM Vol. 3A, "Protected-Mode Memory Management" and "Protection". */
-import { AR, segmentCacheOf } from "../isa/descriptors";
+import { AR } from "../isa/descriptors";
 import { CS, SS, type SegmentIndex } from "../isa/registers";
 import { gp, np, ss as stackFault, type GuestFault } from "./abort";
-import { readImplicit, writeImplicit } from "./dataAccess";
+import type { FetchedDescriptor } from "./decodedTables";
+import { readImplicit32, tableLinear, writeImplicit } from "./implicitAccess";
 import type { Processor } from "./processor";
 import type { SegmentRegister } from "./systemState";
-
-/** A descriptor as fetched from the GDT or LDT. */
-export interface FetchedDescriptor {
-  readonly selector: number;
-  /** Linear address of its first byte. */
-  readonly address: bigint;
-  readonly low: number;
-  readonly high: number;
-  readonly base: bigint;
-  readonly limit: number;
-  /** VMX access-rights format. */
-  readonly ar: number;
-}
 
 export type FaultMaker = (errorCode: number, why: string) => GuestFault;
 
@@ -49,30 +37,31 @@ export function tryFetchDescriptor(
   const table = local ? cpu.system.ldtr : cpu.system.gdtr;
   const offset = selector & 0xfff8;
   if ((local && cpu.system.ldtr.ar & AR.UNUSABLE) || offset + 7 > table.limit) return undefined;
-  const address = table.base + BigInt(offset);
-  const raw = readImplicit(cpu, address, 8);
-  const low = Number(raw & 0xffffffffn);
-  const high = Number(raw >> 32n);
-  const { base, limit, accessRights } = segmentCacheOf(low, high);
-  return { selector, address, low, high, base, limit, ar: accessRights };
+  const address = tableLinear(cpu, table, offset);
+  const low = readImplicit32(cpu, address, 4);
+  const high = readImplicit32(cpu, address + 4, 4);
+  return cpu.decoded.descriptor(selector, address, low, high);
 }
 
 /** Base of a 16-byte system descriptor in IA-32e mode. */
 export function systemBase(cpu: Processor, descriptor: FetchedDescriptor): bigint {
   if (!cpu.longMode) return descriptor.base;
-  return descriptor.base | (readImplicit(cpu, descriptor.address + 8n, 4) << 32n);
+  return descriptor.base | (BigInt(readImplicit32(cpu, descriptor.address + 8, 4)) << 32n);
 }
 
-/** Sets the accessed bit in memory and gives the segment register's new contents. */
+/** Sets the accessed bit in memory and gives the segment register's new contents. `rpl` is that of the selector it will hold. */
 export function cacheOf(
   cpu: Processor,
   descriptor: FetchedDescriptor,
-  selector: number,
+  rpl = descriptor.selector & 3,
 ): SegmentRegister {
-  if (!(descriptor.ar & 1)) {
-    writeImplicit(cpu, descriptor.address + 5n, 1, BigInt((descriptor.ar & 0xff) | 1));
-  }
-  return { selector, base: descriptor.base, limit: descriptor.limit, ar: descriptor.ar | 1 };
+  if (!(descriptor.ar & 1)) setTypeByte(cpu, descriptor, descriptor.ar | 1);
+  return descriptor.segment(rpl);
+}
+
+/** Writes the byte of a descriptor that holds type, S, DPL and P. */
+export function setTypeByte(cpu: Processor, { address }: FetchedDescriptor, ar: number): void {
+  writeImplicit(cpu, address + 5, 1, BigInt(ar & 0xff));
 }
 
 /** Real-address and virtual-8086 mode: base is selector x 16; limit and rights stay (real) or are fixed (v8086). */
@@ -92,16 +81,26 @@ function nullSegment(selector: number): SegmentRegister {
   return { selector, base: 0n, limit: 0, ar: AR.UNUSABLE };
 }
 
+const NULL_STACKS: SegmentRegister[] = [];
+
+/** SS of IA-32e mode with a null selector: only its DPL counts. The same object each time. */
+export function nullStack(selector: number, ring: number): SegmentRegister {
+  return (NULL_STACKS[selector * 4 + ring] ??= {
+    ...nullSegment(selector),
+    ar: AR.UNUSABLE | (ring << 5),
+  });
+}
+
 function loadStackSegment(cpu: Processor, selector: number): SegmentRegister {
   if (isNull(selector)) {
     if (cpu.is64 && cpu.cpl < 3 && (selector & 3) === cpu.cpl) {
-      return { ...nullSegment(selector), ar: AR.UNUSABLE | (cpu.cpl << 5) };
+      return nullStack(selector, cpu.cpl);
     }
     throw gp(0, "SS may not be loaded with a null selector here");
   }
   const descriptor = fetchDescriptor(cpu, selector);
   checkStackSegment(descriptor, selector, cpu.cpl, gp, stackFault);
-  return cacheOf(cpu, descriptor, selector);
+  return cacheOf(cpu, descriptor);
 }
 
 /**
@@ -137,7 +136,7 @@ function loadDataSegment(cpu: Processor, selector: number): SegmentRegister {
     );
   }
   if (!(ar & AR.P)) throw np(selector & 0xfffc, `${named(selector)}: the segment is not present`);
-  return cacheOf(cpu, descriptor, selector);
+  return cacheOf(cpu, descriptor);
 }
 
 /** MOV, POP and LxS into DS, ES, FS, GS or SS. */
@@ -159,20 +158,26 @@ export function loadRealModeCs(cpu: Processor, selector: number): void {
 /** Sets CS and CPL together: far transfers. */
 export function setCodeSegment(cpu: Processor, cs: SegmentRegister, cpl: number): void {
   const from = cpu.cpl;
-  cpu.system.segments[CS] = { ...cs, selector: (cs.selector & 0xfffc) | cpl };
+  const hasCpl = (cs.selector & 3) === cpl;
+  cpu.system.segments[CS] = hasCpl ? cs : { ...cs, selector: (cs.selector & 0xfffc) | cpl };
   cpu.system.cpl = cpl;
   cpu.refresh();
   if (from !== cpl) cpu.observe({ kind: "ring-change", from, to: cpl });
 }
 
+const DATA_SEGMENTS = [0, 3, 4, 5] as const;
+
 /** Data segments that the new, less privileged level may not keep become null. SDM Vol. 2, "RET" and "IRET". */
 export function dropInaccessibleSegments(cpu: Processor): void {
-  for (const index of [0, 3, 4, 5] as const) {
+  let changed = false;
+  for (const index of DATA_SEGMENTS) {
     const { ar, selector } = cpu.segment(index);
     if (ar & AR.UNUSABLE) continue;
     const conforming = isCode(ar) && isConforming(ar);
-    if (!conforming && dplOf(ar) < cpu.cpl) cpu.system.segments[index] = nullSegment(0);
-    else if (isNull(selector)) cpu.system.segments[index] = nullSegment(selector);
+    const inaccessible = !conforming && dplOf(ar) < cpu.cpl;
+    if (!inaccessible && !isNull(selector)) continue;
+    cpu.system.segments[index] = nullSegment(inaccessible ? 0 : selector);
+    changed = true;
   }
-  cpu.refresh();
+  if (changed) cpu.refresh();
 }

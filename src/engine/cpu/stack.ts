@@ -3,52 +3,60 @@ import { AR } from "../isa/descriptors";
 import { RSP, SS } from "../isa/registers";
 import { ss as stackFault } from "./abort";
 import { ACCESS } from "./access";
-import { linearAt, readLinear, writeLinear } from "./dataAccess";
+import { linearAt, readLinear, readLinear32, writeLinear, writeLinear32 } from "./dataAccess";
 import { isCanonical, linear32 } from "./linear";
 import type { Processor } from "./processor";
 import type { SegmentRegister } from "./systemState";
 
 const TWO_32 = 2 ** 32;
+const TWO_16 = 2 ** 16;
+/** Of a pointer in 64-bit mode: it faults before it wraps. */
+const UNLIMITED = 0;
+
+type Width = 2 | 4 | 8;
 
 /** A stack that need not be the current one yet. */
 export class StackFrame {
-  /**
-   * Stack pointer: in 64-bit mode signed (exact where it can be canonical), otherwise the bits under the stack's width.
-   */
-  private at: number;
-  /** Bits of the pointer beyond the stack's width: they stay. */
-  private readonly beyond: bigint;
-  /** Where the pointer wraps; 0 in 64-bit mode, where it faults before. */
-  private readonly size: number;
-
-  constructor(
+  private constructor(
     private readonly cpu: Processor,
     /** SS that it lies in. */
     private readonly ss: SegmentRegister,
-    pointer: bigint,
-    /** CPL whose access rights apply. */
-    private readonly cpl: number,
-    private readonly is64: boolean,
-  ) {
-    const bits = is64 ? 64 : ss.ar & AR.DB ? 32 : 16;
-    this.size = is64 ? 0 : 2 ** bits;
-    this.at = Number(is64 ? BigInt.asIntN(64, pointer) : BigInt.asUintN(bits, pointer));
-    this.beyond = is64 || pointer < this.size ? 0n : (pointer >> BigInt(bits)) << BigInt(bits);
-  }
+    /** Stack pointer: in 64-bit mode signed (exact where it can be canonical), otherwise the bits under the stack's width. */
+    private at: number,
+    /** Where the pointer wraps. */
+    private readonly size: number,
+    /** ACCESS.user if the rights of CPL 3 apply. */
+    private readonly user: number,
+  ) {}
 
   /** The current stack. */
   static current(cpu: Processor): StackFrame {
-    return new StackFrame(cpu, cpu.ss, cpu.gpr(RSP), cpu.cpl, cpu.is64);
+    const { ss, cpl } = cpu;
+    return cpu.is64
+      ? StackFrame.in64Bit(cpu, cpu.gpr(RSP), cpl)
+      : StackFrame.inRing(cpu, ss, cpu.gpr32(RSP), cpl);
+  }
+
+  /** A stack outside 64-bit mode, of a segment that need not be loaded yet. */
+  static inRing(cpu: Processor, ss: SegmentRegister, pointer: number, ring: number): StackFrame {
+    const wide = (ss.ar & AR.DB) !== 0;
+    const at = wide ? pointer : pointer % TWO_16;
+    return new StackFrame(cpu, ss, at, wide ? TWO_32 : TWO_16, ring === 3 ? ACCESS.user : 0);
+  }
+
+  static in64Bit(cpu: Processor, pointer: bigint, ring: number): StackFrame {
+    const at = Number(BigInt.asIntN(64, pointer));
+    return new StackFrame(cpu, cpu.ss, at, UNLIMITED, ring === 3 ? ACCESS.user : 0);
   }
 
   private moved(bytes: number): number {
     const to = this.at + bytes;
-    if (this.is64) return to;
+    if (this.size === UNLIMITED) return to;
     return to < 0 ? to + this.size : to % this.size;
   }
 
   private linear(at: number, bytes: number, write: boolean): number {
-    if (this.is64) {
+    if (this.size === UNLIMITED) {
       if (!isCanonical(at)) throw stackFault(0, "the stack pointer is not canonical");
       return at;
     }
@@ -67,20 +75,38 @@ export class StackFrame {
     return linear32(base, at);
   }
 
-  private access(write: boolean): number {
-    return (write ? ACCESS.write : 0) | (this.cpl === 3 ? ACCESS.user : 0);
-  }
-
-  push(bytes: 2 | 4 | 8, value: bigint): void {
+  push(bytes: Width, value: bigint): void {
     const next = this.moved(-bytes);
     const linear = this.linear(next, bytes, true);
-    writeLinear(this.cpu, linear, bytes, BigInt.asUintN(8 * bytes, value), this.access(true));
+    writeLinear(
+      this.cpu,
+      linear,
+      bytes,
+      BigInt.asUintN(8 * bytes, value),
+      ACCESS.write | this.user,
+    );
     this.at = next;
   }
 
-  pop(bytes: 2 | 4 | 8): bigint {
+  /** Pushes an unsigned number of 32 bits, cut or zero-extended. */
+  push32(bytes: Width, value: number): void {
+    const next = this.moved(-bytes);
+    const linear = this.linear(next, bytes, true);
+    writeLinear32(this.cpu, linear, bytes, value, ACCESS.write | this.user);
+    this.at = next;
+  }
+
+  pop(bytes: Width): bigint {
     const linear = this.linear(this.at, bytes, false);
-    const value = readLinear(this.cpu, linear, bytes, this.access(false));
+    const value = readLinear(this.cpu, linear, bytes, this.user);
+    this.skip(bytes);
+    return value;
+  }
+
+  /** The low 32 bits of what is popped. */
+  pop32(bytes: Width): number {
+    const linear = this.linear(this.at, bytes, false);
+    const value = readLinear32(this.cpu, linear, bytes, this.user);
     this.skip(bytes);
     return value;
   }
@@ -89,18 +115,24 @@ export class StackFrame {
     this.at = this.moved(bytes);
   }
 
-  /** The pointer as it would be committed. */
+  /** The pointer as it would be committed to the current stack. */
   get top(): bigint {
-    return this.is64 ? BigInt.asUintN(64, BigInt(this.at)) : this.beyond | BigInt(this.at);
+    if (this.size === UNLIMITED) return BigInt.asUintN(64, BigInt(this.at));
+    const bits = this.size === TWO_32 ? 32n : 16n;
+    return ((this.cpu.gpr(RSP) >> bits) << bits) | BigInt(this.at);
   }
 
   /** Makes the stack pointer the processor's; only the bits of the stack's width change. */
   commit(): void {
-    const { cpu } = this;
-    if (this.is64) cpu.setGpr(RSP, this.top);
-    else {
-      const bits = this.size === TWO_32 ? 32n : 16n;
-      cpu.setGpr(RSP, ((cpu.gpr(RSP) >> bits) << bits) | BigInt(this.at));
-    }
+    const { cpu, at } = this;
+    if (this.size === UNLIMITED) cpu.setGpr(RSP, BigInt(at));
+    else if (this.size === TWO_32) cpu.view.setUint32(RSP * 8, at, true);
+    else cpu.view.setUint16(RSP * 8, at, true);
+  }
+
+  /** The same for a stack that becomes the current one: a 32-bit pointer clears the upper half, one of 16 bits keeps the rest. */
+  commitAsNew(): void {
+    this.commit();
+    if (this.size === TWO_32) this.cpu.view.setUint32(RSP * 8 + 4, 0, true);
   }
 }

@@ -3,8 +3,10 @@ import { AR, decodeGate, type Gate } from "../isa/descriptors";
 import { SS, type SegmentIndex } from "../isa/registers";
 import { gp, np, ss as stackFault, ts, type GuestFault } from "./abort";
 import { ACCESS } from "./access";
-import { hpaFor, readImplicit, writeImplicit } from "./dataAccess";
+import { hpaFor } from "./dataAccess";
+import type { FetchedDescriptor } from "./decodedTables";
 import { DEBUG_CAUSE } from "./debugRegisters";
+import { readImplicit32, tableLinear, writeImplicit, type Table } from "./implicitAccess";
 import type { Processor } from "./processor";
 import {
   cacheOf,
@@ -14,8 +16,8 @@ import {
   isCode,
   isConforming,
   isNull,
+  setTypeByte,
   type FaultMaker,
-  type FetchedDescriptor,
 } from "./segmentation";
 import { StackFrame } from "./stack";
 import { writeCr3 } from "./system/controlRegisters";
@@ -137,7 +139,7 @@ export function farToTask(
 
 /** IRET with NT set: back to the task that the link names. SDM Vol. 2A, "IRET". */
 export function returnToTask(cpu: Processor, returnRip: bigint, length: number): void {
-  const link = Number(readImplicit(cpu, cpu.system.tr.base, 2));
+  const link = readImplicit32(cpu, tableLinear(cpu, cpu.system.tr, 0), 2);
   const target = fetchTss(cpu, link, true, 0, ts);
   switchTask(cpu, { source: "iret", target, returnRip, ext: 0, length });
 }
@@ -166,10 +168,10 @@ interface TaskState {
   readonly trap: boolean;
 }
 
-function readState(cpu: Processor, base: bigint, layout: TssLayout): TaskState {
+function readState(cpu: Processor, tss: Table, layout: TssLayout): TaskState {
   const { size, selectorCount } = layout;
   const word = (offset: number, bytes: 2 | 4): number =>
-    Number(readImplicit(cpu, base + BigInt(offset), bytes));
+    readImplicit32(cpu, tableLinear(cpu, tss, offset), bytes);
   const selector = (i: number): number => word(layout.selectors + i * size, 2);
   return {
     cr3: layout.cr3 === undefined ? undefined : word(layout.cr3, 4),
@@ -183,9 +185,9 @@ function readState(cpu: Processor, base: bigint, layout: TssLayout): TaskState {
 }
 
 /** Makes sure that writes to a range will not fault half-way. */
-function probe(cpu: Processor, start: bigint, bytes: number): void {
-  for (const at of [start, start + BigInt(bytes - 1)])
-    hpaFor(cpu, Number(BigInt.asUintN(32, at)), ACCESS.implicit | ACCESS.write);
+function probe(cpu: Processor, tss: Table, bytes: number): void {
+  for (const offset of [0, bytes - 1])
+    hpaFor(cpu, tableLinear(cpu, tss, offset), ACCESS.implicit | ACCESS.write);
 }
 
 const nests = (source: TaskSwitchSource): boolean => source === "call" || source === "taskGate";
@@ -198,14 +200,14 @@ function switchTask(cpu: Processor, change: TaskSwitch): void {
   const oldLayout = layoutOf(tr.ar);
   if (tr.limit < oldLayout.bytes - 1)
     throw ts((tr.selector & 0xfffc) | ext, "the outgoing TSS is too small");
-  const state = readState(cpu, target.base, layoutOf(target.ar));
-  probe(cpu, tr.base, oldLayout.bytes);
-  if (nests(source)) probe(cpu, target.base, 2);
-  if (!nests(source)) setBusy(cpu, tr.selector, false);
-  saveState(cpu, tr.base, oldLayout, change);
-  if (nests(source)) writeImplicit(cpu, target.base, 2, BigInt(tr.selector));
+  const state = readState(cpu, target, layoutOf(target.ar));
+  probe(cpu, tr, oldLayout.bytes);
+  if (nests(source)) probe(cpu, target, 2);
+  if (!nests(source)) endBusy(cpu, tr.selector);
+  saveState(cpu, tr, oldLayout, change);
+  if (nests(source)) writeImplicit(cpu, tableLinear(cpu, target, 0), 2, BigInt(tr.selector));
   const busy = target.ar | BUSY;
-  writeImplicit(cpu, target.address + 5n, 1, BigInt(busy & 0xff));
+  setTypeByte(cpu, target, busy);
   cpu.system.tr = {
     selector: target.selector,
     base: target.base,
@@ -215,17 +217,17 @@ function switchTask(cpu: Processor, change: TaskSwitch): void {
   enterTask(cpu, state, change);
 }
 
-function setBusy(cpu: Processor, selector: number, busy: boolean): void {
-  const { address, ar } = fetchDescriptor(cpu, selector);
-  writeImplicit(cpu, address + 5n, 1, BigInt((busy ? ar | BUSY : ar & ~BUSY) & 0xff));
+function endBusy(cpu: Processor, selector: number): void {
+  const descriptor = fetchDescriptor(cpu, selector);
+  setTypeByte(cpu, descriptor, descriptor.ar & ~BUSY);
 }
 
 /** Only the dynamic fields: not CR3, LDTR and the inner stacks. */
-function saveState(cpu: Processor, base: bigint, layout: TssLayout, change: TaskSwitch): void {
+function saveState(cpu: Processor, tss: Table, layout: TssLayout, change: TaskSwitch): void {
   const { size } = layout;
   const put = (offset: number, value: bigint, bytes = size): void => {
     const kept = BigInt.asUintN(8 * bytes, value);
-    writeImplicit(cpu, base + BigInt(offset), bytes, kept);
+    writeImplicit(cpu, tableLinear(cpu, tss, offset), bytes, kept);
   };
   const leaves = change.source === "iret" ? RFLAGS.NT : 0;
   put(layout.ip, change.returnRip);
@@ -308,7 +310,7 @@ function codeSegment(cpu: Processor, selector: number, ext: number): SegmentRegi
   if (isConforming(ar) ? dplOf(ar) > rpl : dplOf(ar) !== rpl)
     throw ts(code, "the DPL of the new task's CS does not fit its RPL");
   if (!(ar & AR.P)) throw np(code, "the new task's code segment is not present");
-  return cacheOf(cpu, descriptor, selector);
+  return cacheOf(cpu, descriptor);
 }
 
 function stackSegment(cpu: Processor, selector: number, ext: number): SegmentRegister {
@@ -317,7 +319,7 @@ function stackSegment(cpu: Processor, selector: number, ext: number): SegmentReg
   checkStackSegment(descriptor, selector, cpu.cpl, invalidTss(ext), (code, why) =>
     stackFault(code | ext, why),
   );
-  return cacheOf(cpu, descriptor, selector);
+  return cacheOf(cpu, descriptor);
 }
 
 function dataSegment(cpu: Processor, selector: number, ext: number): SegmentRegister {
@@ -331,5 +333,5 @@ function dataSegment(cpu: Processor, selector: number, ext: number): SegmentRegi
   if (!shared && (dplOf(ar) < cpu.cpl || dplOf(ar) < (selector & 3)))
     throw ts(code, "a data segment of the new task is more privileged than the task");
   if (!(ar & AR.P)) throw np(code, "a data segment of the new task is not present");
-  return cacheOf(cpu, descriptor, selector);
+  return cacheOf(cpu, descriptor);
 }

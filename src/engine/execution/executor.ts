@@ -9,7 +9,7 @@ import { EVENT } from "../cpu/event";
 import { PENDING, STATE } from "../cpu/layout";
 import type { Linear } from "../cpu/linear";
 import type { Processor } from "../cpu/processor";
-import { executeSystemEvent } from "../cpu/system";
+import { eventRow, executeSystemEvent } from "../cpu/system";
 import { ACTIVITY, RFLAGS } from "../cpu/systemState";
 import { boundaryExit, needsSingleStep, nextVmxDeadline } from "../cpu/vmx/boundary";
 import { performVmExit } from "../cpu/vmx/exit";
@@ -21,9 +21,6 @@ import { STATUS, type Status } from "./interpreterStatus";
 
 /** V8 replaces a function's code by optimised code only when it is called: a loop must come back now and then. */
 const MAX_SLICE = 100_000;
-
-/** Single step looks at TF after these, so that a kernel masks it with IA32_FMASK and a user stepping over SYSCALL traps behind SYSRET. */
-const TRAPS_BY_NEW_FLAG = new Set(["syscall", "sysret"]);
 
 function debugTrapText(bits: number): string {
   if (bits & DEBUG_CAUSE.taskSwitch) return "task-switch trap";
@@ -222,10 +219,11 @@ export class Executor {
   private systemEvent(): "done" {
     const { cpu } = this;
     const instruction = this.blocks.instructionOf(cpu.view.getUint32(STATE.microOp, true));
+    const row = eventRow(instruction.form);
     try {
-      executeSystemEvent(cpu, instruction);
+      executeSystemEvent(cpu, instruction, row);
       cpu.ticks++;
-      if (TRAPS_BY_NEW_FLAG.has(instruction.form.semantics ?? "")) this.trapByNewFlag();
+      if (row.trapsByNewFlag) this.trapByNewFlag();
     } catch (problem) {
       this.abortWith(problem);
     }

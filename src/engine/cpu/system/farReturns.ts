@@ -3,6 +3,7 @@ import { AR } from "../../isa/descriptors";
 import { RSP, SS } from "../../isa/registers";
 import type { Instruction } from "../../codec/types";
 import { gp, np, ss as stackFault } from "../abort";
+import type { FetchedDescriptor } from "../decodedTables";
 import type { Processor } from "../processor";
 import {
   cacheOf,
@@ -13,9 +14,9 @@ import {
   isCode,
   isConforming,
   isNull,
+  nullStack,
   setCodeSegment,
   type FaultMaker,
-  type FetchedDescriptor,
 } from "../segmentation";
 import { StackFrame } from "../stack";
 import { RFLAGS, type SegmentRegister } from "../systemState";
@@ -52,12 +53,12 @@ function outerStack(
   absent: FaultMaker,
 ): SegmentRegister {
   if (isNull(selector)) {
-    if (to64 && ring !== 3) return { selector, base: 0n, limit: 0, ar: AR.UNUSABLE | (ring << 5) };
+    if (to64 && ring !== 3) return nullStack(selector, ring);
     throw gp(0, "return to a null stack selector");
   }
   const descriptor = fetchDescriptor(cpu, selector);
   checkStackSegment(descriptor, selector, ring, gp, absent);
-  return cacheOf(cpu, descriptor, selector);
+  return cacheOf(cpu, descriptor);
 }
 
 const retFar: SystemEvent = (cpu, instruction) => {
@@ -65,7 +66,7 @@ const retFar: SystemEvent = (cpu, instruction) => {
   const release = instruction.operands.length > 0 ? Number(readOperand(cpu, instruction, 0)) : 0;
   const stack = StackFrame.current(cpu);
   const offset = stack.pop(width);
-  const selector = Number(stack.pop(width) & 0xffffn);
+  const selector = stack.pop32(width) & 0xffff;
   if (cpu.realOrVirtual8086) {
     jumpRealMode(cpu, { selector, offset });
     stack.skip(release);
@@ -77,14 +78,14 @@ const retFar: SystemEvent = (cpu, instruction) => {
   const to64 = cpu.longMode && (target.ar & AR.L) !== 0;
   stack.skip(release);
   if (ring === cpu.cpl) {
-    const cs = cacheOf(cpu, target, selector);
+    const cs = cacheOf(cpu, target);
     stack.commit();
     setCodeSegment(cpu, cs, ring);
   } else {
     const rsp = stack.pop(width);
-    const ssSelector = Number(stack.pop(width) & 0xffffn);
+    const ssSelector = stack.pop32(width) & 0xffff;
     const newSs = outerStack(cpu, ssSelector, ring, to64, stackFault);
-    const cs = cacheOf(cpu, target, selector);
+    const cs = cacheOf(cpu, target);
     setOuterStack(cpu, newSs, rsp + BigInt(release), to64);
     setCodeSegment(cpu, cs, ring);
     dropInaccessibleSegments(cpu);
@@ -124,8 +125,8 @@ function iretRealMode(cpu: Processor, instruction: Instruction): void {
   const width = (instruction.operandSize / 8) as 2 | 4;
   const stack = StackFrame.current(cpu);
   const offset = stack.pop(width);
-  const selector = Number(stack.pop(width) & 0xffffn);
-  const flags = Number(stack.pop(width) & 0xffffffffn);
+  const selector = stack.pop32(width) & 0xffff;
+  const flags = stack.pop32(width);
   const keepIopl = cpu.virtual8086;
   if (vme) loadVirtualFlags(cpu, flags);
   jumpRealMode(cpu, { selector, offset });
@@ -185,8 +186,8 @@ const returnFromInterrupt: SystemEvent = (cpu, instruction) => {
   const width = (operandSize / 8) as 2 | 4 | 8;
   const executing = cpu.cpl;
   const stack = StackFrame.current(cpu);
-  const to = { offset: stack.pop(width), selector: Number(stack.pop(width) & 0xffffn) };
-  const flags = Number(stack.pop(width) & 0xffffffffn);
+  const to = { offset: stack.pop(width), selector: stack.pop32(width) & 0xffff };
+  const flags = stack.pop32(width);
   if (!cpu.longMode && operandSize === 32 && flags & RFLAGS.VM && executing === 0) {
     iretToVirtual8086(cpu, stack, to, flags);
     return "jumped";
@@ -197,12 +198,12 @@ const returnFromInterrupt: SystemEvent = (cpu, instruction) => {
   let cs: SegmentRegister;
   if (ring > executing || cpu.is64) {
     const rsp = stack.pop(width);
-    const newSs = outerStack(cpu, Number(stack.pop(width) & 0xffffn), ring, to64, np);
-    cs = cacheOf(cpu, target, to.selector);
+    const newSs = outerStack(cpu, stack.pop32(width) & 0xffff, ring, to64, np);
+    cs = cacheOf(cpu, target);
     restoreFlags(cpu, flags, operandSize, executing);
     setOuterStack(cpu, newSs, rsp, to64);
   } else {
-    cs = cacheOf(cpu, target, to.selector);
+    cs = cacheOf(cpu, target);
     restoreFlags(cpu, flags, operandSize, executing);
     stack.commit();
   }

@@ -1,9 +1,10 @@
 /** What all far transfers check about their target. SDM Vol. 3A, "Protection". */
 import { AR } from "../../isa/descriptors";
 import { gp } from "../abort";
+import type { FetchedDescriptor } from "../decodedTables";
 import { canonicalLinear } from "../linear";
 import type { Processor } from "../processor";
-import { loadRealModeCs, type FetchedDescriptor } from "../segmentation";
+import { loadRealModeCs } from "../segmentation";
 
 export interface FarPointer {
   readonly selector: number;

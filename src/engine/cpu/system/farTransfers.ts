@@ -3,7 +3,9 @@ import { AR, decodeGate } from "../../isa/descriptors";
 import { RSP, SS } from "../../isa/registers";
 import type { Instruction } from "../../codec/types";
 import { gp, np, ud } from "../abort";
-import { readImplicit, readMemory } from "../dataAccess";
+import { readMemory } from "../dataAccess";
+import type { FetchedDescriptor } from "../decodedTables";
+import { readImplicit32 } from "../implicitAccess";
 import { stackFromTss, stackFromTss64 } from "../delivery";
 import type { Processor } from "../processor";
 import {
@@ -13,10 +15,11 @@ import {
   isCode,
   isConforming,
   isNull,
+  nullStack,
   setCodeSegment,
-  type FetchedDescriptor,
 } from "../segmentation";
 import { StackFrame } from "../stack";
+import type { SegmentRegister } from "../systemState";
 import { farToTask } from "../taskSwitch";
 import { checkCodeAttributes, checkOffset, jumpRealMode, type FarPointer } from "./farTarget";
 import { effectiveAddress, nextRip, operand, type SystemEvent } from "./systemEvent";
@@ -84,7 +87,7 @@ function throughGate(cpu: Processor, descriptor: FetchedDescriptor, selector: nu
   if (type !== CALL_GATE_32 && (type !== CALL_GATE_16 || cpu.longMode)) {
     throw gp(error, "the selector names neither code nor a call gate");
   }
-  const third = cpu.longMode ? Number(readImplicit(cpu, descriptor.address + 8n, 4)) : undefined;
+  const third = cpu.longMode ? readImplicit32(cpu, descriptor.address + 8, 4) : undefined;
   const gate = decodeGate(descriptor.low, descriptor.high, third);
   if (gate.dpl < cpu.cpl || gate.dpl < (selector & 3))
     throw gp(error, `call-gate DPL ${gate.dpl} is below CPL or RPL`);
@@ -115,7 +118,7 @@ const jmpFar: SystemEvent = (cpu, instruction) => {
   const descriptor = targetDescriptor(cpu, target.selector);
   if (isCode(descriptor.ar)) {
     checkDirectTarget(cpu, descriptor, target);
-    setCodeSegment(cpu, cacheOf(cpu, descriptor, target.selector), cpu.cpl);
+    setCodeSegment(cpu, cacheOf(cpu, descriptor, cpu.cpl), cpu.cpl);
     cpu.rip = target.offset;
     return "jumped";
   }
@@ -129,7 +132,7 @@ const jmpFar: SystemEvent = (cpu, instruction) => {
     throw gp(gate.selector & 0xfffc, "JMP through a gate cannot change the ring");
   }
   checkOffset(cpu, gate.code, gate.offset);
-  setCodeSegment(cpu, cacheOf(cpu, gate.code, gate.selector), cpu.cpl);
+  setCodeSegment(cpu, cacheOf(cpu, gate.code, cpu.cpl), cpu.cpl);
   cpu.rip = gate.offset;
   return "jumped";
 };
@@ -140,7 +143,7 @@ const callFar: SystemEvent = (cpu, instruction) => {
   const back = nextRip(cpu, instruction);
   if (cpu.realOrVirtual8086) {
     const stack = StackFrame.current(cpu);
-    stack.push(width, BigInt(cpu.cs.selector));
+    stack.push32(width, cpu.cs.selector);
     stack.push(width, back);
     jumpRealMode(cpu, target);
     stack.commit();
@@ -158,47 +161,57 @@ const callFar: SystemEvent = (cpu, instruction) => {
   }
   checkDirectTarget(cpu, descriptor, target);
   const stack = StackFrame.current(cpu);
-  stack.push(width, BigInt(cpu.cs.selector));
+  stack.push32(width, cpu.cs.selector);
   stack.push(width, back);
-  const cs = cacheOf(cpu, descriptor, target.selector);
+  const cs = cacheOf(cpu, descriptor, cpu.cpl);
   stack.commit();
   setCodeSegment(cpu, cs, cpu.cpl);
   cpu.rip = target.offset;
   return "jumped";
 };
 
+interface InnerStack {
+  readonly ss: SegmentRegister;
+  readonly stack: StackFrame;
+}
+
+function longStack(cpu: Processor, ring: number): InnerStack {
+  const pointer = stackFromTss64(cpu, ring, 0);
+  return { ss: nullStack(ring, ring), stack: StackFrame.in64Bit(cpu, pointer, ring) };
+}
+
+function protectedStack(cpu: Processor, ring: number): InnerStack {
+  const { ss, pointer } = stackFromTss(cpu, ring, 0);
+  return { ss, stack: StackFrame.inRing(cpu, ss, pointer, ring) };
+}
+
 function callThroughGate(cpu: Processor, gate: GateTarget, back: bigint): void {
   const ring = isConforming(gate.code.ar) ? cpu.cpl : dplOf(gate.code.ar);
   const old = { ss: cpu.ss, cs: cpu.cs.selector, rsp: cpu.gpr(RSP) };
   if (ring === cpu.cpl) {
     const stack = StackFrame.current(cpu);
-    stack.push(gate.width, BigInt(old.cs));
+    stack.push32(gate.width, old.cs);
     stack.push(gate.width, back);
     checkOffset(cpu, gate.code, gate.offset);
-    const cs = cacheOf(cpu, gate.code, gate.selector);
+    const cs = cacheOf(cpu, gate.code, ring);
     stack.commit();
     setCodeSegment(cpu, cs, ring);
     cpu.rip = gate.offset;
     return;
   }
-  const target = cpu.longMode
-    ? {
-        ss: { selector: ring, base: 0n, limit: 0, ar: AR.UNUSABLE | (ring << 5) },
-        pointer: stackFromTss64(cpu, ring, 0),
-      }
-    : stackFromTss(cpu, ring, 0);
-  const stack = new StackFrame(cpu, target.ss, target.pointer, ring, cpu.longMode);
+  const target = cpu.longMode ? longStack(cpu, ring) : protectedStack(cpu, ring);
+  const { stack } = target;
   const parameters = StackFrame.current(cpu);
   const copied = Array.from({ length: gate.parameterCount }, () => parameters.pop(gate.width));
-  stack.push(gate.width, BigInt(old.ss.selector));
+  stack.push32(gate.width, old.ss.selector);
   stack.push(gate.width, old.rsp);
   for (const value of copied.reverse()) stack.push(gate.width, value);
-  stack.push(gate.width, BigInt(old.cs));
+  stack.push32(gate.width, old.cs);
   stack.push(gate.width, back);
   checkOffset(cpu, gate.code, gate.offset);
-  const cs = cacheOf(cpu, gate.code, gate.selector);
+  const cs = cacheOf(cpu, gate.code, ring);
   cpu.system.segments[SS] = target.ss;
-  cpu.setGpr(RSP, stack.top, cpu.longMode ? 64 : target.ss.ar & AR.DB ? 32 : 16);
+  stack.commitAsNew();
   setCodeSegment(cpu, cs, ring);
   cpu.rip = gate.offset;
 }

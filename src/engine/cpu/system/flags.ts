@@ -16,7 +16,7 @@ const pushf: SystemEvent = (cpu, { operandSize }) => {
   const stack = StackFrame.current(cpu);
   const flags = vme ? virtualFlags(cpu) : cpu.rflags;
   // VM and RF read as zero.
-  stack.push((operandSize / 8) as 2 | 4 | 8, BigInt(flags & ~(RFLAGS.VM | RFLAGS.RF)));
+  stack.push32((operandSize / 8) as 2 | 4 | 8, (flags & ~(RFLAGS.VM | RFLAGS.RF)) >>> 0);
   stack.commit();
   return "next";
 };
@@ -34,7 +34,7 @@ const popf: SystemEvent = (cpu, { operandSize }) => {
   if (!vme && cpu.virtual8086 && cpu.iopl < 3)
     throw gp(0, "POPF in virtual-8086 mode needs IOPL 3");
   const stack = StackFrame.current(cpu);
-  const value = Number(stack.pop((operandSize / 8) as 2 | 4 | 8) & 0xffffffffn);
+  const value = stack.pop32((operandSize / 8) as 2 | 4 | 8);
   if (vme) {
     loadVirtualFlags(cpu, value);
     stack.commit();

@@ -1,5 +1,6 @@
 import { exception, gp, NM, ud, type GuestFault } from "../abort";
 import type { Instruction } from "../../codec/types";
+import type { InstructionForm } from "../../isa/types";
 import type { Processor } from "../processor";
 import { ACTIVITY, CR0 } from "../systemState";
 import { VMX_EVENTS } from "../vmx/instructions";
@@ -14,7 +15,7 @@ import { MSR_EVENTS } from "./msrs";
 import { SEGMENT_EVENTS } from "./segments";
 import { INTERRUPT_EVENTS } from "./softwareInterrupts";
 import { SYSTEM_CALL_EVENTS } from "./systemCalls";
-import { nextRip, type SystemEvent } from "./systemEvent";
+import type { SystemEvent } from "./systemEvent";
 
 const hlt: SystemEvent = (cpu, instruction) => {
   intercept(cpu, instruction);
@@ -60,28 +61,57 @@ function absent(cpu: Processor, { form }: Instruction): GuestFault {
 /** Features whose absence does not make an instruction undefined on a 64-bit processor: fences are harmless and every 64-bit kernel uses them. */
 const PRESENT_WITH_LONG_MODE = new Set(["sse2", "clfsh"]);
 
+/** What a row of the instruction table demands and does. */
+export interface EventRow {
+  readonly name: string;
+  readonly event: SystemEvent | undefined;
+  readonly feature: string | undefined;
+  readonly protectedOnly: boolean;
+  /** #GP(0) above CPL 0. VMX instructions check CPL themselves: in a guest the exit comes first. */
+  readonly privileged: boolean;
+  /** Single step looks at TF after it, so that a kernel masks it with IA32_FMASK and a user stepping over SYSCALL traps behind SYSRET. */
+  readonly trapsByNewFlag: boolean;
+}
+
+const rows = new Map<InstructionForm, EventRow>();
+
+export function eventRow(form: InstructionForm): EventRow {
+  const known = rows.get(form);
+  if (known) return known;
+  const { semantics, feature, protectedOnly, cpl, sensitivity } = form;
+  const row: EventRow = {
+    name: form.mnemonic.toUpperCase(),
+    event: semantics === undefined ? undefined : SYSTEM_EVENTS[semantics],
+    feature,
+    protectedOnly,
+    privileged: cpl === 0 && sensitivity !== "vm-instruction",
+    trapsByNewFlag: semantics === "syscall" || semantics === "sysret",
+  };
+  rows.set(form, row);
+  return row;
+}
+
 /** What the row itself demands: feature, mode, privilege. */
-export function checkRow(cpu: Processor, { form }: Instruction): void {
+function checkRow(cpu: Processor, row: EventRow): void {
+  const { name, feature } = row;
   if (
-    form.feature !== undefined &&
-    !cpu.model.features.has(form.feature) &&
-    !(cpu.model.features.has("lm") && PRESENT_WITH_LONG_MODE.has(form.feature))
+    feature !== undefined &&
+    !cpu.model.features.has(feature) &&
+    !(cpu.model.features.has("lm") && PRESENT_WITH_LONG_MODE.has(feature))
   ) {
-    throw ud(`this processor has no ${form.feature.toUpperCase()}`);
+    throw ud(`this processor has no ${feature.toUpperCase()}`);
   }
-  if (form.protectedOnly && cpu.realOrVirtual8086)
-    throw ud(`${form.mnemonic.toUpperCase()} needs protected mode`);
-  // VMX instructions check CPL themselves: in a guest the exit comes first.
-  if (form.cpl === 0 && cpu.cpl > 0 && form.sensitivity !== "vm-instruction")
-    throw gp(0, `${form.mnemonic.toUpperCase()} is privileged (CPL ${cpu.cpl})`);
+  if (row.protectedOnly && cpu.realOrVirtual8086) throw ud(`${name} needs protected mode`);
+  if (row.privileged && cpu.cpl > 0) throw gp(0, `${name} is privileged (CPL ${cpu.cpl})`);
 }
 
 /** Executes a system event completely. Throws a CpuAbort; RIP has not moved then. */
-export function executeSystemEvent(cpu: Processor, instruction: Instruction): void {
-  const { semantics } = instruction.form;
-  const event = semantics === undefined ? undefined : SYSTEM_EVENTS[semantics];
-  if (!event) throw absent(cpu, instruction);
-  checkRow(cpu, instruction);
-  const next = nextRip(cpu, instruction);
-  if (event(cpu, instruction) === "next") cpu.rip = next;
+export function executeSystemEvent(
+  cpu: Processor,
+  instruction: Instruction,
+  row = eventRow(instruction.form),
+): void {
+  if (!row.event) throw absent(cpu, instruction);
+  checkRow(cpu, row);
+  if (row.event(cpu, instruction) === "next") cpu.advance(instruction);
 }

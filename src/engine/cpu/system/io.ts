@@ -3,15 +3,9 @@ import { RCX, RDI, RDX, RSI, type SegmentIndex } from "../../isa/registers";
 import type { Instruction } from "../../codec/types";
 import type { OperandSize } from "../../isa/types";
 import { gp } from "../abort";
-import {
-  dataAccess,
-  hpaFor,
-  readImplicit,
-  readMemory,
-  segmentLinear,
-  writeMemory,
-} from "../dataAccess";
+import { dataAccess, hpaFor, readMemory, segmentLinear, writeMemory } from "../dataAccess";
 import { notePortAccess } from "../debugRegisters";
+import { readImplicit32, tableLinear } from "../implicitAccess";
 import type { Processor } from "../processor";
 import { RFLAGS } from "../systemState";
 import { intercept } from "../vmx/intercepts";
@@ -26,10 +20,10 @@ export function checkIoPermission(cpu: Processor, port: number, size: number): v
     throw gp(0, `port 0x${port.toString(16)}: CPL ${cpu.cpl} is above IOPL ${cpu.iopl} and ${why}`);
   };
   if (!(tr.ar & 8) || tr.limit < 0x67) denied("the TSS has no I/O bitmap");
-  const map = Number(readImplicit(cpu, tr.base + 0x66n, 2));
+  const map = readImplicit32(cpu, tableLinear(cpu, tr, 0x66), 2);
   const at = map + (port >>> 3);
   if (at + 1 > tr.limit) denied("the port is beyond the I/O bitmap");
-  const bits = Number(readImplicit(cpu, tr.base + BigInt(at), 2));
+  const bits = readImplicit32(cpu, tableLinear(cpu, tr, at), 2);
   if ((bits >>> (port & 7)) & ((1 << size) - 1)) denied("the I/O bitmap denies it");
 }
 

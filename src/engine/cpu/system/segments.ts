@@ -3,7 +3,8 @@ import { AR, systemKind } from "../../isa/descriptors";
 import { CS, FS, GS, SS, type SegmentIndex } from "../../isa/registers";
 import type { Instruction } from "../../codec/types";
 import { gp, np, ud } from "../abort";
-import { readMemory, writeImplicit, writeMemory } from "../dataAccess";
+import { readMemory, writeMemory } from "../dataAccess";
+import type { FetchedDescriptor } from "../decodedTables";
 import { canonicalLinear } from "../linear";
 import type { Processor } from "../processor";
 import {
@@ -15,7 +16,7 @@ import {
   loadSegment,
   systemBase,
   tryFetchDescriptor,
-  type FetchedDescriptor,
+  setTypeByte,
 } from "../segmentation";
 import { StackFrame } from "../stack";
 import { CR4 } from "../systemState";
@@ -59,7 +60,7 @@ const movToSreg: SystemEvent = (cpu, instruction) => {
 const pushSreg: SystemEvent = (cpu, instruction) => {
   const bytes = (instruction.operandSize / 8) as 2 | 4 | 8;
   const stack = StackFrame.current(cpu);
-  stack.push(bytes, BigInt(cpu.segment(segmentOperand(instruction, 0)).selector));
+  stack.push32(bytes, cpu.segment(segmentOperand(instruction, 0)).selector);
   stack.commit();
   return "next";
 };
@@ -67,7 +68,7 @@ const pushSreg: SystemEvent = (cpu, instruction) => {
 const popSreg: SystemEvent = (cpu, instruction) => {
   const index = segmentOperand(instruction, 0);
   const stack = StackFrame.current(cpu);
-  const selector = Number(stack.pop((instruction.operandSize / 8) as 2 | 4 | 8) & 0xffffn);
+  const selector = stack.pop32((instruction.operandSize / 8) as 2 | 4 | 8) & 0xffff;
   loadChecked(cpu, index, selector);
   stack.commit();
   return "next";
@@ -180,7 +181,7 @@ const ltr: SystemEvent = (cpu, instruction) => {
   const descriptor = loadSystemSegment(cpu, selector, "an available TSS");
   const base = systemBase(cpu, descriptor);
   const busy = descriptor.ar | 2;
-  writeImplicit(cpu, descriptor.address + 5n, 1, BigInt(busy & 0xff));
+  setTypeByte(cpu, descriptor, busy);
   cpu.system.tr = { selector, base, limit: descriptor.limit, ar: busy };
   return "next";
 };

@@ -8,15 +8,16 @@ import { setCodeSegment } from "../segmentation";
 import { EFER, RFLAGS, type SegmentRegister } from "../systemState";
 import { nextRip, type SystemEvent } from "./systemEvent";
 
-/** A flat segment as SYSCALL and SYSENTER load it: base and limit are fixed, the descriptor is not read. */
+const flatSegments = new Map<number, SegmentRegister>();
+
+/** A flat segment as SYSCALL and SYSENTER load it: base and limit are fixed, the descriptor is not read. The same object each time. */
 function flat(selector: number, type: number, ring: number, long: boolean): SegmentRegister {
   const mode = type & 8 && long ? AR.L : AR.DB;
-  return {
-    selector,
-    base: 0n,
-    limit: 0xffffffff,
-    ar: AR.G | mode | AR.P | AR.S | (ring << 5) | type,
-  };
+  const ar = AR.G | mode | AR.P | AR.S | (ring << 5) | type;
+  const key = selector * 0x10000 + ar;
+  let segment = flatSegments.get(key);
+  if (!segment) flatSegments.set(key, (segment = { selector, base: 0n, limit: 0xffffffff, ar }));
+  return segment;
 }
 
 function enterFlat(cpu: Processor, csSelector: number, ring: number, long: boolean): void {

@@ -3,7 +3,7 @@
  * "Class 3—Software Interrupt Handling" and the chapters around it; "Protected-Mode Virtual Interrupts".
  */
 import { gp } from "../abort";
-import { readImplicit } from "../dataAccess";
+import { readImplicit32, tableLinear } from "../implicitAccess";
 import type { Processor } from "../processor";
 import { loadRealModeCs } from "../segmentation";
 import { StackFrame } from "../stack";
@@ -46,10 +46,10 @@ function isRedirected(cpu: Processor, vector: number): boolean {
   if (!(cpu.system.cr4 & CR4.VME)) return false;
   const { tr } = cpu.system;
   if (tr.limit < 0x67) throw gp(0, "the TSS has no interrupt redirection bitmap");
-  const map = Number(readImplicit(cpu, tr.base + 0x66n, 2));
+  const map = readImplicit32(cpu, tableLinear(cpu, tr, 0x66), 2);
   const at = map - 32 + (vector >>> 3);
   if (at > tr.limit) throw gp(0, "the interrupt redirection bitmap lies beyond the TSS");
-  const bits = Number(readImplicit(cpu, tr.base + BigInt(at), 1));
+  const bits = readImplicit32(cpu, tableLinear(cpu, tr, at), 1);
   return ((bits >>> (vector & 7)) & 1) === 0;
 }
 
@@ -59,11 +59,11 @@ export function interruptIn8086(cpu: Processor, vector: number, returnRip: bigin
     if (cpu.iopl < 3) throw gp(0, "INT n in virtual-8086 mode needs IOPL 3");
     return false;
   }
-  const entry = Number(readImplicit(cpu, BigInt(vector * 4), 4));
+  const entry = readImplicit32(cpu, vector * 4, 4);
   const own = cpu.iopl === 3;
   const stack = StackFrame.current(cpu);
-  stack.push(2, BigInt(own ? cpu.rflags & 0xffff : virtualFlags(cpu)));
-  stack.push(2, BigInt(cpu.cs.selector));
+  stack.push32(2, own ? cpu.rflags & 0xffff : virtualFlags(cpu));
+  stack.push32(2, cpu.cs.selector);
   stack.push(2, returnRip);
   stack.commit();
   cpu.flagSystem &= ~(RFLAGS.TF | RFLAGS.RF | (own ? RFLAGS.IF : RFLAGS.VIF));
