@@ -62,8 +62,7 @@ export class DecodedTables {
   descriptor(selector: number, address: Linear, low: number, high: number): FetchedDescriptor {
     const known = this.descriptors[selector % SLOTS];
     if (
-      known !== undefined &&
-      known.selector === selector &&
+      known?.selector === selector &&
       known.low === low &&
       known.high === high &&
       known.address === address
@@ -77,8 +76,7 @@ export class DecodedTables {
   /** `third`: the third dword of a 16-byte gate. */
   gate(vector: number, low: number, high: number, third: number | undefined): Gate {
     const known = this.gates[vector];
-    if (known !== undefined && known.low === low && known.high === high && known.third === third)
-      return known.gate;
+    if (known?.low === low && known.high === high && known.third === third) return known.gate;
     const gate = decodeGate(low, high, third);
     this.gates[vector] = { low, high, third, gate };
     return gate;
