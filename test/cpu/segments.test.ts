@@ -37,6 +37,8 @@ describe("segments", () => {
     assert.deepEqual(at("mov eax, [fs:8]"), []);
     assert.deepEqual(at("mov eax, [fs:7]"), ["13(0x0) at here"]);
     assert.deepEqual(at("mov eax, [fs:0]"), ["13(0x0) at here"]);
+    const below = withSegment(0x97, 7, 4, "mov eax, [fs:8]\nhere:\nmov eax, [fs:7]");
+    assert.deepEqual(faults(runToEnd(below), "here"), ["13(0x0) at here"]);
   });
 
   it("that are read-only or code are not written", () => {

@@ -5,8 +5,8 @@ import { exception, gp, ss, AC, type GuestFault } from "./abort";
 import { ACCESS } from "./access";
 import { STATE, TLB_NONE, TLB_SUPERVISOR, TLB_USER } from "./layout";
 import { noteDataAccess } from "./debugRegisters";
-import { canonicalLinear, linear32, pageOf, type Linear } from "./linear";
-import { permits, translate } from "./paging";
+import { canonicalLinear, isCanonical, linear32, pageOf, type Linear } from "./linear";
+import { permits, translate, tryTranslate } from "./paging";
 import { PAGE } from "./physicalMemory";
 import type { Processor } from "./processor";
 import { CR4 } from "./systemState";
@@ -102,13 +102,35 @@ export function hpaFor(cpu: Processor, linear: Linear, access: number): number {
   const direct = cpu.tlb.directHpa(table, linear, (access & ACCESS.write) !== 0);
   if (direct >= 0) return direct;
   const entry = translate(cpu, linear, access);
-  if (table !== TLB_NONE && entry.frame < cpu.ram.guards.length)
-    fillTable(cpu, linear, access, entry);
+  if (table !== TLB_NONE) fillTable(cpu, linear, access, entry);
   return entry.frame * 4096 + (linear & 0xfff);
 }
 
-/** Lets the interpreter reach a page of RAM by itself, as far as the access tells that it may. */
+/**
+ * HPA of an access of the instruction that runs, whose page the interpreter's table does not hold, if the table holds it then; -1 if the access needs
+ * more than a translation; or the #PF. Throws an EPT-violation ExitAbort.
+ */
+export function hpaOfMiss(
+  cpu: Processor,
+  linear: Linear,
+  bytes: number,
+  write: boolean,
+): number | GuestFault {
+  if (crossesPage(linear, bytes) || !isCanonical(linear)) return -1;
+  const access = dataAccess(cpu, write);
+  const table = tableFor(cpu, access);
+  if (table === TLB_NONE) return -1;
+  const entry = tryTranslate(cpu, linear, access);
+  if (!("frame" in entry)) return entry;
+  fillTable(cpu, linear, access, entry);
+  const hpa = cpu.tlb.directHpa(table, linear, write);
+  if (write && hpa >= 0) cpu.ram.wrote(hpa, bytes);
+  return hpa;
+}
+
+/** Lets the interpreter reach a page by itself, if it is RAM, as far as the access tells that it may. */
 function fillTable(cpu: Processor, linear: Linear, access: number, entry: TlbEntry): void {
+  if (entry.frame >= cpu.ram.guards.length) return;
   const user = access & ACCESS.user;
   const guards = cpu.ram.guards[entry.frame]!;
   const watched = (guards & PAGE.watched) !== 0;

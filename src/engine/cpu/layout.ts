@@ -40,13 +40,17 @@ export const STATE = {
   flatSegments: 0x150,
   /** Six effective segments, SEGMENT_STRIDE bytes each. */
   segments: 0x180,
+  /** 16 bytes for what an access reads or writes that was aborted: nobody looks at them. */
+  nowhere: 0x300,
 } as const;
 
-/** Effective segment: base i64; lowest offset i64; size for reads i64; size for writes i64 (0 = no access; all ones = unchecked). */
+/**
+ * Effective segment: base i64; bytes from offset 0 that may be read i64, that may be written i64 (0 = TypeScript must look at the access; all ones =
+ * unchecked).
+ */
 export const SEGMENT_STRIDE = 32;
-export const SEGMENT_LOW = 8;
-export const SEGMENT_READ_SIZE = 16;
-export const SEGMENT_WRITE_SIZE = 24;
+export const SEGMENT_READ_SIZE = 8;
+export const SEGMENT_WRITE_SIZE = 16;
 
 export const PENDING = {
   /** The current instruction did not complete: a fault or an exit is recorded in TypeScript. */

@@ -10,6 +10,11 @@ export function canonicalLinear(address: bigint): Linear | undefined {
   return BigInt.asUintN(64, signed) === BigInt.asUintN(64, address) ? Number(signed) : undefined;
 }
 
+/** The signed form of an address in two 32-bit halves; it need not be canonical. */
+export function linearOfHalves(low: number, high: number): number {
+  return (high | 0) * 2 ** 32 + (low >>> 0);
+}
+
 /** True for a signed number that is a canonical address. */
 export function isCanonical(address: number): boolean {
   return address >= -(2 ** 47) && address < 2 ** 47;

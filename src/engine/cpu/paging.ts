@@ -1,5 +1,5 @@
 /** The page walk of SDM Vol. 3A, "Paging": 32-bit, PAE and 4-level, through EPT when it is on. */
-import { pageFault } from "./abort";
+import { pageFault, type GuestFault } from "./abort";
 import { ACCESS } from "./access";
 import { linearToBigInt, pageOf, tableIndex, type Linear } from "./linear";
 import type { Processor } from "./processor";
@@ -79,21 +79,25 @@ class Walk implements Rights {
     readonly access: number,
   ) {}
 
-  refuse(present: boolean, reserved: boolean, why: () => string): never {
-    throw pageFault(
+  /** Why the walk ends without a translation. */
+  fault: GuestFault | undefined;
+
+  refuse(present: boolean, reserved: boolean, why: () => string): undefined {
+    this.fault = pageFault(
       linearToBigInt(this.linear),
       errorCodeOf(this.cpu, this.access, present, reserved),
       why,
     );
+    return undefined;
   }
 
-  /** Reads a 4-byte or the low half of an 8-byte entry; throws if not present. */
+  /** Reads a 4-byte or the low half of an 8-byte entry; 0 if it is not present. */
   read(gpa: number, level: string): number {
     const hpa = tableHpa(this.cpu, gpa, false, this.linear);
     const low = this.cpu.ram.read32(hpa);
-    if (!(low & ENTRY.P))
-      this.refuse(false, false, () => `${level} at GPA 0x${gpa.toString(16)} is not present`);
-    return low;
+    if (low & ENTRY.P) return low;
+    this.refuse(false, false, () => `${level} at GPA 0x${gpa.toString(16)} is not present`);
+    return 0;
   }
 
   high(gpa: number): number {
@@ -108,7 +112,7 @@ class Walk implements Rights {
     this.visited.push(gpa, low);
   }
 
-  reserved(level: string): never {
+  reserved(level: string): undefined {
     return this.refuse(true, true, () => `${level} has a reserved bit set`);
   }
 }
@@ -125,15 +129,16 @@ function frameOf(low: number, high: number): number {
   return (high & 0xfffff) * 2 ** 20 + (low >>> 12);
 }
 
-function walk32(walk: Walk): Leaf {
+function walk32(walk: Walk): Leaf | undefined {
   const { cpu, linear } = walk;
   const { cr3, cr4 } = cpu.system;
   const page = pageOf(linear);
   const pdeGpa = (cr3 & 0xfffff000) + Math.floor(page / 1024) * 4;
   const tableBase = pdeGpa < 0 ? pdeGpa + 2 ** 32 : pdeGpa;
   const pde = walk.read(tableBase, "PDE");
+  if (pde === 0) return undefined;
   if (pde & ENTRY.PS && cr4 & CR4.PSE) {
-    if (pde & 0x200000) walk.reserved("PDE");
+    if (pde & 0x200000) return walk.reserved("PDE");
     walk.note(tableBase, pde, 0);
     // PSE-36: bits 20-13 are physical-address bits 39-32.
     const frame = ((pde >>> 13) & 0xff) * 2 ** 20 + (pde >>> 22) * 1024 + (page & 1023);
@@ -149,6 +154,7 @@ function walk32(walk: Walk): Leaf {
   walk.note(tableBase, pde, 0);
   const pteGpa = (pde >>> 12) * 4096 + (page & 1023) * 4;
   const pte = walk.read(pteGpa, "PTE");
+  if (pte === 0) return undefined;
   walk.note(pteGpa, pte, 0);
   return {
     frame: pte >>> 12,
@@ -162,20 +168,25 @@ function walk32(walk: Walk): Leaf {
 
 const LEVELS = ["PTE", "PDE", "PDPTE", "PML4E"] as const;
 
+/** Whether PS may not be set at this level, or bits below the frame of the large page are not 0. */
+function reservedInLarge(cpu: Processor, low: number, level: number): boolean {
+  if (level === 3 || (level === 2 && !cpu.model.features.has("1g"))) return true;
+  return ((low >>> 0) & (2 ** (9 * level + 12) - 1) & ~0x1fff) !== 0;
+}
+
 /** The levels of 8-byte entries from `level` (3 = PML4) down. */
-function walkWide(walk: Walk, root: number, from: number, pae: boolean): Leaf {
+function walkWide(walk: Walk, root: number, from: number, pae: boolean): Leaf | undefined {
   const { cpu, linear } = walk;
   let table = root;
   for (let level = from; ; level--) {
     const gpa = table + tableIndex(linear, level) * 8;
     const name = LEVELS[level]!;
     const low = walk.read(gpa, name);
+    if (low === 0) return undefined;
     const high = walk.high(gpa);
-    if (reservedHigh(cpu, high, pae)) walk.reserved(name);
     const isLarge = level > 0 && (low & ENTRY.PS) !== 0;
-    if (isLarge && level === 3) walk.reserved(name);
-    if (isLarge && level === 2 && !cpu.model.features.has("1g")) walk.reserved(name);
-    if (isLarge && (low >>> 0) & (2 ** (9 * level + 12) - 1) & ~0x1fff) walk.reserved(name);
+    if (reservedHigh(cpu, high, pae) || (isLarge && reservedInLarge(cpu, low, level)))
+      return walk.reserved(name);
     walk.note(gpa, low, high);
     if (level === 0 || isLarge) {
       const pages = 512 ** level;
@@ -194,10 +205,10 @@ function walkWide(walk: Walk, root: number, from: number, pae: boolean): Leaf {
   }
 }
 
-function walkPae(walk: Walk): Leaf {
+function walkPae(walk: Walk): Leaf | undefined {
   const index = Math.floor(pageOf(walk.linear) / 2 ** 18) & 3;
   const pdpte = walk.cpu.system.pdptes[index]!;
-  if (!(pdpte & 1n)) walk.refuse(false, false, () => `PDPTE ${index} is not present`);
+  if (!(pdpte & 1n)) return walk.refuse(false, false, () => `PDPTE ${index} is not present`);
   return walkWide(walk, Number(pdpte & 0xffffff000n), 1, true);
 }
 
@@ -244,7 +255,7 @@ function setAccessedDirty(walk: Walk, leaf: Leaf): void {
   }
 }
 
-function walkTables(cpu: Processor, linear: Linear, access: number): TlbEntry {
+function walkTables(cpu: Processor, linear: Linear, access: number): TlbEntry | GuestFault {
   const walk = new Walk(cpu, linear, access);
   const { cr3, cr4 } = cpu.system;
   const leaf = cpu.longMode
@@ -252,8 +263,11 @@ function walkTables(cpu: Processor, linear: Linear, access: number): TlbEntry {
     : cr4 & CR4.PAE
       ? walkPae(walk)
       : walk32(walk);
-  const why = refusal(cpu, access, walk);
-  if (why !== undefined) walk.refuse(true, false, () => why);
+  if (leaf) {
+    const why = refusal(cpu, access, walk);
+    if (why !== undefined) walk.refuse(true, false, () => why);
+  }
+  if (!leaf || walk.fault) return walk.fault!;
   setAccessedDirty(walk, leaf);
   return finish(cpu, linear, access, {
     gpaFrame: leaf.frame,
@@ -324,10 +338,13 @@ function suffices(cpu: Processor, entry: TlbEntry, access: number): boolean {
 }
 
 /**
- * Translation of a linear address for an access, from the TLB or by a walk that fills it.
- * Throws a #PF GuestFault or an EPT-violation ExitAbort.
+ * Translation of a linear address for an access, from the TLB or by a walk that fills it; or the #PF. Throws an EPT-violation ExitAbort.
  */
-export function translate(cpu: Processor, linear: Linear, access: number): TlbEntry {
+export function tryTranslate(
+  cpu: Processor,
+  linear: Linear,
+  access: number,
+): TlbEntry | GuestFault {
   const page = pageOf(linear);
   const cached = cpu.tlb.lookup(page);
   if (cached && suffices(cpu, cached, access)) return cached;
@@ -335,8 +352,15 @@ export function translate(cpu: Processor, linear: Linear, access: number): TlbEn
   const entry = cpu.paging
     ? walkTables(cpu, linear, access)
     : finish(cpu, linear, access, { ...UNPAGED, gpaFrame: page });
-  cpu.tlb.insert(page, entry);
+  if ("frame" in entry) cpu.tlb.insert(page, entry);
   return entry;
+}
+
+/** The same; throws the #PF, too. */
+export function translate(cpu: Processor, linear: Linear, access: number): TlbEntry {
+  const entry = tryTranslate(cpu, linear, access);
+  if ("frame" in entry) return entry;
+  throw entry;
 }
 
 /** Whether an entry lets accesses of a class through, for filling the interpreter's table. */

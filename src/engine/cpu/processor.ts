@@ -7,7 +7,6 @@ import { DecodedTables } from "./decodedTables";
 import { FetchContexts } from "./fetchContexts";
 import {
   PENDING,
-  SEGMENT_LOW,
   SEGMENT_READ_SIZE,
   SEGMENT_STRIDE,
   SEGMENT_WRITE_SIZE,
@@ -297,30 +296,28 @@ export class Processor {
     const at = STATE.segments + index * SEGMENT_STRIDE;
     const { view } = this;
     const segment = this.segment(index);
-    const [low, read, write] = is64 ? [0n, ALL_ONES, ALL_ONES] : this.segmentBounds(segment);
+    const [read, write] = is64 ? [ALL_ONES, ALL_ONES] : this.segmentBounds(segment);
     const flat = is64 && index !== FS && index !== GS;
     view.setBigUint64(at, flat ? 0n : BigInt.asUintN(64, segment.base), true);
-    view.setBigUint64(at + SEGMENT_LOW, low, true);
     view.setBigUint64(at + SEGMENT_READ_SIZE, read, true);
     view.setBigUint64(at + SEGMENT_WRITE_SIZE, write, true);
     const whole = is64 ? ALL_ONES : 1n << 32n;
-    const isFlat = low === 0n && read === whole && write === whole && (flat || segment.base === 0n);
+    const isFlat = read === whole && write === whole && (flat || segment.base === 0n);
     const others = view.getUint32(STATE.flatSegments, true) & ~(1 << index);
     view.setUint32(STATE.flatSegments, others | (isFlat ? 1 << index : 0), true);
   }
 
-  /** Lowest legal offset and byte counts for reads and writes. SDM Vol. 3A, "Limit Checking" and "Type Checking". */
-  private segmentBounds({ ar, limit }: SegmentRegister): [bigint, bigint, bigint] {
-    if (ar & AR.UNUSABLE || !(ar & AR.P)) return [0n, 0n, 0n];
-    if (this.realOrVirtual8086) return [0n, BigInt(limit) + 1n, BigInt(limit) + 1n];
+  /** Bytes from offset 0 for reads and for writes. SDM Vol. 3A, "Limit Checking" and "Type Checking". */
+  private segmentBounds({ ar, limit }: SegmentRegister): [bigint, bigint] {
+    if (ar & AR.UNUSABLE || !(ar & AR.P)) return [0n, 0n];
+    const size = BigInt(limit) + 1n;
+    if (this.realOrVirtual8086) return [size, size];
     const isCode = (ar & 8) !== 0;
-    const expandDown = !isCode && (ar & 4) !== 0;
-    const low = expandDown ? BigInt(limit) + 1n : 0n;
-    const end = expandDown ? (ar & AR.DB ? 1n << 32n : 1n << 16n) : BigInt(limit) + 1n;
-    const size = end > low ? end - low : 0n;
+    // A segment that expands down has none at offset 0.
+    if (!isCode && (ar & 4) !== 0) return [0n, 0n];
     const readable = !isCode || (ar & 2) !== 0;
     const writable = !isCode && (ar & 2) !== 0;
-    return [low, readable ? size : 0n, writable ? size : 0n];
+    return [readable ? size : 0n, writable ? size : 0n];
   }
 
   /** Accesses that may need more than a translation get a TLB that never hits. */
@@ -381,6 +378,10 @@ export class Processor {
 
   setPending(bit: number): void {
     this.view.setUint32(STATE.pending, this.view.getUint32(STATE.pending, true) | bit, true);
+  }
+
+  get isPending(): boolean {
+    return this.view.getUint32(STATE.pending, true) !== 0;
   }
 
   clearPending(): void {

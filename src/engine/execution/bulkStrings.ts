@@ -1,7 +1,6 @@
 /** Many iterations of REP MOVS and REP STOS in one go: as far as page, segment, count and budget reach. SDM Vol. 2B, "REP/REPE/REPZ/REPNE/REPNZ". */
 import { ES, RAX, RCX, RDI, RSI } from "../isa/registers";
 import {
-  SEGMENT_LOW,
   SEGMENT_READ_SIZE,
   SEGMENT_STRIDE,
   SEGMENT_WRITE_SIZE,
@@ -93,8 +92,6 @@ class BulkWriter {
   private reach(side: Side): void {
     const { f } = this;
     f.get(side.offset);
-    side.segment();
-    f.mem("i64.load", STATE.segments + SEGMENT_LOW).op("i64.sub");
     f.get(this.bytes).op("i64.add").i64(1).op("i64.sub");
     side.segment();
     const size = side.write ? SEGMENT_WRITE_SIZE : SEGMENT_READ_SIZE;

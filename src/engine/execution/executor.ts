@@ -6,7 +6,7 @@ import { dataAccess, readForUpdate, readMemory, writeLinear, writeMemory } from 
 import { DEBUG_CAUSE, instructionBreakpoints } from "../cpu/debugRegisters";
 import { carryOut, deliver, raiseFault } from "../cpu/delivery";
 import { EVENT } from "../cpu/event";
-import { PENDING, STATE } from "../cpu/layout";
+import { PENDING, RAM_BASE, STATE } from "../cpu/layout";
 import type { Linear } from "../cpu/linear";
 import type { Processor } from "../cpu/processor";
 import { eventRow, executeSystemEvent } from "../cpu/system";
@@ -18,6 +18,7 @@ import { BlockCache } from "./blocks";
 import { buildInterpreter, type InterpreterCode } from "./interpreter";
 import { RegionTable } from "./regions/regionTable";
 import { STATUS, type Status } from "./interpreterStatus";
+import { hpaOfMissCode } from "./missCode";
 
 /** V8 replaces a function's code by optimised code only when it is called: a loop must come back now and then. */
 const MAX_SLICE = 100_000;
@@ -77,6 +78,19 @@ export class Executor {
     this.cpu.setPending(PENDING.leave);
   }
 
+  private miss(low: number, high: number, code: number): number {
+    const { cpu } = this;
+    try {
+      const hpa = hpaOfMissCode(cpu, low, high, code);
+      if (typeof hpa === "number") return hpa < 0 ? 0 : RAM_BASE + hpa;
+      cpu.abort(hpa);
+    } catch (problem) {
+      if (!isCpuAbort(problem)) throw problem;
+      cpu.abort(problem);
+    }
+    return STATE.nowhere;
+  }
+
   private slowPaths(): Record<string, unknown> {
     const { cpu } = this;
     const guarded = <Result>(fallback: Result, action: () => Result): Result => {
@@ -89,6 +103,7 @@ export class Executor {
       }
     };
     return {
+      miss: (low: number, high: number, code: number) => this.miss(low, high, code),
       load: (segment: SegmentIndex, offset: bigint, bytes: number) =>
         guarded(0n, () => readMemory(cpu, segment, offset, bytes)),
       store: (segment: SegmentIndex, offset: bigint, value: bigint, bytes: number) => {

@@ -1,6 +1,5 @@
 /** Guest memory access as WebAssembly functions: segment bounds, TLB tag, host address; everything else is one call to TypeScript. */
 import {
-  SEGMENT_LOW,
   SEGMENT_READ_SIZE,
   SEGMENT_STRIDE,
   SEGMENT_WRITE_SIZE,
@@ -13,6 +12,7 @@ import {
 import type { OperandSize } from "../isa/types";
 import type { MemoryOp } from "../wasm/opcodes";
 import { I32, I64, type FunctionBuilder, type ModuleBuilder } from "../wasm/moduleBuilder";
+import { MISS_TYPE, pushMiss } from "./missCode";
 
 export const SIZES: readonly OperandSize[] = [8, 16, 32, 64];
 
@@ -31,6 +31,11 @@ export const STORE_OPS: Readonly<Record<OperandSize, MemoryOp>> = {
 
 /** Imported TypeScript functions, by name; sizes are in bytes, offsets are within the segment. */
 export interface SlowPaths {
+  /**
+   * (low and high half of the linear address, code of the access: see missCode.ts) -> host address, once the TLB holds the page; 0 if `load` and its kin must do it. If the access
+   * faults, PENDING.abort is set and the address is STATE.nowhere.
+   */
+  readonly miss: number;
   /** (segment, offset, bytes) -> value; sets PENDING.abort if it faults. */
   readonly load: number;
   readonly store: number;
@@ -42,6 +47,7 @@ export interface SlowPaths {
 
 export function importSlowPaths(module: ModuleBuilder): SlowPaths {
   return {
+    miss: module.importFunction("miss", ...MISS_TYPE),
     load: module.importFunction("load", [I32, I64, I32], [I64]),
     store: module.importFunction("store", [I32, I64, I64, I32], []),
     loadForUpdate: module.importFunction("loadForUpdate", [I32, I64, I32], [I64]),
@@ -67,11 +73,12 @@ export function pushTlbEntry(f: FunctionBuilder): FunctionBuilder {
 }
 
 /**
- * Emits: if segment bounds and TLB tag allow, leave the host address in `host` and push 1, else push 0.
+ * Emits: leave the host address in `host` and push it; 0 if the segment's bounds forbid the access, or it needs more than a translation.
  * Parameters 0 and 1 of the function are segment (i32) and offset (i64).
  */
 function pushFastAddress(
   f: FunctionBuilder,
+  slow: SlowPaths,
   size: OperandSize,
   write: boolean,
   host: number,
@@ -82,9 +89,6 @@ function pushFastAddress(
   const entry = f.local(I32);
   f.get(0).i32(SEGMENT_STRIDE).op("i32.mul").set(segment);
   f.get(1)
-    .get(segment)
-    .mem("i64.load", STATE.segments + SEGMENT_LOW)
-    .op("i64.sub")
     .i64(bytes - 1)
     .op("i64.add");
   f.get(segment).mem("i64.load", STATE.segments + (write ? SEGMENT_WRITE_SIZE : SEGMENT_READ_SIZE));
@@ -92,25 +96,22 @@ function pushFastAddress(
   f.if(I32);
   f.get(segment).mem("i64.load", STATE.segments).get(1).op("i64.add");
   f.i32(0).mem("i64.load", STATE.linearMask).op("i64.and").tee(va);
-  pushTlbEntry(f)
-    .tee(entry)
-    .mem("i32.load", TLB_DELTA)
-    .get(va)
-    .op("i32.wrap_i64", "i32.add")
-    .set(host);
-  f.get(va);
+  pushTlbEntry(f).set(entry).get(va);
   if (bytes > 1) f.i64(bytes - 1).op("i64.add");
   f.i64(~0xfffn).op("i64.and");
   f.get(entry)
     .mem("i64.load", write ? TLB_WRITE_TAG : 0)
-    .op("i64.eq");
-  f.else().i32(0).end();
+    .op("i64.eq")
+    .if(I32);
+  f.get(entry).mem("i32.load", TLB_DELTA).get(va).op("i32.wrap_i64", "i32.add").else();
+  pushMiss(f, va, size, write).call(slow.miss).end();
+  f.else().i32(0).end().tee(host);
 }
 
 function defineLoad(module: ModuleBuilder, slow: SlowPaths, size: OperandSize): number {
   const f = module.function([I32, I64], [I64]);
   const host = f.local(I32);
-  pushFastAddress(f, size, false, host);
+  pushFastAddress(f, slow, size, false, host);
   f.if(I64);
   f.get(host).mem(LOAD_OPS[size]);
   f.else()
@@ -125,7 +126,7 @@ function defineLoad(module: ModuleBuilder, slow: SlowPaths, size: OperandSize): 
 function defineStore(module: ModuleBuilder, slow: SlowPaths, size: OperandSize): number {
   const f = module.function([I32, I64, I64], []);
   const host = f.local(I32);
-  pushFastAddress(f, size, true, host);
+  pushFastAddress(f, slow, size, true, host);
   f.if();
   f.get(host).get(2).mem(STORE_OPS[size]);
   f.else()
@@ -141,7 +142,7 @@ function defineStore(module: ModuleBuilder, slow: SlowPaths, size: OperandSize):
 function defineLoadForUpdate(module: ModuleBuilder, slow: SlowPaths, size: OperandSize): number {
   const f = module.function([I32, I64], [I64]);
   const host = f.local(I32);
-  pushFastAddress(f, size, true, host);
+  pushFastAddress(f, slow, size, true, host);
   f.if(I64);
   f.i32(0).get(host).mem("i32.store", STATE.rmwAddress).get(host).mem(LOAD_OPS[size]);
   f.else().i32(0).i32(0).mem("i32.store", STATE.rmwAddress);

@@ -10,6 +10,7 @@ import {
   type Label,
 } from "../../wasm/moduleBuilder";
 import { defineMultiplyHigh, REGION_TYPE } from "../interpreter";
+import { MISS_TYPE } from "../missCode";
 import { RegionEmitter } from "./regionEmitter";
 import {
   BUDGET,
@@ -170,9 +171,15 @@ export function buildRegion(
   memoryPages: number,
 ): RegionCode {
   const module = new ModuleBuilder(memoryPages);
+  const miss = module.importFunction("miss", ...MISS_TYPE);
   const auxOf = module.function([I32, I64, I64, I64, I32], [I32]);
   const f = module.function(...REGION_TYPE, "region");
-  const frame = new RegionFrame(f, view, guards, auxOf.index, () => defineMultiplyHigh(module));
+  const functions = {
+    miss,
+    auxOf: auxOf.index,
+    defineMultiplyHigh: () => defineMultiplyHigh(module),
+  };
+  const frame = new RegionFrame(f, view, guards, functions);
   const writer = new RegionWriter(graph, frame, entry);
   writer.write();
   // Only now is it known which registers the body uses.

@@ -1,7 +1,6 @@
 /** Emits an instruction's semantics with its operands as constants and the state in locals. What does not go well leaves the region: tier 0 does it. */
 import {
   MICRO_OP,
-  SEGMENT_LOW,
   SEGMENT_READ_SIZE,
   SEGMENT_STRIDE,
   SEGMENT_WRITE_SIZE,
@@ -26,6 +25,7 @@ import type { FunctionBuilder, Label } from "../../wasm/moduleBuilder";
 import { InvariantError } from "../../base/errors";
 import { KindEmitter, REGISTER_FIELDS } from "../kindEmitter";
 import { LOAD_OPS, STORE_OPS } from "../memoryFunctions";
+import { pushMiss } from "../missCode";
 import type { RegionOp } from "./regionGraph";
 import type { RegionFrame } from "./regionFrame";
 
@@ -185,7 +185,7 @@ export class RegionEmitter extends KindEmitter implements Emitter {
     this.b.op("i64.and");
   }
 
-  /** Leaves the host address of segment:offset in frame.host, or leaves the region. */
+  /** Leaves the host address of segment:offset in frame.host, or leaves the region: for a fault, and where tier 0 must see the access. */
   private hostAddress(
     size: OperandSize,
     choice: SegmentChoice,
@@ -205,10 +205,11 @@ export class RegionEmitter extends KindEmitter implements Emitter {
     b.mem("i64.load", guards.tlbBase + (write ? TLB_WRITE_TAG : 0)).get(va);
     if (bytes > 1) b.i64(bytes - 1).op("i64.add");
     b.i64(~0xfffn).op("i64.and", "i64.ne").if();
+    pushMiss(b, va, size, write).call(frame.miss).tee(host).op("i32.eqz").if();
     this.leaveHere();
-    b.end();
+    b.end().else();
     b.get(host).mem("i32.load", guards.tlbBase + TLB_DELTA);
-    b.get(va).op("i32.wrap_i64", "i32.add").set(host);
+    b.get(va).op("i32.wrap_i64", "i32.add").set(host).end();
   }
 
   /** va := linear address of offset va, within the segment's bounds. */
@@ -216,10 +217,8 @@ export class RegionEmitter extends KindEmitter implements Emitter {
     const { b, frame } = this;
     const at = STATE.segments + segment * SEGMENT_STRIDE;
     b.get(frame.va)
-      .i32(0)
-      .mem("i64.load", at + SEGMENT_LOW)
-      .op("i64.sub");
-    b.i64(bytes - 1).op("i64.add");
+      .i64(bytes - 1)
+      .op("i64.add");
     b.i32(0).mem("i64.load", at + (write ? SEGMENT_WRITE_SIZE : SEGMENT_READ_SIZE));
     b.op("i64.ge_u").if();
     this.leaveHere();

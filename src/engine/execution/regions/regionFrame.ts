@@ -64,6 +64,14 @@ export const BUDGET = 0;
 export const ENTRY = 1;
 const FIRST_MICRO_OP = 2;
 
+/** Functions beside the region's. */
+interface RegionFunctions {
+  /** Imported: as the interpreter's, but gives 0 where the access faults. */
+  readonly miss: number;
+  readonly auxOf: number;
+  readonly defineMultiplyHigh: () => number;
+}
+
 export class RegionFrame {
   readonly t: Emitter["t"];
   readonly n: Emitter["n"];
@@ -94,8 +102,7 @@ export class RegionFrame {
     readonly f: FunctionBuilder,
     readonly view: DataView,
     readonly guards: Guards,
-    private readonly auxOf: number,
-    private readonly defineMultiplyHigh: () => number,
+    private readonly functions: RegionFunctions,
   ) {
     const i64 = (): number => f.local(I64);
     const i32 = (): number => f.local(I32);
@@ -118,8 +125,12 @@ export class RegionFrame {
     return this.register(number);
   }
 
+  get miss(): number {
+    return this.functions.miss;
+  }
+
   multiplyHigh(): number {
-    return (this.multiplyHighIndex ??= this.defineMultiplyHigh());
+    return (this.multiplyHighIndex ??= this.functions.defineMultiplyHigh());
   }
 
   /** budget -= instructions. */
@@ -164,7 +175,7 @@ export class RegionFrame {
   private settle(): void {
     const { f } = this;
     f.get(this.flagKind).get(this.flagA).get(this.flagX).get(this.flagR).get(this.flagCarry);
-    f.call(this.auxOf).set(this.flagAux);
+    f.call(this.functions.auxOf).set(this.flagAux);
   }
 
   /** Makes flagAux true where only flagKind knows. */
