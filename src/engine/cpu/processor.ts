@@ -15,7 +15,7 @@ import {
   TLB_SUPERVISOR,
   TLB_USER,
 } from "./layout";
-import type { Linear } from "./linear";
+import { pageOf, type Linear } from "./linear";
 import type { ObservedEvent } from "./observation";
 import type { PhysicalMemory } from "./physicalMemory";
 import {
@@ -366,6 +366,18 @@ export class Processor {
   translationChanged(): void {
     this.contexts.nextGeneration();
     this.refreshContext();
+  }
+
+  /** A block that begins at this address can be looked up. */
+  noteFetch(linear: Linear): void {
+    this.contexts.notePage(pageOf(linear));
+  }
+
+  /** INVLPG: the page's translation is no longer cached, nor those of a large page around it. */
+  invalidatePage(linear: Linear): void {
+    const page = pageOf(linear);
+    const alone = this.tlb.flushPage(page);
+    if (!alone || this.contexts.hasPage(page)) this.translationChanged();
   }
 
   // ------------------------------------------------------------------ aborts

@@ -135,9 +135,9 @@ export class Tlb {
     this.flushL0();
   }
 
-  /** INVLPG and INVPCID type 0: the page, global or not, and all of a large page that contains it. */
-  flushPage(page: number, tag = this.tag): void {
-    const space = this.spaces.get(tag);
+  /** INVLPG and INVPCID type 0: the page, global or not, and all of a large page that contains it. True if no other page can have been dropped. */
+  flushPage(page: number, tag = this.tag): boolean {
+    const space = tag === this.tag ? this.current : this.spaces.get(tag);
     space?.delete(page);
     if (space && this.hasLarge) {
       for (const [other, { pageSize }] of space) {
@@ -146,6 +146,7 @@ export class Tlb {
       }
     }
     this.flushL0();
+    return !this.hasLarge;
   }
 
   /** MOV CR3: everything of the tag but global pages. */

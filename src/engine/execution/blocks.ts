@@ -12,9 +12,9 @@ import {
   PENDING,
   STATE,
 } from "../cpu/layout";
-import { canonicalLinear, type Linear } from "../cpu/linear";
+import { isCanonical, linear32, linearOfHalves, type Linear } from "../cpu/linear";
 import type { Processor } from "../cpu/processor";
-import { CodeIndex, type Block, type Part, type Region } from "./codeIndex";
+import { CodeIndex, type Block, type Halves, type Part, type Region } from "./codeIndex";
 import { HANDLER_BREAKPOINT, HANDLER_LINK, HOT } from "./interpreterStatus";
 import { MicroOpWriter, nextInstruction } from "./microOpWriter";
 import type { RegionTable } from "./regions/regionTable";
@@ -25,10 +25,18 @@ const REGION_RECORDS = 4096;
 /** Regions of a page that may be dropped because their code was written. */
 const MAX_CHANGES = 16;
 
+function halvesOf(rip: bigint): Halves {
+  return {
+    ripLow: Number(BigInt.asUintN(32, rip)),
+    ripHigh: Number(BigInt.asUintN(32, rip >> 32n)),
+  };
+}
+
 /** Linear address of an instruction; undefined if not canonical. */
-function linearOf(cpu: Processor, rip: bigint): Linear | undefined {
-  if (cpu.is64) return canonicalLinear(rip);
-  return Number(BigInt.asUintN(32, cpu.cs.base + rip));
+function linearOf(cpu: Processor, { ripLow, ripHigh }: Halves): Linear | undefined {
+  if (!cpu.is64) return linear32(cpu.cs.base, ripLow);
+  const linear = linearOfHalves(ripLow, ripHigh);
+  return isCanonical(linear) ? linear : undefined;
 }
 
 /**
@@ -50,6 +58,8 @@ export class BlockCache {
   regionCount = 0;
   /** A block that is in the look-up table but not in the index. */
   private transient: Block | undefined;
+  /** RIP, for look-ups. */
+  private readonly currentRip = { ripLow: 0, ripHigh: 0 };
   /** Whether the last fetch came from RAM. */
   private fetchedFromRam = true;
   /** Bytes of the instructions that `decodeFrom` decoded last. */
@@ -115,22 +125,22 @@ export class BlockCache {
     this.regions.release(region.number);
   }
 
-  private lookupIndex(rip: bigint): number {
-    const mixed = BigInt.asUintN(32, rip ^ (rip >> 13n));
-    return ((Number(mixed) & (LOOKUP_ENTRIES - 1)) * LOOKUP_STRIDE) / 4;
+  private lookupIndex({ ripLow, ripHigh }: Halves): number {
+    const mixed = ripLow ^ ((ripLow >>> 13) | (ripHigh << 19));
+    return ((mixed & (LOOKUP_ENTRIES - 1)) * LOOKUP_STRIDE) / 4;
   }
 
   private dropLookup(block: Block): void {
-    const i = this.lookupIndex(block.rip);
+    const i = this.lookupIndex(block);
     if (this.lookup[i + 3] === block.entry) this.lookup.fill(0, i, i + 4);
   }
 
-  private enterLookup(rip: bigint, microOp: number): void {
-    const i = this.lookupIndex(rip);
-    this.lookup[i] = Number(rip & 0xffffffffn);
-    this.lookup[i + 1] = Number(rip >> 32n);
+  private enterLookup(block: Block): void {
+    const i = this.lookupIndex(block);
+    this.lookup[i] = block.ripLow;
+    this.lookup[i + 1] = block.ripHigh;
     this.lookup[i + 2] = this.cpu.view.getUint32(STATE.context, true);
-    this.lookup[i + 3] = microOp;
+    this.lookup[i + 3] = block.entry;
   }
 
   instructionOf(microOp: number): Instruction {
@@ -150,12 +160,15 @@ export class BlockCache {
   prepare(single: boolean): boolean {
     const { cpu, index } = this;
     if (!this.writer.hasRoom(MAX_BLOCK + 2) || index.isFull) this.clear();
-    const { rip } = cpu;
+    const { view } = cpu;
+    const rip = this.currentRip;
+    rip.ripLow = view.getUint32(STATE.rip, true);
+    rip.ripHigh = view.getUint32(STATE.rip + 4, true);
     const linear = this.fetchAddress(rip);
     const hpa = hpaFor(cpu, linear, this.access());
     if (single) {
-      const microOp = this.decodeFrom(rip, linear, 1, false);
-      return this.enterTransient(this.newBlock(-1, rip, microOp, []));
+      const microOp = this.decodeFrom(cpu.rip, linear, 1, false);
+      return this.enterTransient(this.newBlock(-1, cpu.rip, microOp, []));
     }
     const key = index.key(hpa);
     let block = index.find(key, rip);
@@ -165,15 +178,17 @@ export class BlockCache {
       block = undefined;
     }
     if (!block) {
-      block = this.build(key, rip, linear, hpa);
+      block = this.build(key, cpu.rip, linear, hpa);
       if (!this.keep(block)) return this.enterTransient(block);
     }
-    this.enterLookup(rip, block.entry);
+    cpu.noteFetch(linear);
+    if (block.parts.length > 1) cpu.noteFetch(this.nextPage(linear));
+    this.enterLookup(block);
     return false;
   }
 
   private newBlock(key: number, rip: bigint, microOp: number, parts: readonly Part[]): Block {
-    return { key, rip, microOp, entry: microOp, regions: new Set(), parts };
+    return { key, rip, ...halvesOf(rip), microOp, entry: microOp, regions: new Set(), parts };
   }
 
   /** The whole block at an address, not yet known to anyone. */
@@ -211,7 +226,7 @@ export class BlockCache {
     entries.forEach((block, entry) => {
       this.dropLookup(block);
       block.entry = writer.regionCall(block.rip, block.microOp, region.number, entry);
-      this.enterLookup(block.rip, block.entry);
+      this.enterLookup(block);
     });
   }
 
@@ -221,12 +236,13 @@ export class BlockCache {
 
   /** The block at an address of the page that is being executed; undefined if it cannot be kept. */
   private plainBlock(rip: bigint): Block | undefined {
-    const linear = linearOf(this.cpu, rip);
+    const halves = halvesOf(rip);
+    const linear = linearOf(this.cpu, halves);
     if (linear === undefined) return undefined;
     try {
       const hpa = hpaFor(this.cpu, linear, this.access());
       const key = this.index.key(hpa);
-      const known = this.index.find(key, rip);
+      const known = this.index.find(key, halves);
       if (known) return known.parts.length === 1 ? known : undefined;
       const block = this.build(key, rip, linear, hpa);
       return block.parts.length === 1 && this.keep(block) ? block : undefined;
@@ -238,7 +254,7 @@ export class BlockCache {
 
   private enterTransient(block: Block): true {
     this.transient = block;
-    this.enterLookup(block.rip, block.entry);
+    this.enterLookup(block);
     return true;
   }
 
@@ -266,22 +282,22 @@ export class BlockCache {
   private stillWhole({ parts }: Block, linear: Linear): boolean {
     const second = parts[1];
     if (!second) return true;
-    const start = linear - (((linear % 4096) + 4096) % 4096) + 4096;
-    return this.pageAt(start) === second.page;
+    const hpa = hpaFor(this.cpu, this.nextPage(linear), this.access());
+    return Math.floor(hpa / 4096) === second.page;
   }
 
-  /** HPA page for a fetch; linear addresses wrap at 4 GiB outside 64-bit mode. */
-  private pageAt(linear: Linear): number {
-    const wrapped = this.cpu.is64 ? linear : linear % 2 ** 32;
-    return Math.floor(hpaFor(this.cpu, wrapped, this.access()) / 4096);
+  /** Start of the page behind; linear addresses wrap at 4 GiB outside 64-bit mode. */
+  private nextPage(linear: Linear): Linear {
+    const start = linear - (linear & 0xfff) + 4096;
+    return this.cpu.is64 ? start : start % 2 ** 32;
   }
 
-  private fetchAddress(rip: bigint): Linear {
+  private fetchAddress(rip: Halves): Linear {
     const { cpu } = this;
     const linear = linearOf(cpu, rip);
     if (linear === undefined)
       throw gp(0, "instruction fetch from an address that is not canonical");
-    if (!cpu.is64 && rip > BigInt(cpu.cs.limit))
+    if (!cpu.is64 && (rip.ripHigh > 0 || rip.ripLow > cpu.cs.limit))
       throw gp(0, "instruction fetch beyond the limit of CS");
     return linear;
   }
@@ -309,7 +325,7 @@ export class BlockCache {
       const ends = writer.append(instruction, rip);
       rip = nextInstruction(rip, instruction);
       linear += instruction.length;
-      const pageEnds = ((linear % 4096) + 4096) % 4096 === 0;
+      const pageEnds = (linear & 0xfff) === 0;
       if (ends || pageEnds || this.secondPage !== undefined) break;
     }
     this.builtBytes = linear - firstLinear;
@@ -323,7 +339,7 @@ export class BlockCache {
    */
   private fetch(linear: Linear, rip: bigint, first: boolean): Instruction | undefined {
     const { cpu } = this;
-    const offset = ((linear % 4096) + 4096) % 4096;
+    const offset = linear & 0xfff;
     const inPage = Math.min(15, 4096 - offset);
     const toLimit = cpu.is64 ? 15n : BigInt(cpu.cs.limit) - rip + 1n;
     const available = toLimit < BigInt(inPage) ? Number(toLimit) : inPage;

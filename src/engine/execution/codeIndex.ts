@@ -1,4 +1,5 @@
 /** Where decoded blocks lie in memory: found by place, dropped when one of their bytes is written. */
+import { CodeSegmentNumbers } from "../cpu/codeSegmentNumbers";
 import { PAGE } from "../cpu/physicalMemory";
 import type { Processor } from "../cpu/processor";
 
@@ -22,7 +23,13 @@ export interface Region {
   readonly blocks: readonly Block[];
 }
 
-export interface Block {
+/** RIP in unsigned 32-bit halves: numbers are compared faster than bigints. */
+export interface Halves {
+  readonly ripLow: number;
+  readonly ripHigh: number;
+}
+
+export interface Block extends Halves {
   readonly key: number;
   readonly rip: bigint;
   /** Address of its first micro-op record. */
@@ -60,34 +67,28 @@ export class CodeIndex {
   /** By key; several where one place is reached at different addresses. */
   private readonly blocks = new Map<number, Block[]>();
   private readonly pages = new Map<number, CodePage>();
-  /** Numbers of the ways in which bytes are read: by limit and size, then by CS base. */
-  private readonly codeModes = new Map<number, Map<number, number>>();
-  private codeModeCount = 0;
+  /** The ways in which bytes are read. */
+  private readonly codeModes = new CodeSegmentNumbers();
 
   constructor(private readonly cpu: Processor) {}
 
   get isFull(): boolean {
-    return this.codeModeCount > MAX_CODE_MODES;
+    return this.codeModes.count > MAX_CODE_MODES;
   }
 
   /** What the bytes at an HPA mean depends on the code size and on CS. */
   key(hpa: number): number {
-    return hpa + this.codeMode() * 2 ** 40;
+    const { cs, longMode, realOrVirtual8086 } = this.cpu;
+    const mode = (longMode ? 2 : 0) + (realOrVirtual8086 ? 1 : 0);
+    return hpa + this.codeModes.numberOf(cs, mode) * 2 ** 40;
   }
 
-  private codeMode(): number {
-    const { cs, bits, realOrVirtual8086 } = this.cpu;
-    const rules = cs.limit + 2 ** 32 * (bits + (realOrVirtual8086 ? 1 : 0));
-    let byBase = this.codeModes.get(rules);
-    if (!byBase) this.codeModes.set(rules, (byBase = new Map<number, number>()));
-    const base = Number(cs.base);
-    let mode = byBase.get(base);
-    if (mode === undefined) byBase.set(base, (mode = this.codeModeCount++));
-    return mode;
-  }
-
-  find(key: number, rip: bigint): Block | undefined {
-    return this.blocks.get(key)?.find((candidate) => candidate.rip === rip);
+  find(key: number, rip: Halves): Block | undefined {
+    const sharing = this.blocks.get(key);
+    if (!sharing) return undefined;
+    for (const block of sharing)
+      if (block.ripLow === rip.ripLow && block.ripHigh === rip.ripHigh) return block;
+    return undefined;
   }
 
   keep(block: Block): void {
@@ -149,6 +150,5 @@ export class CodeIndex {
     this.pages.clear();
     this.blocks.clear();
     this.codeModes.clear();
-    this.codeModeCount = 0;
   }
 }

@@ -277,10 +277,7 @@ const invlpg: SystemEvent = (cpu, instruction) => {
   const base = cpu.is64 && memory.segment < 4 ? 0n : cpu.segment(memory.segment).base;
   const linear = cpu.is64 ? canonicalLinear(base + ea) : Number(BigInt.asUintN(32, base + ea));
   // A non-canonical address makes INVLPG a no-operation.
-  if (linear !== undefined) {
-    cpu.tlb.flushPage(pageOf(linear));
-    cpu.translationChanged();
-  }
+  if (linear !== undefined) cpu.invalidatePage(linear);
   return "next";
 };
 
