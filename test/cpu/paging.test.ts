@@ -113,6 +113,24 @@ describe("paging", () => {
     assert.deepEqual(exceptions, []);
   });
 
+  it("drops the stale translation of the page that faults", () => {
+    const outcome = runToEnd(`${PAGED}
+      mov dword [PTE], 0x310000 + 5
+      GATE 14, again, 0x8e
+      ${WP}
+      mov eax, [VIRTUAL]
+      mov dword [PTE], 0
+      first:
+      mov [VIRTUAL], eax
+      again:
+      GATE 14, end, 0x8e
+      second:
+      mov ebx, [VIRTUAL]
+      jmp end`);
+    const found = faults(outcome, "first", "second");
+    assert.deepEqual(found, ["14(0x2) at first", "14(0x0) at second"]);
+  });
+
   it("keeps global pages over a load of CR3, not over a change of CR4.PGE", () => {
     const { machine } = runToEnd(`${PAGED}
       mov eax, cr4

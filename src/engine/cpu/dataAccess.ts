@@ -10,7 +10,7 @@ import { permits, translate, tryTranslate } from "./paging";
 import { PAGE } from "./physicalMemory";
 import type { Processor } from "./processor";
 import { CR4 } from "./systemState";
-import type { TlbEntry } from "./tlb";
+import type { Translation } from "./tlb";
 
 const SEGMENT_NAMES = ["ES", "CS", "SS", "DS", "FS", "GS"] as const;
 
@@ -129,7 +129,7 @@ export function hpaOfMiss(
 }
 
 /** Lets the interpreter reach a page by itself, if it is RAM, as far as the access tells that it may. */
-function fillTable(cpu: Processor, linear: Linear, access: number, entry: TlbEntry): void {
+function fillTable(cpu: Processor, linear: Linear, access: number, entry: Translation): void {
   if (entry.frame >= cpu.ram.guards.length) return;
   const user = access & ACCESS.user;
   const guards = cpu.ram.guards[entry.frame]!;

@@ -4,7 +4,7 @@ import { ACCESS } from "./access";
 import { linearToBigInt, pageOf, tableIndex, type Linear } from "./linear";
 import type { Processor } from "./processor";
 import { CR0, CR4, EFER, RFLAGS } from "./systemState";
-import { tlbTag, type TlbEntry } from "./tlb";
+import { tlbTag, type Translation } from "./tlb";
 import { translateGuestPhysical, usesEpt } from "./vmx/ept";
 import { currentVpid } from "./vmx/vmcs";
 
@@ -19,23 +19,6 @@ export const ENTRY = {
   G: 0x100,
   NX_HIGH: 0x80000000,
 } as const;
-
-/** Rights gathered on the way down. */
-interface Rights {
-  readonly writable: boolean;
-  readonly user: boolean;
-  readonly noExecute: boolean;
-}
-
-interface Leaf {
-  readonly frame: number;
-  readonly pageSize: number;
-  readonly global: boolean;
-  /** GPA of the leaf entry, for D. */
-  readonly entryGpa: number;
-  readonly low: number;
-  readonly wide: boolean;
-}
 
 /** Bits of the TLB tag that the current address space has. */
 export function refreshTlbTag(cpu: Processor): void {
@@ -65,30 +48,48 @@ function errorCodeOf(cpu: Processor, access: number, present: boolean, reserved:
   );
 }
 
-/** A page-table walk in progress: the place where faults are made. */
-class Walk implements Rights {
+/** A page-table walk and what it finds. There is one at a time, so one object serves them all. */
+class Walk implements Translation {
+  cpu!: Processor;
+  linear: Linear = 0;
+  access = 0;
+  frame = 0;
+  gpaFrame = 0;
   writable = true;
   user = true;
   noExecute = false;
-  /** Entries used, from the top: GPA and low half of each. */
-  readonly visited: number[] = [];
-
-  constructor(
-    readonly cpu: Processor,
-    readonly linear: Linear,
-    readonly access: number,
-  ) {}
-
+  global = false;
+  dirty = true;
+  eptRead = true;
+  eptWrite = true;
+  eptExecute = true;
+  pageSize = 4096;
+  /** GPA and low half of the entries used, from the top; the last is the leaf. */
+  private readonly gpas = [0, 0, 0, 0];
+  private readonly lows = [0, 0, 0, 0];
+  private visited = 0;
   /** Why the walk ends without a translation. */
   fault: GuestFault | undefined;
 
-  refuse(present: boolean, reserved: boolean, why: () => string): undefined {
-    this.fault = pageFault(
-      linearToBigInt(this.linear),
-      errorCodeOf(this.cpu, this.access, present, reserved),
-      why,
-    );
-    return undefined;
+  begin(cpu: Processor, linear: Linear, access: number): void {
+    this.cpu = cpu;
+    this.linear = linear;
+    this.access = access;
+    this.writable = true;
+    this.user = true;
+    this.noExecute = false;
+    this.global = false;
+    this.dirty = true;
+    this.pageSize = 4096;
+    this.visited = 0;
+    this.fault = undefined;
+  }
+
+  /** Ends the walk. */
+  refuse(present: boolean, reserved: boolean, why: () => string): false {
+    const code = errorCodeOf(this.cpu, this.access, present, reserved);
+    this.fault = pageFault(linearToBigInt(this.linear), code, why);
+    return false;
   }
 
   /** Reads a 4-byte or the low half of an 8-byte entry; 0 if it is not present. */
@@ -106,16 +107,61 @@ class Walk implements Rights {
 
   /** Takes an entry's rights into account. */
   note(gpa: number, low: number, high: number): void {
-    this.writable &&= (low & ENTRY.W) !== 0;
-    this.user &&= (low & ENTRY.U) !== 0;
+    if (!(low & ENTRY.W)) this.writable = false;
+    if (!(low & ENTRY.U)) this.user = false;
     if (high & ENTRY.NX_HIGH) this.noExecute = true;
-    this.visited.push(gpa, low);
+    this.gpas[this.visited] = gpa;
+    this.lows[this.visited] = low;
+    this.visited++;
   }
 
-  reserved(level: string): undefined {
+  reserved(level: string): false {
     return this.refuse(true, true, () => `${level} has a reserved bit set`);
   }
+
+  /** The last entry noted is the leaf. */
+  reach(frame: number, pageSize: number): true {
+    const { system } = this.cpu;
+    const low = this.lows[this.visited - 1]!;
+    this.gpaFrame = frame;
+    this.pageSize = pageSize;
+    this.global = (low & ENTRY.G) !== 0 && (system.cr4 & CR4.PGE) !== 0;
+    this.dirty = ((this.access & ACCESS.write) | (low & ENTRY.D)) !== 0;
+    return true;
+  }
+
+  /** Sets A on the way and D on the leaf, as the access requires. */
+  setAccessedDirty(): void {
+    const { cpu, linear, visited } = this;
+    for (let i = 0; i < visited; i++) {
+      const isLeaf = i === visited - 1;
+      const wanted = ENTRY.A | (isLeaf && this.access & ACCESS.write ? ENTRY.D : 0);
+      if ((this.lows[i]! & wanted) === wanted) continue;
+      const hpa = tableHpa(cpu, this.gpas[i]!, true, linear);
+      cpu.ram.write32(hpa, (cpu.ram.read32(hpa) | wanted) >>> 0);
+    }
+  }
+
+  /** Adds the second stage. */
+  finish(): void {
+    const { cpu, gpaFrame, linear } = this;
+    if (!usesEpt(cpu)) {
+      this.frame = cpu.busFrame(gpaFrame);
+      this.eptRead = true;
+      this.eptWrite = true;
+      this.eptExecute = true;
+      return;
+    }
+    const gpa = gpaFrame * 4096 + (linear & 0xfff);
+    const page = translateGuestPhysical(cpu, gpa, this.access, { linear, tableWalk: false });
+    this.frame = cpu.busFrame(page.frame);
+    this.eptRead = page.read;
+    this.eptWrite = page.write;
+    this.eptExecute = page.execute;
+  }
 }
+
+const theWalk = new Walk();
 
 /** Bits 63-32 of an 8-byte entry that must be zero: above the physical-address width, and NX without EFER.NXE. */
 function reservedHigh(cpu: Processor, high: number, pae: boolean): boolean {
@@ -129,44 +175,31 @@ function frameOf(low: number, high: number): number {
   return (high & 0xfffff) * 2 ** 20 + (low >>> 12);
 }
 
-function walk32(walk: Walk): Leaf | undefined {
+function walk32(walk: Walk): boolean {
   const { cpu, linear } = walk;
   const { cr3, cr4 } = cpu.system;
   const page = pageOf(linear);
   const pdeGpa = (cr3 & 0xfffff000) + Math.floor(page / 1024) * 4;
   const tableBase = pdeGpa < 0 ? pdeGpa + 2 ** 32 : pdeGpa;
   const pde = walk.read(tableBase, "PDE");
-  if (pde === 0) return undefined;
+  if (pde === 0) return false;
   if (pde & ENTRY.PS && cr4 & CR4.PSE) {
     if (pde & 0x200000) return walk.reserved("PDE");
     walk.note(tableBase, pde, 0);
     // PSE-36: bits 20-13 are physical-address bits 39-32.
     const frame = ((pde >>> 13) & 0xff) * 2 ** 20 + (pde >>> 22) * 1024 + (page & 1023);
-    return {
-      frame,
-      pageSize: 1 << 22,
-      global: (pde & ENTRY.G) !== 0,
-      entryGpa: tableBase,
-      low: pde,
-      wide: false,
-    };
+    return walk.reach(frame, 1 << 22);
   }
   walk.note(tableBase, pde, 0);
   const pteGpa = (pde >>> 12) * 4096 + (page & 1023) * 4;
   const pte = walk.read(pteGpa, "PTE");
-  if (pte === 0) return undefined;
+  if (pte === 0) return false;
   walk.note(pteGpa, pte, 0);
-  return {
-    frame: pte >>> 12,
-    pageSize: 4096,
-    global: (pte & ENTRY.G) !== 0,
-    entryGpa: pteGpa,
-    low: pte,
-    wide: false,
-  };
+  return walk.reach(pte >>> 12, 4096);
 }
 
 const LEVELS = ["PTE", "PDE", "PDPTE", "PML4E"] as const;
+const PAGES = [1, 512, 512 ** 2, 512 ** 3] as const;
 
 /** Whether PS may not be set at this level, or bits below the frame of the large page are not 0. */
 function reservedInLarge(cpu: Processor, low: number, level: number): boolean {
@@ -175,42 +208,38 @@ function reservedInLarge(cpu: Processor, low: number, level: number): boolean {
 }
 
 /** The levels of 8-byte entries from `level` (3 = PML4) down. */
-function walkWide(walk: Walk, root: number, from: number, pae: boolean): Leaf | undefined {
+function walkWide(walk: Walk, root: number, from: number, pae: boolean): boolean {
   const { cpu, linear } = walk;
   let table = root;
   for (let level = from; ; level--) {
     const gpa = table + tableIndex(linear, level) * 8;
     const name = LEVELS[level]!;
     const low = walk.read(gpa, name);
-    if (low === 0) return undefined;
+    if (low === 0) return false;
     const high = walk.high(gpa);
     const isLarge = level > 0 && (low & ENTRY.PS) !== 0;
     if (reservedHigh(cpu, high, pae) || (isLarge && reservedInLarge(cpu, low, level)))
       return walk.reserved(name);
     walk.note(gpa, low, high);
-    if (level === 0 || isLarge) {
-      const pages = 512 ** level;
-      const first = frameOf(low, high);
-      const frame = first - (first % pages) + (pageOf(linear) % pages);
-      return {
-        frame,
-        pageSize: pages * 4096,
-        global: (low & ENTRY.G) !== 0,
-        entryGpa: gpa,
-        low,
-        wide: true,
-      };
+    const first = frameOf(low, high);
+    if (level === 0) return walk.reach(first, 4096);
+    if (isLarge) {
+      const pages = PAGES[level]!;
+      return walk.reach(first - (first % pages) + (pageOf(linear) % pages), pages * 4096);
     }
-    table = frameOf(low, high) * 4096;
+    table = first * 4096;
   }
 }
 
-function walkPae(walk: Walk): Leaf | undefined {
+function walkPae(walk: Walk): boolean {
   const index = Math.floor(pageOf(walk.linear) / 2 ** 18) & 3;
   const pdpte = walk.cpu.system.pdptes[index]!;
   if (!(pdpte & 1n)) return walk.refuse(false, false, () => `PDPTE ${index} is not present`);
   return walkWide(walk, Number(pdpte & 0xffffff000n), 1, true);
 }
+
+/** Rights of a page, gathered on the way down. */
+type Rights = Pick<Translation, "writable" | "user" | "noExecute">;
 
 /** Why the rights forbid the access, or undefined. SDM Vol. 3A, "Access Rights". */
 function refusal(cpu: Processor, access: number, rights: Rights): string | undefined {
@@ -241,96 +270,24 @@ function refusal(cpu: Processor, access: number, rights: Rights): string | undef
   return undefined;
 }
 
-/** Sets A on the way and D on the leaf, as the access requires. */
-function setAccessedDirty(walk: Walk, leaf: Leaf): void {
-  const { cpu, linear, visited } = walk;
-  for (let i = 0; i < visited.length; i += 2) {
-    const gpa = visited[i]!;
-    const low = visited[i + 1]!;
-    const isLeaf = gpa === leaf.entryGpa;
-    const wanted = ENTRY.A | (isLeaf && walk.access & ACCESS.write ? ENTRY.D : 0);
-    if ((low & wanted) === wanted) continue;
-    const hpa = tableHpa(cpu, gpa, true, linear);
-    cpu.ram.write32(hpa, (cpu.ram.read32(hpa) | wanted) >>> 0);
-  }
-}
-
-function walkTables(cpu: Processor, linear: Linear, access: number): TlbEntry | GuestFault {
-  const walk = new Walk(cpu, linear, access);
+/** Walks the tables of the paging mode; false if the walk ends with a fault. */
+function walkTables(walk: Walk): boolean {
+  const { cpu } = walk;
   const { cr3, cr4 } = cpu.system;
-  const leaf = cpu.longMode
+  const isFound = cpu.longMode
     ? walkWide(walk, Math.floor(cr3 / 4096) * 4096, 3, false)
     : cr4 & CR4.PAE
       ? walkPae(walk)
       : walk32(walk);
-  if (leaf) {
-    const why = refusal(cpu, access, walk);
-    if (why !== undefined) walk.refuse(true, false, () => why);
-  }
-  if (!leaf || walk.fault) return walk.fault!;
-  setAccessedDirty(walk, leaf);
-  return finish(cpu, linear, access, {
-    gpaFrame: leaf.frame,
-    writable: walk.writable,
-    user: walk.user,
-    noExecute: walk.noExecute,
-    global: leaf.global && (cr4 & CR4.PGE) !== 0,
-    dirty: (access & ACCESS.write) !== 0 || (leaf.low & ENTRY.D) !== 0,
-    pageSize: leaf.pageSize,
-  });
+  if (!isFound) return false;
+  const why = refusal(cpu, walk.access, walk);
+  if (why !== undefined) return walk.refuse(true, false, () => why);
+  walk.setAccessedDirty();
+  return true;
 }
-
-type FirstStage = Omit<TlbEntry, "frame" | "eptRead" | "eptWrite" | "eptExecute">;
-
-/** What the second stage says of a page. */
-type SecondStage = Pick<
-  ReturnType<typeof translateGuestPhysical>,
-  "frame" | "read" | "write" | "execute"
->;
-
-/** Without EPT everything is allowed. */
-const noSecondStage = (frame: number): SecondStage => ({
-  frame,
-  read: true,
-  write: true,
-  execute: true,
-});
-
-/** Adds the second stage. Written out: copying properties from object to object costs as much as the whole walk. */
-function finish(cpu: Processor, linear: Linear, access: number, first: FirstStage): TlbEntry {
-  const { gpaFrame } = first;
-  const page = usesEpt(cpu) ? secondStage(cpu, linear, access, gpaFrame) : noSecondStage(gpaFrame);
-  return {
-    frame: cpu.busFrame(page.frame),
-    gpaFrame,
-    writable: first.writable,
-    user: first.user,
-    noExecute: first.noExecute,
-    global: first.global,
-    dirty: first.dirty,
-    eptRead: page.read,
-    eptWrite: page.write,
-    eptExecute: page.execute,
-    pageSize: first.pageSize,
-  };
-}
-
-function secondStage(cpu: Processor, linear: Linear, access: number, frame: number): SecondStage {
-  const offset = ((linear % 4096) + 4096) % 4096;
-  return translateGuestPhysical(cpu, frame * 4096 + offset, access, { linear, tableWalk: false });
-}
-
-const UNPAGED = {
-  writable: true,
-  user: true,
-  noExecute: false,
-  global: false,
-  dirty: true,
-  pageSize: 4096,
-};
 
 /** True if a cached entry answers the access without a walk. */
-function suffices(cpu: Processor, entry: TlbEntry, access: number): boolean {
+function suffices(cpu: Processor, entry: Translation, access: number): boolean {
   if (access & ACCESS.write) {
     if (!entry.dirty || !entry.eptWrite) return false;
   } else if (access & ACCESS.fetch ? !entry.eptExecute : !entry.eptRead) return false;
@@ -344,27 +301,31 @@ export function tryTranslate(
   cpu: Processor,
   linear: Linear,
   access: number,
-): TlbEntry | GuestFault {
+): Translation | GuestFault {
   const page = pageOf(linear);
   const cached = cpu.tlb.lookup(page);
   if (cached && suffices(cpu, cached, access)) return cached;
-  // A refused or insufficient entry is dropped and walked anew, as processors do before they fault.
-  const entry = cpu.paging
-    ? walkTables(cpu, linear, access)
-    : finish(cpu, linear, access, { ...UNPAGED, gpaFrame: page });
-  if ("frame" in entry) cpu.tlb.insert(page, entry);
-  return entry;
+  // Processors walk anew before they fault, and a page fault invalidates the page. SDM Vol. 3A, "Operations that Invalidate TLBs and Paging-Structure Caches".
+  const walk = theWalk;
+  walk.begin(cpu, linear, access);
+  if (!cpu.paging) walk.gpaFrame = page;
+  else if (!walkTables(walk)) {
+    if (cached) cpu.invalidatePage(linear);
+    return walk.fault!;
+  }
+  walk.finish();
+  return cpu.tlb.insert(page, walk);
 }
 
 /** The same; throws the #PF, too. */
-export function translate(cpu: Processor, linear: Linear, access: number): TlbEntry {
+export function translate(cpu: Processor, linear: Linear, access: number): Translation {
   const entry = tryTranslate(cpu, linear, access);
   if ("frame" in entry) return entry;
   throw entry;
 }
 
 /** Whether an entry lets accesses of a class through, for filling the interpreter's table. */
-export function permits(cpu: Processor, entry: TlbEntry, access: number): boolean {
+export function permits(cpu: Processor, entry: Translation, access: number): boolean {
   return suffices(cpu, entry, access);
 }
 

@@ -10,8 +10,8 @@ import {
   TLB_WRITE_TAG,
 } from "./layout";
 
-/** A cached translation of one 4 KiB page, as a processor's TLB holds it. SDM Vol. 3A, "Translation Lookaside Buffers (TLBs)". */
-export interface TlbEntry {
+/** What is known of one 4 KiB page, as a processor's TLB holds it. SDM Vol. 3A, "Translation Lookaside Buffers (TLBs)". */
+export interface Translation {
   /** HPA page number. */
   readonly frame: number;
   /** GPA page number (equal to `frame` without EPT). */
@@ -31,7 +31,57 @@ export interface TlbEntry {
   readonly pageSize: number;
 }
 
-/** Entries that one address space may hold; the oldest go first. */
+/** A cached translation. It is filled again in place: address-space switches bring the same pages back all the time. */
+class CachedTranslation implements Translation {
+  frame = 0;
+  gpaFrame = 0;
+  writable = false;
+  user = false;
+  noExecute = false;
+  global = false;
+  dirty = false;
+  eptRead = false;
+  eptWrite = false;
+  eptExecute = false;
+  pageSize = 0;
+
+  constructor(
+    /** Epoch of its space that it was cached in. */
+    public epoch: number,
+  ) {}
+
+  fill(from: Translation): void {
+    this.frame = from.frame;
+    this.gpaFrame = from.gpaFrame;
+    this.writable = from.writable;
+    this.user = from.user;
+    this.noExecute = from.noExecute;
+    this.global = from.global;
+    this.dirty = from.dirty;
+    this.eptRead = from.eptRead;
+    this.eptWrite = from.eptWrite;
+    this.eptExecute = from.eptExecute;
+    this.pageSize = from.pageSize;
+  }
+
+  copy(): CachedTranslation {
+    const copy = new CachedTranslation(this.epoch);
+    copy.fill(this);
+    return copy;
+  }
+}
+
+/** The translations of one tag. Those of an earlier epoch are gone, unless they are global; their place is kept. */
+class AddressSpace {
+  epoch = 0;
+  readonly pages = new Map<number, CachedTranslation>();
+
+  holds(entry: CachedTranslation): boolean {
+    return entry.epoch === this.epoch || entry.global;
+  }
+}
+
+/** Places that one address space may have; the oldest go first. */
 const CAPACITY = 1536;
 
 /** VPID in the high part, PCID (12 bits) in the low one. */
@@ -44,9 +94,9 @@ export function tlbTag(vpid: number, pcid: number): number {
  * interpreter has a direct-mapped table in its memory ("L0") that holds a subset for the current address space and privilege class.
  */
 export class Tlb {
-  private readonly spaces = new Map<number, Map<number, TlbEntry>>();
+  private readonly spaces = new Map<number, AddressSpace>();
   private tag = 0;
-  private current: Map<number, TlbEntry>;
+  private current: AddressSpace;
   private readonly u32: Uint32Array;
   /** A large page has been cached: it lies here in 4 KiB pieces that an invalidation takes together. */
   private hasLarge = false;
@@ -60,9 +110,9 @@ export class Tlb {
       this.clearL0Entry(at);
   }
 
-  private space(tag: number): Map<number, TlbEntry> {
+  private space(tag: number): AddressSpace {
     let space = this.spaces.get(tag);
-    if (!space) this.spaces.set(tag, (space = new Map<number, TlbEntry>()));
+    if (!space) this.spaces.set(tag, (space = new AddressSpace()));
     return space;
   }
 
@@ -113,18 +163,31 @@ export class Tlb {
     return ((this.u32[entry + TLB_DELTA / 4]! + low) >>> 0) - RAM_BASE;
   }
 
-  lookup(page: number): TlbEntry | undefined {
-    return this.current.get(page);
+  lookup(page: number): Translation | undefined {
+    const entry = this.current.pages.get(page);
+    return entry && this.current.holds(entry) ? entry : undefined;
   }
 
-  insert(page: number, entry: TlbEntry): void {
-    if (this.current.size >= CAPACITY && !this.current.has(page)) {
-      const oldest = this.current.keys().next();
-      if (!oldest.done) this.current.delete(oldest.value);
-      this.flushL0();
+  /** Caches a copy of a translation, and gives it. */
+  insert(page: number, translation: Translation): Translation {
+    const { pages, epoch } = this.current;
+    let entry = pages.get(page);
+    if (!entry) {
+      if (pages.size >= CAPACITY) this.dropOldest();
+      entry = new CachedTranslation(epoch);
+      pages.set(page, entry);
     }
-    if (entry.pageSize > 4096) this.hasLarge = true;
-    this.current.set(page, entry);
+    if (translation.pageSize > 4096) this.hasLarge = true;
+    entry.fill(translation);
+    entry.epoch = epoch;
+    return entry;
+  }
+
+  private dropOldest(): void {
+    const { pages } = this.current;
+    const oldest = pages.keys().next();
+    if (!oldest.done) pages.delete(oldest.value);
+    this.flushL0();
   }
 
   /** Makes the translations of another VPID and PCID current. */
@@ -138,11 +201,11 @@ export class Tlb {
   /** INVLPG and INVPCID type 0: the page, global or not, and all of a large page that contains it. True if no other page can have been dropped. */
   flushPage(page: number, tag = this.tag): boolean {
     const space = tag === this.tag ? this.current : this.spaces.get(tag);
-    space?.delete(page);
+    space?.pages.delete(page);
     if (space && this.hasLarge) {
-      for (const [other, { pageSize }] of space) {
+      for (const [other, { pageSize }] of space.pages) {
         const pages = pageSize / 4096;
-        if (Math.floor(other / pages) === Math.floor(page / pages)) space.delete(other);
+        if (Math.floor(other / pages) === Math.floor(page / pages)) space.pages.delete(other);
       }
     }
     this.flushL0();
@@ -151,50 +214,69 @@ export class Tlb {
 
   /** MOV CR3: everything of the tag but global pages. */
   flushNonGlobal(tag = this.tag): void {
-    const space = this.space(tag);
-    for (const [page, entry] of space) if (!entry.global) space.delete(page);
+    this.space(tag).epoch++;
     this.flushL0();
   }
 
   /** Everything of the tag. */
   flushTag(tag = this.tag): void {
-    this.space(tag).clear();
+    this.space(tag).pages.clear();
     this.flushL0();
   }
 
   /** Every address space whose tag satisfies `matches`. */
-  flushWhere(matches: (tag: number, entry: TlbEntry) => boolean): void {
-    for (const [tag, space] of this.spaces) {
-      for (const [page, entry] of space) if (matches(tag, entry)) space.delete(page);
+  flushWhere(matches: (tag: number, entry: Translation) => boolean): void {
+    for (const [tag, { pages }] of this.spaces) {
+      for (const [page, entry] of pages) if (matches(tag, entry)) pages.delete(page);
     }
     this.flushL0();
   }
 
   flushAll(): void {
-    for (const space of this.spaces.values()) space.clear();
+    for (const { pages } of this.spaces.values()) pages.clear();
     this.flushL0();
   }
 
   /** What is cached for the current address space: pages and entries, for display. */
-  entries(): readonly (readonly [number, TlbEntry])[] {
-    return [...this.current];
+  entries(): readonly (readonly [number, Translation])[] {
+    return [...this.current.pages].filter(([, entry]) => this.current.holds(entry));
   }
 
+  /** With the places that are kept: they decide which translation goes first. */
   save(): TlbSnapshot {
-    return { tag: this.tag, spaces: [...this.spaces].map(([tag, space]) => [tag, [...space]]) };
+    const spaces = [...this.spaces].map(([tag, { epoch, pages }]) => ({
+      tag,
+      epoch,
+      entries: copyEntries(pages),
+    }));
+    return { tag: this.tag, spaces };
   }
 
   load(snapshot: TlbSnapshot): void {
     this.spaces.clear();
     this.hasLarge = true;
-    for (const [tag, entries] of snapshot.spaces) this.spaces.set(tag, new Map(entries));
+    for (const { tag, epoch, entries } of snapshot.spaces) {
+      const space = this.space(tag);
+      space.epoch = epoch;
+      for (const [page, entry] of copyEntries(entries)) space.pages.set(page, entry);
+    }
     this.tag = snapshot.tag;
     this.current = this.space(snapshot.tag);
     this.flushL0();
   }
 }
 
+type CachedPage = readonly [page: number, entry: CachedTranslation];
+
+function copyEntries(entries: Iterable<CachedPage>): CachedPage[] {
+  return Array.from(entries, ([page, entry]) => [page, entry.copy()]);
+}
+
 export interface TlbSnapshot {
   readonly tag: number;
-  readonly spaces: [number, [number, TlbEntry][]][];
+  readonly spaces: readonly {
+    readonly tag: number;
+    readonly epoch: number;
+    readonly entries: readonly CachedPage[];
+  }[];
 }
