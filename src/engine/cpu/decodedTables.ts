@@ -51,6 +51,13 @@ interface KnownGate {
   readonly gate: Gate;
 }
 
+/** A segment register by what it holds; of its base the two halves. */
+interface KnownSegment {
+  readonly baseLow: number;
+  readonly baseHigh: number;
+  readonly segment: SegmentRegister;
+}
+
 const SLOTS = 256;
 
 export class DecodedTables {
@@ -58,6 +65,30 @@ export class DecodedTables {
   private readonly descriptors = new Array<FetchedDescriptor | undefined>(SLOTS).fill(undefined);
   /** By vector. */
   private readonly gates = new Array<KnownGate | undefined>(SLOTS).fill(undefined);
+
+  /** By who loads it. */
+  private readonly segments: (KnownSegment | undefined)[] = [];
+
+  /** A segment register that is loaded with all its parts, as by VM entries and exits; `slot` tells who loads it. */
+  segment(
+    slot: number,
+    selector: number,
+    baseLow: number,
+    baseHigh: number,
+    limit: number,
+    ar: number,
+  ): SegmentRegister {
+    const known = this.segments[slot];
+    if (known?.baseLow === baseLow && known.baseHigh === baseHigh) {
+      const { segment } = known;
+      if (segment.selector === selector && segment.limit === limit && segment.ar === ar)
+        return segment;
+    }
+    const base = (BigInt(baseHigh) << 32n) | BigInt(baseLow);
+    const segment = { selector, base, limit, ar };
+    this.segments[slot] = { baseLow, baseHigh, segment };
+    return segment;
+  }
 
   descriptor(selector: number, address: Linear, low: number, high: number): FetchedDescriptor {
     const known = this.descriptors[selector % SLOTS];

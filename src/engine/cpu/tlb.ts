@@ -45,10 +45,9 @@ class CachedTranslation implements Translation {
   eptExecute = false;
   pageSize = 0;
 
-  constructor(
-    /** Epoch of its space that it was cached in. */
-    public epoch: number,
-  ) {}
+  /** Epoch and era of its space that it was cached in. */
+  epoch = 0;
+  era = 0;
 
   fill(from: Translation): void {
     this.frame = from.frame;
@@ -65,19 +64,22 @@ class CachedTranslation implements Translation {
   }
 
   copy(): CachedTranslation {
-    const copy = new CachedTranslation(this.epoch);
+    const copy = new CachedTranslation();
     copy.fill(this);
+    copy.epoch = this.epoch;
+    copy.era = this.era;
     return copy;
   }
 }
 
-/** The translations of one tag. Those of an earlier epoch are gone, unless they are global; their place is kept. */
+/** The translations of one tag. Those of an earlier era are gone, those of an earlier epoch unless they are global; their place is kept. */
 class AddressSpace {
   epoch = 0;
+  era = 0;
   readonly pages = new Map<number, CachedTranslation>();
 
   holds(entry: CachedTranslation): boolean {
-    return entry.epoch === this.epoch || entry.global;
+    return entry.era === this.era && (entry.epoch === this.epoch || entry.global);
   }
 }
 
@@ -170,16 +172,17 @@ export class Tlb {
 
   /** Caches a copy of a translation, and gives it. */
   insert(page: number, translation: Translation): Translation {
-    const { pages, epoch } = this.current;
+    const { pages, epoch, era } = this.current;
     let entry = pages.get(page);
     if (!entry) {
       if (pages.size >= CAPACITY) this.dropOldest();
-      entry = new CachedTranslation(epoch);
+      entry = new CachedTranslation();
       pages.set(page, entry);
     }
     if (translation.pageSize > 4096) this.hasLarge = true;
     entry.fill(translation);
     entry.epoch = epoch;
+    entry.era = era;
     return entry;
   }
 
@@ -220,11 +223,17 @@ export class Tlb {
 
   /** Everything of the tag. */
   flushTag(tag = this.tag): void {
-    this.space(tag).pages.clear();
+    this.space(tag).era++;
     this.flushL0();
   }
 
-  /** Every address space whose tag satisfies `matches`. */
+  /** Everything of the tags that satisfy `matches`. */
+  flushTags(matches: (tag: number) => boolean): void {
+    for (const [tag, space] of this.spaces) if (matches(tag)) space.era++;
+    this.flushL0();
+  }
+
+  /** What satisfies `matches`. */
   flushWhere(matches: (tag: number, entry: Translation) => boolean): void {
     for (const [tag, { pages }] of this.spaces) {
       for (const [page, entry] of pages) if (matches(tag, entry)) pages.delete(page);
@@ -244,9 +253,10 @@ export class Tlb {
 
   /** With the places that are kept: they decide which translation goes first. */
   save(): TlbSnapshot {
-    const spaces = [...this.spaces].map(([tag, { epoch, pages }]) => ({
+    const spaces = [...this.spaces].map(([tag, { epoch, era, pages }]) => ({
       tag,
       epoch,
+      era,
       entries: copyEntries(pages),
     }));
     return { tag: this.tag, spaces };
@@ -255,9 +265,10 @@ export class Tlb {
   load(snapshot: TlbSnapshot): void {
     this.spaces.clear();
     this.hasLarge = true;
-    for (const { tag, epoch, entries } of snapshot.spaces) {
+    for (const { tag, epoch, era, entries } of snapshot.spaces) {
       const space = this.space(tag);
       space.epoch = epoch;
+      space.era = era;
       for (const [page, entry] of copyEntries(entries)) space.pages.set(page, entry);
     }
     this.tag = snapshot.tag;
@@ -277,6 +288,7 @@ export interface TlbSnapshot {
   readonly spaces: readonly {
     readonly tag: number;
     readonly epoch: number;
+    readonly era: number;
     readonly entries: readonly CachedPage[];
   }[];
 }

@@ -236,7 +236,8 @@ export class Executor {
     const instruction = this.blocks.instructionOf(cpu.view.getUint32(STATE.microOp, true));
     const row = eventRow(instruction.form);
     try {
-      executeSystemEvent(cpu, instruction, row);
+      const abort = executeSystemEvent(cpu, instruction, row);
+      if (abort) return this.abortWith(abort);
       cpu.ticks++;
       if (row.trapsByNewFlag) this.trapByNewFlag();
     } catch (problem) {

@@ -2,6 +2,7 @@
 import { hex } from "../base/hex";
 import type { ObservedEvent } from "../cpu/observation";
 import type { Processor } from "../cpu/processor";
+import type { VmExit } from "../cpu/vmx/vmExit";
 import type { Violation } from "../cpu/vmx/entryChecks/violation";
 import { vectorName } from "../isa/exceptions";
 import { describeExit } from "../isa/vmx/describeExit";
@@ -11,8 +12,12 @@ import type { CpuMode, EntryViolation, MachineEvent } from "./types";
 
 type ExitObservation = ObservedEvent & { kind: "vm-exit" };
 
+/** What exits are counted by. */
+export function exitKey({ reason }: VmExit): string {
+  return exitReasonByNumber(reason)?.key ?? `EXIT_${reason & 0xffff}`;
+}
+
 function exitEvent(cpu: Processor, { exit, rip }: ExitObservation): MachineEvent {
-  const reason = exitReasonByNumber(exit.reason);
   const text = describeExit({
     reason: exit.reason,
     qualification: exit.qualification,
@@ -35,7 +40,7 @@ function exitEvent(cpu: Processor, { exit, rip }: ExitObservation): MachineEvent
   });
   return {
     kind: "vm-exit",
-    key: reason?.key ?? `EXIT_${exit.reason & 0xffff}`,
+    key: exitKey(exit),
     number: exit.reason & 0xffff,
     qualification: exit.qualification,
     text,

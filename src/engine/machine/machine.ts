@@ -16,7 +16,7 @@ import type { GuestStart } from "../vmm/guestStart";
 import type { Supervisor } from "../vmm/supervisor";
 import { guestStart } from "./boot";
 import { cpuMode } from "./cpuMode";
-import { machineEvent } from "./events";
+import { exitKey, machineEvent } from "./events";
 import { VMM_BYTES, checkTechnique, createMachineSupervisor } from "./supervisorChoice";
 import type {
   AddressSpace,
@@ -239,18 +239,22 @@ export class Machine {
 
   private observed(observed: ObservedEvent): void {
     const { kind } = observed;
-    const isAsked = this.control?.onEvent !== undefined || this.wantsEvent(kind);
-    if (!isAsked && kind !== "vm-exit" && kind !== "triple-fault") return;
-    const to = cpuMode(this.cpu);
-    const event = machineEvent(this.cpu, observed, { from: this.mode, to });
-    if (event.kind === "triple-fault") this.tripleFault = event.text;
-    if (event.kind === "vm-exit")
-      this.exitCounts.set(event.key, (this.exitCounts.get(event.key) ?? 0) + 1);
-    this.report(event);
     if (observed.kind === "vm-exit") {
-      this.supervisor?.exited(observed.exit);
-      if (this.supervisor) this.executor.requestStop();
+      const key = exitKey(observed.exit);
+      this.exitCounts.set(key, (this.exitCounts.get(key) ?? 0) + 1);
     }
+    const isAsked = this.control?.onEvent !== undefined || this.wantsEvent(kind);
+    if (isAsked || kind === "triple-fault") this.tell(observed);
+    if (observed.kind === "vm-exit" && this.supervisor) {
+      this.supervisor.exited(observed.exit);
+      this.executor.requestStop();
+    }
+  }
+
+  private tell(observed: ObservedEvent): void {
+    const event = machineEvent(this.cpu, observed, { from: this.mode, to: cpuMode(this.cpu) });
+    if (event.kind === "triple-fault") this.tripleFault = event.text;
+    this.report(event);
   }
 
   private report(event: MachineEvent): void {

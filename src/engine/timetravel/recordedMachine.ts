@@ -76,11 +76,16 @@ export class RecordedMachine implements Debuggee {
       this.note(event);
     };
     this.machine.wantsEvent = (kind) =>
-      this.events.length < MAX_TIMELINE || kind === "vm-entry-failure";
+      this.events.length < MAX_TIMELINE || kind === "vm-entry-failure" || this.isForVmm(kind);
     this.machine.onOutput = (source, byte) => {
       if (this.position >= this.farthest) this.onOutput?.(source, byte);
     };
     this.checkpoint();
+  }
+
+  /** The exit that the VMM handles. */
+  private isForVmm(kind: MachineEvent["kind"]): boolean {
+    return kind === "vm-exit" && this.machine.supervisor !== undefined;
   }
 
   private note(event: MachineEvent): void {

@@ -160,7 +160,8 @@ const movToCr: SystemEvent = (cpu, instruction) => {
   const register = controlRegister(instruction, 0);
   const value = readOperand(cpu, instruction, 1);
   if (![0, 2, 3, 4, 8].includes(register)) throw ud(`CR${register} does not exist`);
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   switch (register) {
     case 0:
       if (value >> 32n) throw gp(0, "CR0 bits 63-32 are reserved");
@@ -186,7 +187,8 @@ const movToCr: SystemEvent = (cpu, instruction) => {
 const movFromCr: SystemEvent = (cpu, instruction) => {
   const register = controlRegister(instruction, 1);
   if (![0, 2, 3, 4, 8].includes(register)) throw ud(`CR${register} does not exist`);
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   const { system } = cpu;
   const value =
     register === 0
@@ -220,7 +222,8 @@ function generalDetect(cpu: Processor): void {
 
 const movToDr: SystemEvent = (cpu, instruction) => {
   const register = debugRegister(cpu, instruction, 0);
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   generalDetect(cpu);
   const value = readOperand(cpu, instruction, 1);
   const { system } = cpu;
@@ -234,7 +237,8 @@ const movToDr: SystemEvent = (cpu, instruction) => {
 
 const movFromDr: SystemEvent = (cpu, instruction) => {
   const register = debugRegister(cpu, instruction, 1);
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   generalDetect(cpu);
   const { dr, dr6, dr7 } = cpu.system;
   writeOperand(
@@ -256,7 +260,8 @@ const smsw: SystemEvent = (cpu, instruction) => {
 
 const lmsw: SystemEvent = (cpu, instruction) => {
   const source = Number(readOperand(cpu, instruction, 0, 2)) & 0xf;
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   // PE can be set but not cleared.
   const old = cpu.system.cr0;
   const low = source | (old & CR0.PE);
@@ -265,14 +270,16 @@ const lmsw: SystemEvent = (cpu, instruction) => {
 };
 
 const clts: SystemEvent = (cpu, instruction) => {
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   cpu.system.cr0 = maskedCr0Write(cpu, readCr0(cpu) & ~CR0.TS);
   return "next";
 };
 
 const invlpg: SystemEvent = (cpu, instruction) => {
   const memory = memoryOperand(instruction, 0);
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   const ea = effectiveAddress(cpu, instruction, memory);
   const base = cpu.is64 && memory.segment < 4 ? 0n : cpu.segment(memory.segment).base;
   const linear = cpu.is64 ? canonicalLinear(base + ea) : Number(BigInt.asUintN(32, base + ea));
@@ -282,7 +289,8 @@ const invlpg: SystemEvent = (cpu, instruction) => {
 };
 
 const invpcid: SystemEvent = (cpu, instruction) => {
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   const type = readOperand(cpu, instruction, 0);
   const memory = memoryOperand(instruction, 1);
   const ea = effectiveAddress(cpu, instruction, memory);
@@ -310,7 +318,8 @@ const invpcid: SystemEvent = (cpu, instruction) => {
 
 /** Caches are not modelled: INVD and WBINVD only have their privilege checks and exits. */
 const cacheControl: SystemEvent = (cpu, instruction) => {
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   return "next";
 };
 
@@ -330,7 +339,8 @@ const xgetbv: SystemEvent = (cpu) => {
 /** x87 state is the only component, and cannot be switched off. */
 const xsetbv: SystemEvent = (cpu, instruction) => {
   if (!(cpu.system.cr4 & CR4.OSXSAVE)) throw ud("CR4.OSXSAVE is clear");
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   extendedControlRegister(cpu);
   if (cpu.gpr(RDX, 32) !== 0n || cpu.gpr32(RAX) !== 1) throw gp(0, "XCR0 must be 1");
   return "next";

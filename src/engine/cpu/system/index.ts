@@ -1,4 +1,4 @@
-import { exception, gp, NM, ud, type GuestFault } from "../abort";
+import { exception, gp, NM, ud, type CpuAbort, type GuestFault } from "../abort";
 import type { Instruction } from "../../codec/types";
 import type { InstructionForm } from "../../isa/types";
 import type { Processor } from "../processor";
@@ -18,7 +18,8 @@ import { SYSTEM_CALL_EVENTS } from "./systemCalls";
 import type { SystemEvent } from "./systemEvent";
 
 const hlt: SystemEvent = (cpu, instruction) => {
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   cpu.system.activity = ACTIVITY.hlt;
   return "next";
 };
@@ -92,26 +93,30 @@ export function eventRow(form: InstructionForm): EventRow {
 }
 
 /** What the row itself demands: feature, mode, privilege. */
-function checkRow(cpu: Processor, row: EventRow): void {
+function refusal(cpu: Processor, row: EventRow): GuestFault | undefined {
   const { name, feature } = row;
   if (
     feature !== undefined &&
     !cpu.model.features.has(feature) &&
     !(cpu.model.features.has("lm") && PRESENT_WITH_LONG_MODE.has(feature))
   ) {
-    throw ud(`this processor has no ${feature.toUpperCase()}`);
+    return ud(`this processor has no ${feature.toUpperCase()}`);
   }
-  if (row.protectedOnly && cpu.realOrVirtual8086) throw ud(`${name} needs protected mode`);
-  if (row.privileged && cpu.cpl > 0) throw gp(0, `${name} is privileged (CPL ${cpu.cpl})`);
+  if (row.protectedOnly && cpu.realOrVirtual8086) return ud(`${name} needs protected mode`);
+  if (row.privileged && cpu.cpl > 0) return gp(0, `${name} is privileged (CPL ${cpu.cpl})`);
+  return undefined;
 }
 
-/** Executes a system event completely. Throws a CpuAbort; RIP has not moved then. */
+/** Executes a system event completely; returns or throws what ends it otherwise. RIP has not moved then. */
 export function executeSystemEvent(
   cpu: Processor,
   instruction: Instruction,
   row = eventRow(instruction.form),
-): void {
-  if (!row.event) throw absent(cpu, instruction);
-  checkRow(cpu, row);
-  if (row.event(cpu, instruction) === "next") cpu.advance(instruction);
+): CpuAbort | undefined {
+  if (!row.event) return absent(cpu, instruction);
+  const fault = refusal(cpu, row);
+  if (fault) return fault;
+  const result = row.event(cpu, instruction);
+  if (result === "next") cpu.advance(instruction);
+  return typeof result === "string" ? undefined : result;
 }

@@ -227,14 +227,16 @@ const invalid: SystemEvent = () => {
 };
 
 const pause: SystemEvent = (cpu, instruction) => {
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   return "next";
 };
 
 /** MONITOR arms an address; MWAIT may go on at once for any reason, and does. SDM Vol. 2B, "MWAIT". */
 const monitor: SystemEvent = (cpu, instruction) => {
   if (cpu.gpr(RCX, 32) !== 0n) throw gp(0, "MONITOR has no extensions: ECX must be 0");
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   const segment = instruction.segmentPrefix >= 0 ? instruction.segmentPrefix : DS;
   readMemory(cpu, segment as SegmentIndex, cpu.gpr(RAX, instruction.addressSize), 1);
   return "next";
@@ -242,7 +244,8 @@ const monitor: SystemEvent = (cpu, instruction) => {
 
 const mwait: SystemEvent = (cpu, instruction) => {
   if (cpu.gpr(RCX, 32) > 1n) throw gp(0, "MWAIT has one extension: ECX must be 0 or 1");
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   return "next";
 };
 

@@ -40,7 +40,8 @@ const input: SystemEvent = (cpu, instruction) => {
   const port = portOf(cpu, instruction, 1);
   const size = sizeOf(instruction, 0);
   checkIoPermission(cpu, port, size);
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   writeOperand(cpu, instruction, 0, BigInt(cpu.ports.read(port, size) >>> 0));
   notePortAccess(cpu, port, size);
   return "next";
@@ -50,7 +51,8 @@ const output: SystemEvent = (cpu, instruction) => {
   const port = portOf(cpu, instruction, 0);
   const size = sizeOf(instruction, 1);
   checkIoPermission(cpu, port, size);
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   cpu.ports.write(port, size, Number(readOperand(cpu, instruction, 1)));
   notePortAccess(cpu, port, size);
   return "next";
@@ -66,7 +68,8 @@ function stringIo(isInput: boolean): SystemEvent {
     // Permission is checked even when nothing is to be transferred.
     checkIoPermission(cpu, port, size);
     if (repeated && cpu.gpr(RCX, width) === 0n) return "next";
-    intercept(cpu, instruction);
+    const exit = intercept(cpu, instruction);
+    if (exit) return exit;
     const index = isInput ? RDI : RSI;
     const offset = cpu.gpr(index, width);
     if (isInput) {

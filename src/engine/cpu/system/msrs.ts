@@ -141,7 +141,8 @@ export function writeMsr(cpu: Processor, number: number, value: bigint): void {
 }
 
 const rdmsr: SystemEvent = (cpu, instruction) => {
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   const value = readMsr(cpu, cpu.gpr32(RCX));
   cpu.setGpr(RAX, value & 0xffffffffn);
   cpu.setGpr(RDX, value >> 32n);
@@ -149,13 +150,15 @@ const rdmsr: SystemEvent = (cpu, instruction) => {
 };
 
 const wrmsr: SystemEvent = (cpu, instruction) => {
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   writeMsr(cpu, cpu.gpr32(RCX), (cpu.gpr(RDX, 32) << 32n) | cpu.gpr(RAX, 32));
   return "next";
 };
 
 const cpuidEvent: SystemEvent = (cpu, instruction) => {
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   const result = cpuid(cpu.model, cpu.gpr32(RAX), cpu.gpr32(RCX));
   cpu.setGpr(RAX, BigInt(result.eax));
   cpu.setGpr(RBX, BigInt(result.ebx));
@@ -166,7 +169,8 @@ const cpuidEvent: SystemEvent = (cpu, instruction) => {
 
 const rdtsc: SystemEvent = (cpu, instruction) => {
   if (cpu.system.cr4 & CR4.TSD && cpu.cpl > 0) throw gp(0, "CR4.TSD forbids RDTSC above ring 0");
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   const value = guestTsc(cpu);
   cpu.setGpr(RAX, value & 0xffffffffn);
   cpu.setGpr(RDX, value >> 32n);
@@ -177,13 +181,15 @@ const rdtsc: SystemEvent = (cpu, instruction) => {
 
 const rdpmc: SystemEvent = (cpu, instruction) => {
   if (!(cpu.system.cr4 & CR4.PCE) && cpu.cpl > 0) throw gp(0, "CR4.PCE is clear");
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   throw gp(0, "this processor has no performance counters");
 };
 
 /** RDRAND and RDSEED: a deterministic sequence from the tick count, so that time travel replays it. */
 const random: SystemEvent = (cpu, instruction) => {
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   let x = BigInt(cpu.ticks) + 0x9e3779b97f4a7c15n;
   x = BigInt.asUintN(64, (x ^ (x >> 30n)) * 0xbf58476d1ce4e5b9n);
   x = BigInt.asUintN(64, (x ^ (x >> 27n)) * 0x94d049bb133111ebn);

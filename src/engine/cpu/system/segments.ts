@@ -104,7 +104,8 @@ function storeTable(table: "gdtr" | "idtr"): SystemEvent {
   return (cpu, instruction) => {
     const memory = memoryOperand(instruction, 0);
     checkUmip(cpu);
-    intercept(cpu, instruction);
+    const exit = intercept(cpu, instruction);
+    if (exit) return exit;
     const { base, limit } = cpu.system[table];
     const ea = effectiveAddress(cpu, instruction, memory);
     const at = BigInt.asUintN(memory.addressSize, ea + 2n);
@@ -118,7 +119,8 @@ function storeTable(table: "gdtr" | "idtr"): SystemEvent {
 function loadTable(table: "gdtr" | "idtr"): SystemEvent {
   return (cpu, instruction) => {
     const memory = memoryOperand(instruction, 0);
-    intercept(cpu, instruction);
+    const exit = intercept(cpu, instruction);
+    if (exit) return exit;
     const ea = effectiveAddress(cpu, instruction, memory);
     const limit = Number(readMemory(cpu, memory.segment, ea, 2));
     const at = BigInt.asUintN(memory.addressSize, ea + 2n);
@@ -136,7 +138,8 @@ function loadTable(table: "gdtr" | "idtr"): SystemEvent {
 function storeSelector(register: "ldtr" | "tr"): SystemEvent {
   return (cpu, instruction) => {
     checkUmip(cpu);
-    intercept(cpu, instruction);
+    const exit = intercept(cpu, instruction);
+    if (exit) return exit;
     writeOperand(cpu, instruction, 0, BigInt(cpu.system[register].selector), 2);
     return "next";
   };
@@ -162,7 +165,8 @@ function matchesKind(ar: number, kind: string, longMode: boolean): boolean {
 }
 
 const lldt: SystemEvent = (cpu, instruction) => {
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   const selector = Number(readOperand(cpu, instruction, 0, 2) & 0xffffn);
   if (isNull(selector)) {
     cpu.system.ldtr = { selector, base: 0n, limit: 0, ar: AR.UNUSABLE };
@@ -175,7 +179,8 @@ const lldt: SystemEvent = (cpu, instruction) => {
 };
 
 const ltr: SystemEvent = (cpu, instruction) => {
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   const selector = Number(readOperand(cpu, instruction, 0, 2) & 0xffffn);
   if (isNull(selector)) throw gp(0, "LTR with a null selector");
   const descriptor = loadSystemSegment(cpu, selector, "an available TSS");

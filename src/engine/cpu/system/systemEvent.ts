@@ -1,16 +1,19 @@
 import type { DecodedOperand, Instruction, MemoryOperand } from "../../codec/types";
 import { InvariantError } from "../../base/errors";
 import type { OperandSize } from "../../isa/types";
-import { ud } from "../abort";
+import { ud, type CpuAbort } from "../abort";
 import { readMemory, writeMemory } from "../dataAccess";
 import type { Processor } from "../processor";
 import { RFLAGS } from "../systemState";
 
 /**
  * What an instruction does that is not emitted code. RIP is still that of the instruction; a handler that completes without jumping leaves it to the
- * caller to advance. Throws a CpuAbort if the instruction faults or exits; then it must not have changed anything.
+ * caller to advance. Returns (where that happens often) or throws a CpuAbort if the instruction faults or exits; then it must not have changed anything.
  */
-export type SystemEvent = (cpu: Processor, instruction: Instruction) => "next" | "jumped";
+export type SystemEvent = (
+  cpu: Processor,
+  instruction: Instruction,
+) => "next" | "jumped" | CpuAbort;
 
 /** RIP of the next instruction. It wraps at 32 bits in 16-bit code too: running past 0xffff is for the limit check to refuse. */
 export function nextRip(cpu: Processor, instruction: Instruction): bigint {

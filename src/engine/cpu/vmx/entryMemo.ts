@@ -3,6 +3,7 @@
  * they were then. It only saves time: the verdict is that of `vmEntryOutcome`.
  */
 import { VMCS_FIELDS, fieldByName, type VmcsFieldName } from "../../isa/vmx/vmcsFields";
+import { PhysicalMemory } from "../physicalMemory";
 import type { Processor } from "../processor";
 import { RFLAGS } from "../systemState";
 import { ENTRY_RULES, vmEntryOutcome, type EntryOutcome } from "./entryChecks/checkVmEntry";
@@ -16,7 +17,9 @@ const RULES: readonly EntryRule[] = [
   ...ENTRY_RULES.guest,
 ];
 const FIRST = VMCS_FIELDS[0]!.offset;
-const BYTES = VMCS_FIELDS.length * 8;
+const WORDS = VMCS_FIELDS.length * 2;
+const REGION_BYTES = 4096;
+const ENTER: EntryOutcome = { kind: "enter" };
 
 /** No rule depends on the status flags, which change with almost every exit. */
 const STATUS = RFLAGS.CF | RFLAGS.PF | RFLAGS.AF | RFLAGS.ZF | RFLAGS.SF | RFLAGS.OF;
@@ -25,8 +28,10 @@ const RFLAGS_WORD = (fieldByName("GUEST_RFLAGS").offset - FIRST) / 4;
 interface Memo {
   readonly region: number;
   readonly efer: number;
-  /** The fields when all rules held last, as 32-bit words. */
-  words: Uint32Array;
+  /** The fields as they are, as 32-bit words. */
+  readonly now: Uint32Array;
+  /** The fields when all rules held last. */
+  readonly words: Uint32Array;
   /** By field number: rules that looked at it. */
   readonly readers: Set<EntryRule>[];
   /** Rules that look at memory, too. */
@@ -37,11 +42,6 @@ const memos = new WeakMap<Processor, Memo>();
 const numberOf = new Map<VmcsFieldName, number>(
   VMCS_FIELDS.map(({ name }, number) => [name, number]),
 );
-
-function wordsOf(cpu: Processor, region: number): Uint32Array {
-  const bytes = cpu.ram.readBytes(region + FIRST, BYTES);
-  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-}
 
 /** Runs one rule and notes what it looks at; true if it holds. */
 function holds(cpu: Processor, memo: Memo, rule: EntryRule): boolean {
@@ -60,21 +60,31 @@ function holds(cpu: Processor, memo: Memo, rule: EntryRule): boolean {
   return rule.check(state) === undefined;
 }
 
-function changedRules(memo: Memo, words: Uint32Array): Set<EntryRule> {
-  const rules = new Set(memo.always);
-  for (let word = 0; word < words.length; word++) {
-    const difference = (words[word]! ^ memo.words[word]!) & (word === RFLAGS_WORD ? ~STATUS : -1);
-    if (difference !== 0) for (const rule of memo.readers[word >> 1]!) rules.add(rule);
+function changedRules({ always, now, words, readers }: Memo): ReadonlySet<EntryRule> {
+  let rules: Set<EntryRule> | undefined;
+  for (let word = 0; word < now.length; word++) {
+    const difference = now[word]! ^ words[word]!;
+    if (difference === 0 || (word === RFLAGS_WORD && (difference & ~STATUS) === 0)) continue;
+    const affected = readers[word >> 1]!;
+    if (affected.size > 0) rules ??= new Set(always);
+    for (const rule of affected) rules!.add(rule);
   }
-  return rules;
+  return rules ?? always;
+}
+
+function allHold(cpu: Processor, memo: Memo): boolean {
+  for (const rule of changedRules(memo)) if (!holds(cpu, memo, rule)) return false;
+  return true;
 }
 
 /** Learns from a VMCS that passed all rules. */
-function learn(cpu: Processor, region: number, words: Uint32Array): void {
+function learn(cpu: Processor, region: number): void {
+  const now = new Uint32Array(cpu.buffer, PhysicalMemory.hostAddress(region + FIRST), WORDS);
   const memo: Memo = {
     region,
     efer: cpu.system.efer,
-    words,
+    now,
+    words: now.slice(),
     readers: VMCS_FIELDS.map(() => new Set<EntryRule>()),
     always: new Set(),
   };
@@ -85,17 +95,13 @@ function learn(cpu: Processor, region: number, words: Uint32Array): void {
 /** What VM entry with the current VMCS does. */
 export function currentEntryOutcome(cpu: Processor): EntryOutcome {
   const region = cpu.system.vmx.current;
-  const words = wordsOf(cpu, region);
   const memo = memos.get(cpu);
-  if (memo?.region === region && memo.efer === cpu.system.efer) {
-    const rules = changedRules(memo, words);
-    if ([...rules].every((rule) => holds(cpu, memo, rule))) {
-      memo.words = words;
-      return { kind: "enter" };
-    }
+  if (memo?.region === region && memo.efer === cpu.system.efer && allHold(cpu, memo)) {
+    memo.words.set(memo.now);
+    return ENTER;
   }
   const outcome = vmEntryOutcome(entryContext(cpu));
-  if (outcome.kind === "enter") learn(cpu, region, words);
+  if (outcome.kind === "enter" && cpu.ram.isRam(region + REGION_BYTES - 1)) learn(cpu, region);
   else memos.delete(cpu);
   return outcome;
 }

@@ -11,7 +11,7 @@ import { saveGuestRegisters } from "./guestState";
 import { loadHostState, saveGuestMode } from "./hostState";
 import { EXIT_LOAD_AREA, EXIT_STORE_AREA, loadMsrArea, storeMsrArea } from "./msrAreas";
 import type { VmExit } from "./vmExit";
-import { control, readVmcs, writeVmcs } from "./vmcs";
+import { control, readVmcs, readVmcs32, writeVmcs, writeVmcs32 } from "./vmcs";
 import { abortVmx, type VmxAbort } from "./vmxAbort";
 
 const VALID = 0x80000000;
@@ -31,33 +31,34 @@ function isNmi(exit: VmExit): boolean {
 /** The event whose delivery the exit interrupted. SDM Vol. 3C, "Information for VM Exits During Event Delivery". */
 function recordVectoring(cpu: Processor): void {
   const { vectoring, vectoringErrorCode, vectoringLength } = cpu.system.vmx;
-  writeVmcs(cpu, "IDT_VECTORING_INFORMATION", vectoring);
-  if (vectoring & 0x800) writeVmcs(cpu, "IDT_VECTORING_ERROR_CODE", vectoringErrorCode);
+  writeVmcs32(cpu, "IDT_VECTORING_INFORMATION", vectoring);
+  if (vectoring & 0x800) writeVmcs32(cpu, "IDT_VECTORING_ERROR_CODE", vectoringErrorCode);
   const isSoftware =
     typeOf(vectoring) >= EVENT_TYPES.softwareInterrupt &&
     typeOf(vectoring) <= EVENT_TYPES.softwareException;
-  if (vectoring !== 0 && isSoftware) writeVmcs(cpu, "VM_EXIT_INSTRUCTION_LENGTH", vectoringLength);
+  if (vectoring !== 0 && isSoftware)
+    writeVmcs32(cpu, "VM_EXIT_INSTRUCTION_LENGTH", vectoringLength);
 }
 
 /** SDM Vol. 3C, "Recording VM-Exit Information and Updating VM-Entry Control Fields". */
 function recordExit(cpu: Processor, exit: VmExit): undefined {
-  writeVmcs(cpu, "EXIT_REASON", exit.reason);
+  writeVmcs32(cpu, "EXIT_REASON", exit.reason);
   writeVmcs(cpu, "EXIT_QUALIFICATION", exit.qualification);
-  writeVmcs(cpu, "VM_EXIT_INTERRUPTION_INFORMATION", exit.interruptionInformation ?? 0);
+  writeVmcs32(cpu, "VM_EXIT_INTERRUPTION_INFORMATION", exit.interruptionInformation ?? 0);
   if (exit.interruptionErrorCode !== undefined)
-    writeVmcs(cpu, "VM_EXIT_INTERRUPTION_ERROR_CODE", exit.interruptionErrorCode);
+    writeVmcs32(cpu, "VM_EXIT_INTERRUPTION_ERROR_CODE", exit.interruptionErrorCode);
   if (exit.instructionLength !== undefined)
-    writeVmcs(cpu, "VM_EXIT_INSTRUCTION_LENGTH", exit.instructionLength);
+    writeVmcs32(cpu, "VM_EXIT_INSTRUCTION_LENGTH", exit.instructionLength);
   if (exit.instructionInformation !== undefined)
-    writeVmcs(cpu, "VM_EXIT_INSTRUCTION_INFORMATION", exit.instructionInformation >>> 0);
+    writeVmcs32(cpu, "VM_EXIT_INSTRUCTION_INFORMATION", exit.instructionInformation >>> 0);
   if (exit.guestLinearAddress !== undefined)
     writeVmcs(cpu, "GUEST_LINEAR_ADDRESS", exit.guestLinearAddress);
   if (exit.guestPhysicalAddress !== undefined)
     writeVmcs(cpu, "GUEST_PHYSICAL_ADDRESS", exit.guestPhysicalAddress);
   if (exit.isIo) recordIoRegisters(cpu);
   recordVectoring(cpu);
-  const injection = readVmcs(cpu, "VM_ENTRY_INTERRUPTION_INFORMATION");
-  writeVmcs(cpu, "VM_ENTRY_INTERRUPTION_INFORMATION", injection & 0x7fffffffn);
+  const injection = readVmcs32(cpu, "VM_ENTRY_INTERRUPTION_INFORMATION");
+  writeVmcs32(cpu, "VM_ENTRY_INTERRUPTION_INFORMATION", injection & 0x7fffffff);
   return undefined;
 }
 

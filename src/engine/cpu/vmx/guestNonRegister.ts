@@ -7,7 +7,7 @@ import type { Processor } from "../processor";
 import { ACTIVITY, CR4 } from "../systemState";
 import { remainingTimer, startTimer } from "./preemptionTimer";
 import type { VmExit } from "./vmExit";
-import { control, readVmcs, readVmcs32, secondaryControl, writeVmcs } from "./vmcs";
+import { control, readVmcs, readVmcs32, secondaryControl, writeVmcs, writeVmcs32 } from "./vmcs";
 
 const PDPTE_FIELDS = ["GUEST_PDPTE0", "GUEST_PDPTE1", "GUEST_PDPTE2", "GUEST_PDPTE3"] as const;
 const BREAKPOINTS = 0xf;
@@ -48,8 +48,8 @@ function activity(cpu: Processor, exit: VmExit): number {
 }
 
 export function saveNonRegisterState(cpu: Processor, exit: VmExit): void {
-  writeVmcs(cpu, "GUEST_ACTIVITY_STATE", activity(cpu, exit));
-  writeVmcs(cpu, "GUEST_INTERRUPTIBILITY_STATE", interruptibility(cpu));
+  writeVmcs32(cpu, "GUEST_ACTIVITY_STATE", activity(cpu, exit));
+  writeVmcs32(cpu, "GUEST_INTERRUPTIBILITY_STATE", interruptibility(cpu));
   writeVmcs(cpu, "GUEST_PENDING_DEBUG_EXCEPTIONS", pendingDebug(cpu, exit));
   if (control(cpu, "exit", "savePreemptionTimer"))
     writeVmcs(cpu, "VMX_PREEMPTION_TIMER_VALUE", remainingTimer(cpu));
@@ -94,7 +94,7 @@ export function loadNonRegisterState(cpu: Processor, injected: number | undefine
         : "none";
   system.nmiBlocked = (blocking & INTERRUPTIBILITY.NMI) !== 0;
   system.activity = readVmcs32(cpu, "GUEST_ACTIVITY_STATE");
-  const pending = Number(readVmcs(cpu, "GUEST_PENDING_DEBUG_EXCEPTIONS") & 0xffffffffn);
+  const pending = readVmcs32(cpu, "GUEST_PENDING_DEBUG_EXCEPTIONS");
   const isPending = (pending & (ENABLED_BREAKPOINT | SINGLE_STEP)) !== 0;
   system.pendingDebug =
     isPending && keepsPendingDebug(cpu, injected) ? pending & (BREAKPOINTS | SINGLE_STEP) : 0;

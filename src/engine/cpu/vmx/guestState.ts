@@ -1,11 +1,11 @@
 /** The register part of the guest-state area: one table that VM exits save from and VM entries load from. SDM Vol. 3C, "Guest Register State". */
 import { AR } from "../../isa/descriptors";
-import { RSP } from "../../isa/registers";
+import { RSP, SS } from "../../isa/registers";
 import type { VmcsFieldName } from "../../isa/vmx/vmcsFields";
 import type { Processor } from "../processor";
-import { CR0, EFER, type SegmentRegister } from "../systemState";
+import { CR0, EFER, type DescriptorTable, type SegmentRegister } from "../systemState";
 import { loadedCr0 } from "./fixedBits";
-import { control, readVmcs, readVmcs32, writeVmcs, writeVmcs32 } from "./vmcs";
+import { control, offsetOf, readOffset, readOffset32, writeOffset, writeOffset32 } from "./vmcs";
 
 interface GuestRegister {
   readonly field: VmcsFieldName;
@@ -65,7 +65,8 @@ const REGISTERS: readonly GuestRegister[] = [
   },
   {
     field: "GUEST_IA32_SYSENTER_CS",
-    read: ({ system }) => system.msrs.sysenterCs,
+    // A field of 32 bits.
+    read: ({ system }) => BigInt.asUintN(32, system.msrs.sysenterCs),
     write: ({ system }, value) => {
       system.msrs.sysenterCs = value;
     },
@@ -125,66 +126,81 @@ const REGISTERS: readonly GuestRegister[] = [
   },
 ];
 
+/** By number. */
 const SEGMENT_NAMES = ["ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR"] as const;
-type GuestSegment = (typeof SEGMENT_NAMES)[number];
 
-/** Names put together once: doing it at every exit and entry takes longer than the accesses. */
-const SEGMENT_FIELDS = Object.fromEntries(
-  SEGMENT_NAMES.map((name) => [
-    name,
-    {
-      selector: `GUEST_${name}_SELECTOR`,
-      base: `GUEST_${name}_BASE`,
-      limit: `GUEST_${name}_LIMIT`,
-      rights: `GUEST_${name}_ACCESS_RIGHTS`,
-    },
-  ]),
-) as Readonly<
-  Record<GuestSegment, Readonly<Record<"selector" | "base" | "limit" | "rights", VmcsFieldName>>>
->;
+const REGISTER_OFFSETS = REGISTERS.map(({ field }) => offsetOf(field));
 
-function segmentOf(cpu: Processor, name: GuestSegment): SegmentRegister {
-  if (name === "LDTR") return cpu.system.ldtr;
-  if (name === "TR") return cpu.system.tr;
-  return cpu.system.segments[SEGMENT_NAMES.indexOf(name)]!;
+/** Where the parts of a segment register are. */
+interface SegmentOffsets {
+  readonly selector: number;
+  readonly base: number;
+  readonly limit: number;
+  readonly rights: number;
+}
+
+const SEGMENT_OFFSETS: readonly SegmentOffsets[] = SEGMENT_NAMES.map((name) => ({
+  selector: offsetOf(`GUEST_${name}_SELECTOR`),
+  base: offsetOf(`GUEST_${name}_BASE`),
+  limit: offsetOf(`GUEST_${name}_LIMIT`),
+  rights: offsetOf(`GUEST_${name}_ACCESS_RIGHTS`),
+}));
+
+const GDTR = { base: offsetOf("GUEST_GDTR_BASE"), limit: offsetOf("GUEST_GDTR_LIMIT") };
+const IDTR = { base: offsetOf("GUEST_IDTR_BASE"), limit: offsetOf("GUEST_IDTR_LIMIT") };
+
+/** Numbers of the segment registers that are not in `system.segments`. */
+const [LDTR, TR] = [6, 7];
+
+function segmentOf(cpu: Processor, number: number): SegmentRegister {
+  if (number === LDTR) return cpu.system.ldtr;
+  if (number === TR) return cpu.system.tr;
+  return cpu.system.segments[number]!;
 }
 
 /** The CPL is SS.DPL in the VMCS. SDM Vol. 3C, "Guest Register State", note on SS. */
-function savedRights(cpu: Processor, name: GuestSegment, ar: number): number {
-  return name === "SS" ? (ar & ~AR.DPL) | (cpu.cpl << 5) : ar;
+function savedRights(cpu: Processor, number: number, ar: number): number {
+  return number === SS ? (ar & ~AR.DPL) | (cpu.cpl << 5) : ar;
 }
 
-function saveSegment(cpu: Processor, name: GuestSegment): void {
-  const { selector, base, limit, ar } = segmentOf(cpu, name);
-  const fields = SEGMENT_FIELDS[name];
-  writeVmcs32(cpu, fields.selector, selector);
-  writeVmcs(cpu, fields.base, base);
-  writeVmcs32(cpu, fields.limit, limit);
-  writeVmcs32(cpu, fields.rights, savedRights(cpu, name, ar));
+function saveSegment(cpu: Processor, number: number): void {
+  const { selector, base, limit, ar } = segmentOf(cpu, number);
+  const offsets = SEGMENT_OFFSETS[number]!;
+  writeOffset32(cpu, offsets.selector, selector);
+  writeOffset(cpu, offsets.base, base);
+  writeOffset32(cpu, offsets.limit, limit);
+  writeOffset32(cpu, offsets.rights, savedRights(cpu, number, ar));
 }
 
-function loadedSegment(cpu: Processor, name: GuestSegment): SegmentRegister {
-  const fields = SEGMENT_FIELDS[name];
-  return {
-    selector: readVmcs32(cpu, fields.selector),
-    base: readVmcs(cpu, fields.base),
-    limit: readVmcs32(cpu, fields.limit),
-    ar: readVmcs32(cpu, fields.rights),
-  };
+function loadedSegment(cpu: Processor, number: number): SegmentRegister {
+  const offsets = SEGMENT_OFFSETS[number]!;
+  return cpu.decoded.segment(
+    number,
+    readOffset32(cpu, offsets.selector),
+    readOffset32(cpu, offsets.base),
+    readOffset32(cpu, offsets.base + 4),
+    readOffset32(cpu, offsets.limit),
+    readOffset32(cpu, offsets.rights),
+  );
+}
+
+function saveTable(cpu: Processor, offsets: typeof GDTR, { base, limit }: DescriptorTable): void {
+  writeOffset(cpu, offsets.base, base);
+  writeOffset32(cpu, offsets.limit, limit);
+}
+
+function loadedTable(cpu: Processor, offsets: typeof GDTR): DescriptorTable {
+  return { base: readOffset(cpu, offsets.base), limit: readOffset32(cpu, offsets.limit) };
 }
 
 export function saveGuestRegisters(cpu: Processor): void {
-  for (const { field, read, isSaved } of REGISTERS) {
-    if (isSaved?.(cpu) ?? true) writeVmcs(cpu, field, read(cpu));
+  for (let i = 0; i < REGISTERS.length; i++) {
+    const { read, isSaved } = REGISTERS[i]!;
+    if (isSaved?.(cpu) ?? true) writeOffset(cpu, REGISTER_OFFSETS[i]!, read(cpu));
   }
-  for (const name of SEGMENT_NAMES) saveSegment(cpu, name);
-  for (const [name, table] of [
-    ["GDTR", cpu.system.gdtr],
-    ["IDTR", cpu.system.idtr],
-  ] as const) {
-    writeVmcs(cpu, `GUEST_${name}_BASE`, table.base);
-    writeVmcs(cpu, `GUEST_${name}_LIMIT`, table.limit);
-  }
+  for (let number = 0; number < SEGMENT_NAMES.length; number++) saveSegment(cpu, number);
+  saveTable(cpu, GDTR, cpu.system.gdtr);
+  saveTable(cpu, IDTR, cpu.system.idtr);
 }
 
 /** Without "load IA32_EFER" the mode of the guest decides LMA and, with paging, LME. SDM Vol. 3C, "Loading Guest Control Registers, Debug Registers, and MSRs". */
@@ -197,20 +213,18 @@ function setGuestMode(cpu: Processor): void {
 }
 
 export function loadGuestRegisters(cpu: Processor): void {
-  for (const { field, write, isLoaded } of REGISTERS) {
-    if (isLoaded?.(cpu) ?? true) write(cpu, readVmcs(cpu, field));
+  for (let i = 0; i < REGISTERS.length; i++) {
+    const { write, isLoaded } = REGISTERS[i]!;
+    if (isLoaded?.(cpu) ?? true) write(cpu, readOffset(cpu, REGISTER_OFFSETS[i]!));
   }
   setGuestMode(cpu);
   const { system } = cpu;
-  const [es, cs, ss, ds, fs, gs, ldtr, tr] = SEGMENT_NAMES.map((name) => loadedSegment(cpu, name));
-  system.segments = [es!, cs!, ss!, ds!, fs!, gs!];
-  system.ldtr = ldtr!;
-  system.tr = tr!;
-  system.cpl = (ss!.ar & AR.DPL) >> 5;
-  for (const name of ["GDTR", "IDTR"] as const) {
-    system[name === "GDTR" ? "gdtr" : "idtr"] = {
-      base: readVmcs(cpu, `GUEST_${name}_BASE`),
-      limit: readVmcs32(cpu, `GUEST_${name}_LIMIT`),
-    };
-  }
+  const segments: SegmentRegister[] = [];
+  for (let number = 0; number < LDTR; number++) segments.push(loadedSegment(cpu, number));
+  system.segments = segments;
+  system.ldtr = loadedSegment(cpu, LDTR);
+  system.tr = loadedSegment(cpu, TR);
+  system.cpl = (segments[SS]!.ar & AR.DPL) >> 5;
+  system.gdtr = loadedTable(cpu, GDTR);
+  system.idtr = loadedTable(cpu, IDTR);
 }

@@ -1,12 +1,12 @@
 /** Loading the host state. SDM Vol. 3C, "Loading Host State". */
 import { DR7_RESET } from "../../isa/controlRegisters";
 import { AR } from "../../isa/descriptors";
-import { RSP } from "../../isa/registers";
+import { CS, RSP } from "../../isa/registers";
 import { loadPdptes, refreshTlbTag } from "../paging";
 import type { Processor } from "../processor";
 import { ACTIVITY, CR4, EFER, type SegmentRegister } from "../systemState";
 import { loadedCr0 } from "./fixedBits";
-import { control, readVmcs, writeVmcs } from "./vmcs";
+import { control, offsetOf, readOffset, readOffset32, readVmcs, writeOffset32 } from "./vmcs";
 import { flushOnTransition } from "./translationTags";
 import type { VmxAbort } from "./vmxAbort";
 
@@ -15,38 +15,58 @@ const DATA = AR.G | AR.DB | AR.P | AR.S | 3;
 const CODE = AR.G | AR.P | AR.S | 0xb;
 const BUSY_TSS = AR.P | 0xb;
 const TSS_LIMIT = 0x67;
+const TR = 7;
 
-type HostSegment = "ES" | "SS" | "DS" | "FS" | "GS";
+/** Whoever loads a segment register as a whole has a number for it: those of the guest come first. */
+const FIRST_SLOT = 8;
 
-/** A null selector makes the segment unusable. SDM Vol. 3C, "Loading Host Segment and Descriptor-Table Registers". */
-function dataSegment(cpu: Processor, name: HostSegment): SegmentRegister {
-  const selector = Number(readVmcs(cpu, `HOST_${name}_SELECTOR`));
-  const base = name === "FS" || name === "GS" ? readVmcs(cpu, `HOST_${name}_BASE`) : 0n;
-  if (selector === 0) return { selector, base, limit: 0, ar: AR.UNUSABLE };
-  return { selector, base, limit: FLAT_LIMIT, ar: DATA };
+/** In the order of `system.segments`, without CS: number, selector, base (0 for those that have none). */
+const DATA_SEGMENTS = [
+  [0, offsetOf("HOST_ES_SELECTOR"), 0],
+  [2, offsetOf("HOST_SS_SELECTOR"), 0],
+  [3, offsetOf("HOST_DS_SELECTOR"), 0],
+  [4, offsetOf("HOST_FS_SELECTOR"), offsetOf("HOST_FS_BASE")],
+  [5, offsetOf("HOST_GS_SELECTOR"), offsetOf("HOST_GS_BASE")],
+] as const;
+const CS_SELECTOR = offsetOf("HOST_CS_SELECTOR");
+const TR_SELECTOR = offsetOf("HOST_TR_SELECTOR");
+const TR_BASE = offsetOf("HOST_TR_BASE");
+const GDTR_BASE = offsetOf("HOST_GDTR_BASE");
+const IDTR_BASE = offsetOf("HOST_IDTR_BASE");
+const NO_LDT: SegmentRegister = { selector: 0, base: 0n, limit: 0, ar: AR.UNUSABLE };
+
+/** A segment register from a selector field, and a base field unless that is 0. */
+function loaded(
+  cpu: Processor,
+  slot: number,
+  selector: number,
+  base: number,
+  limit: number,
+  ar: number,
+): SegmentRegister {
+  const low = base === 0 ? 0 : readOffset32(cpu, base);
+  const high = base === 0 ? 0 : readOffset32(cpu, base + 4);
+  return cpu.decoded.segment(FIRST_SLOT + slot, selector, low, high, limit, ar);
 }
 
 function loadSegments(cpu: Processor, is64: boolean): void {
   const { system } = cpu;
-  const cs: SegmentRegister = {
-    selector: Number(readVmcs(cpu, "HOST_CS_SELECTOR")),
-    base: 0n,
-    limit: FLAT_LIMIT,
-    ar: CODE | (is64 ? AR.L : AR.DB),
-  };
-  const [es, ss, ds, fs, gs] = (["ES", "SS", "DS", "FS", "GS"] as const).map((name) =>
-    dataSegment(cpu, name),
-  );
-  system.segments = [es!, cs, ss!, ds!, fs!, gs!];
-  system.tr = {
-    selector: Number(readVmcs(cpu, "HOST_TR_SELECTOR")),
-    base: readVmcs(cpu, "HOST_TR_BASE"),
-    limit: TSS_LIMIT,
-    ar: BUSY_TSS,
-  };
-  system.ldtr = { selector: 0, base: 0n, limit: 0, ar: AR.UNUSABLE };
-  system.gdtr = { base: readVmcs(cpu, "HOST_GDTR_BASE"), limit: 0xffff };
-  system.idtr = { base: readVmcs(cpu, "HOST_IDTR_BASE"), limit: 0xffff };
+  const segments = [...system.segments];
+  for (const [number, selectorOffset, base] of DATA_SEGMENTS) {
+    const selector = readOffset32(cpu, selectorOffset);
+    // A null selector makes the segment unusable. SDM Vol. 3C, "Loading Host Segment and Descriptor-Table Registers".
+    segments[number] =
+      selector === 0
+        ? loaded(cpu, number, selector, base, 0, AR.UNUSABLE)
+        : loaded(cpu, number, selector, base, FLAT_LIMIT, DATA);
+  }
+  const code = CODE | (is64 ? AR.L : AR.DB);
+  segments[CS] = loaded(cpu, CS, readOffset32(cpu, CS_SELECTOR), 0, FLAT_LIMIT, code);
+  system.segments = segments;
+  system.tr = loaded(cpu, TR, readOffset32(cpu, TR_SELECTOR), TR_BASE, TSS_LIMIT, BUSY_TSS);
+  system.ldtr = NO_LDT;
+  system.gdtr = { base: readOffset(cpu, GDTR_BASE), limit: 0xffff };
+  system.idtr = { base: readOffset(cpu, IDTR_BASE), limit: 0xffff };
   system.cpl = 0;
 }
 
@@ -87,10 +107,14 @@ function clearNonRegisterState(cpu: Processor): void {
   system.vmx.nmiUnblocking = false;
 }
 
+const ENTRY_CONTROLS = offsetOf("VM_ENTRY_CONTROLS");
+const IA32E_MODE_GUEST = 0x200;
+
 /** VM exits store IA32_EFER.LMA where the next VM entry finds it (IA32_VMX_MISC bit 5). */
 export function saveGuestMode(cpu: Processor): void {
-  const entry = readVmcs(cpu, "VM_ENTRY_CONTROLS");
-  writeVmcs(cpu, "VM_ENTRY_CONTROLS", cpu.longMode ? entry | 0x200n : entry & ~0x200n);
+  const entry = readOffset32(cpu, ENTRY_CONTROLS);
+  const mode = cpu.longMode ? entry | IA32E_MODE_GUEST : entry & ~IA32E_MODE_GUEST;
+  writeOffset32(cpu, ENTRY_CONTROLS, mode >>> 0);
 }
 
 /** From here on the processor is in VMX root operation, with the state of the VMCS's host area. */

@@ -3,7 +3,7 @@ import type { Instruction } from "../../codec/types";
 import { RAX, RCX } from "../../isa/registers";
 import { VM_ERROR } from "../../isa/vmx/vmInstructionErrors";
 import { accessedField, fieldBits, type VmcsField } from "../../isa/vmx/vmcsFields";
-import { gp, ud } from "../abort";
+import { gp, ud, type ExitAbort } from "../abort";
 import { readMemory } from "../dataAccess";
 import { canonicalLinear } from "../linear";
 import type { Processor } from "../processor";
@@ -49,17 +49,20 @@ function requirePrivilege(cpu: Processor, instruction: Instruction): void {
 }
 
 /** What all but VMXON and VMFUNC begin with: a guest exits whatever its CPL. */
-function requireRoot(cpu: Processor, instruction: Instruction): void {
+function requireRoot(cpu: Processor, instruction: Instruction): ExitAbort | undefined {
   if (cpu.system.vmx.vmxon < 0) throw ud(`${nameOf(instruction)} outside VMX operation`);
   requireMode(cpu, instruction);
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   requirePrivilege(cpu, instruction);
+  return undefined;
 }
 
 /** An instruction of VMX root operation that goes on behind itself. */
 function rootInstruction(run: (cpu: Processor, instruction: Instruction) => void): SystemEvent {
   return (cpu, instruction) => {
-    requireRoot(cpu, instruction);
+    const exit = requireRoot(cpu, instruction);
+    if (exit) return exit;
     run(cpu, instruction);
     return "next";
   };
@@ -90,7 +93,8 @@ const vmxon: SystemEvent = (cpu, instruction) => {
   const { vmx, cr4 } = cpu.system;
   if (!(cr4 & CR4.VMXE)) throw ud("CR4.VMXE is 0");
   requireMode(cpu, instruction);
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   requirePrivilege(cpu, instruction);
   if (vmx.vmxon >= 0) {
     vmFail(cpu, VM_ERROR.vmxonInRoot);
@@ -211,7 +215,8 @@ const vmwrite = rootInstruction((cpu, instruction) => {
 
 function entering(launch: boolean): SystemEvent {
   return (cpu, instruction) => {
-    requireRoot(cpu, instruction);
+    const exit = requireRoot(cpu, instruction);
+    if (exit) return exit;
     const { outcome } = enterGuest(cpu, launch);
     return outcome.kind === "fail-invalid" || outcome.kind === "fail-valid" ? "next" : "jumped";
   };
@@ -220,7 +225,8 @@ function entering(launch: boolean): SystemEvent {
 /** In a guest VMCALL exits in every mode and at every CPL; in root operation it is for SMM, which there is not. */
 const vmcall: SystemEvent = (cpu, instruction) => {
   if (cpu.system.vmx.vmxon < 0) throw ud("VMCALL outside VMX operation");
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   requireMode(cpu, instruction);
   requirePrivilege(cpu, instruction);
   vmFail(cpu, VM_ERROR.vmcallInRoot);
@@ -305,7 +311,8 @@ function switchEptp(cpu: Processor, instruction: Instruction): void {
 
 const vmfunc: SystemEvent = (cpu, instruction) => {
   if (!cpu.system.vmx.nonRoot) throw ud("VMFUNC outside VMX non-root operation");
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   if (cpu.gpr32(RAX) === 0) switchEptp(cpu, instruction);
   return "next";
 };

@@ -6,7 +6,7 @@ import type { Instruction, MemoryOperand } from "../../codec/types";
 import { RAX, RCX } from "../../isa/registers";
 import type { ControlKey } from "../../isa/vmx/controls";
 import { EXIT } from "../../isa/vmx/exitReasons";
-import { ud } from "../abort";
+import { ud, type ExitAbort } from "../abort";
 import type { Processor } from "../processor";
 import { effectiveAddress, memoryOperand, nextRip } from "../system/systemEvent";
 import {
@@ -208,12 +208,12 @@ export const INTERCEPTS: Readonly<Record<string, Interceptor>> = {
   rdseed: random(EXIT.RDSEED, "rdseedExiting"),
 };
 
-/** Throws the VM exit that the instruction causes, if any. */
-export function intercept(cpu: Processor, instruction: Instruction): void {
-  if (!cpu.system.vmx.nonRoot) return;
+/** The VM exit that the instruction causes, if any: the handler ends with it. Throwing it would cost more than all the rest of the exit. */
+export function intercept(cpu: Processor, instruction: Instruction): ExitAbort | undefined {
+  if (!cpu.system.vmx.nonRoot) return undefined;
   const { semantics } = instruction.form;
   const exit = semantics === undefined ? undefined : INTERCEPTS[semantics]?.(cpu, instruction);
-  if (exit) throwExit(exit);
+  return exit && { abort: "exit", exit };
 }
 
 export const TASK_SWITCH_SOURCE = { call: 0, iret: 1, jmp: 2, taskGate: 3 } as const;

@@ -14,12 +14,12 @@ export function flushOnTransition(cpu: Processor): void {
 }
 
 export function flushVpid(cpu: Processor, vpid: number): void {
-  cpu.tlb.flushWhere((tag) => vpidOf(tag) === vpid);
+  cpu.tlb.flushTags((tag) => vpidOf(tag) === vpid);
 }
 
 /** All VPIDs but the host's. */
 export function flushGuests(cpu: Processor): void {
-  cpu.tlb.flushWhere((tag) => vpidOf(tag) !== 0);
+  cpu.tlb.flushTags((tag) => vpidOf(tag) !== 0);
 }
 
 export function flushVpidButGlobals(cpu: Processor, vpid: number): void {
@@ -62,5 +62,5 @@ export function flushEpt(cpu: Processor, eptp: bigint | "all"): void {
     const used = eptOfVpid[vpid] ?? 0;
     return used !== 0 && (page === undefined || used === page);
   };
-  cpu.tlb.flushWhere((tag) => matches(vpidOf(tag)));
+  cpu.tlb.flushTags((tag) => matches(vpidOf(tag)));
 }

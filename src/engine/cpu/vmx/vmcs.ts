@@ -45,6 +45,33 @@ export function writeFieldAt(
   cpu.ram.write64(region + field.offset, BigInt.asUintN(fieldBits(field), value));
 }
 
+/** Offset of a field in its region: for those who access it at every exit and entry. */
+export function offsetOf(name: VmcsFieldName): number {
+  return fieldByName(name).offset;
+}
+
+/** The 64 bits of a field of the current VMCS by its offset; a narrower one is zero-extended. */
+export function readOffset(cpu: Processor, offset: number): bigint {
+  return cpu.ram.read64(cpu.system.vmx.current + offset);
+}
+
+/** The low 32 bits. */
+export function readOffset32(cpu: Processor, offset: number): number {
+  return cpu.ram.read32(cpu.system.vmx.current + offset);
+}
+
+/** Writes a field of 64 bits. */
+export function writeOffset(cpu: Processor, offset: number, value: bigint): void {
+  cpu.ram.write64(cpu.system.vmx.current + offset, value);
+}
+
+/** Writes an unsigned number of at most 32 bits; what lies above it in the field's 64 reads as zero. */
+export function writeOffset32(cpu: Processor, offset: number, value: number): void {
+  const at = cpu.system.vmx.current + offset;
+  cpu.ram.write32(at, value);
+  cpu.ram.write32(at + 4, 0);
+}
+
 /** Reads a field of the current VMCS. */
 export function readVmcs(cpu: Processor, name: VmcsFieldName): bigint {
   return readFieldAt(cpu, cpu.system.vmx.current, fieldByName(name));
@@ -58,11 +85,9 @@ export function writeVmcs(cpu: Processor, name: VmcsFieldName, value: bigint | n
   writeFieldAt(cpu, cpu.system.vmx.current, fieldByName(name), BigInt(value));
 }
 
-/** Writes a field of at most 32 bits; what lies above them in its 64 reads as zero. */
+/** Writes a field of at most 32 bits. */
 export function writeVmcs32(cpu: Processor, name: VmcsFieldName, value: number): void {
-  const at = cpu.system.vmx.current + fieldByName(name).offset;
-  cpu.ram.write32(at, value >>> 0);
-  cpu.ram.write32(at + 4, 0);
+  writeOffset32(cpu, fieldByName(name).offset, value >>> 0);
 }
 
 /** Whether a control of the current VMCS is 1; secondary controls count only when activated. */
