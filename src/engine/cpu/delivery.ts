@@ -35,7 +35,12 @@ import { StackFrame } from "./stack";
 import { interruptToTask } from "./taskSwitch";
 import { ACTIVITY, RFLAGS, type SegmentRegister } from "./systemState";
 import { performVmExit } from "./vmx/exit";
-import { exceptionIntercept, tripleFaultIntercept, withVectoring } from "./vmx/exceptionIntercept";
+import {
+  beginVectoring,
+  endVectoring,
+  exceptionIntercept,
+  tripleFaultIntercept,
+} from "./vmx/exceptionIntercept";
 
 function isSoftware(event: DeliveredEvent): boolean {
   return event.type === EVENT.software || event.type === EVENT.softwareException;
@@ -328,15 +333,15 @@ function runDelivery(cpu: Processor, first: DeliveredEvent, history: readonly Gu
 }
 
 function attempt(cpu: Processor, event: DeliveredEvent): CpuAbort | undefined {
-  const saved = { shadow: cpu.system.shadow };
+  const { shadow } = cpu.system;
   try {
-    withVectoring(cpu, event, () => {
-      deliverOnce(cpu, event);
-    });
+    beginVectoring(cpu, event);
+    deliverOnce(cpu, event);
+    endVectoring(cpu);
     return undefined;
   } catch (problem) {
     if (!isCpuAbort(problem)) throw problem;
-    cpu.system.shadow = saved.shadow;
+    cpu.system.shadow = shadow;
     return problem;
   }
 }

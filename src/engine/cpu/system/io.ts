@@ -1,5 +1,5 @@
 /** IN, OUT, INS, OUTS. SDM Vol. 1, "Input/Output": IOPL and the I/O permission bitmap. */
-import { RCX, RDI, RDX, RSI, type SegmentIndex } from "../../isa/registers";
+import { RAX, RCX, RDI, RDX, RSI, type SegmentIndex } from "../../isa/registers";
 import type { Instruction } from "../../codec/types";
 import type { OperandSize } from "../../isa/types";
 import { gp } from "../abort";
@@ -9,7 +9,7 @@ import { readImplicit32, tableLinear } from "../implicitAccess";
 import type { Processor } from "../processor";
 import { RFLAGS } from "../systemState";
 import { intercept } from "../vmx/intercepts";
-import { operand, readOperand, writeOperand, type SystemEvent } from "./systemEvent";
+import { operand, writeOperand, type SystemEvent } from "./systemEvent";
 
 /** Throws #GP(0) unless CPL <= IOPL or the TSS's bitmap allows all ports of the access. */
 export function checkIoPermission(cpu: Processor, port: number, size: number): void {
@@ -27,9 +27,13 @@ export function checkIoPermission(cpu: Processor, port: number, size: number): v
   if ((bits >>> (port & 7)) & ((1 << size) - 1)) denied("the I/O bitmap denies it");
 }
 
+/** DX or an immediate byte. */
 function portOf(cpu: Processor, instruction: Instruction, i: number): number {
-  return Number(readOperand(cpu, instruction, i) & 0xffffn);
+  const op = operand(instruction, i);
+  return op.kind === "imm" ? op.value & 0xff : cpu.gpr32(RDX) & 0xffff;
 }
+
+const MASKS = { 1: 0xff, 2: 0xffff, 4: 0xffffffff } as const;
 
 function sizeOf(instruction: Instruction, i: number): 1 | 2 | 4 {
   const op = operand(instruction, i);
@@ -53,7 +57,7 @@ const output: SystemEvent = (cpu, instruction) => {
   checkIoPermission(cpu, port, size);
   const exit = intercept(cpu, instruction);
   if (exit) return exit;
-  cpu.ports.write(port, size, Number(readOperand(cpu, instruction, 1)));
+  cpu.ports.write(port, size, (cpu.gpr32(RAX) & MASKS[size]) >>> 0);
   notePortAccess(cpu, port, size);
   return "next";
 };

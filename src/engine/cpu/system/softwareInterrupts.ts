@@ -1,23 +1,25 @@
 /** INT n, INT3, INT1, INTO. SDM Vol. 2A, "INT n/INTO/INT3/INT1". */
+import type { Instruction } from "../../codec/types";
 import { BP, DB, OF } from "../abort";
 import { deliver } from "../delivery";
 import { EVENT } from "../event";
 import { RFLAGS } from "../systemState";
-import { nextRip, readOperand, type SystemEvent } from "./systemEvent";
+import { nextRip, operand, type SystemEvent } from "./systemEvent";
 import { interruptIn8086 } from "./virtualInterrupts";
+
+function immediateByte(instruction: Instruction): number {
+  const op = operand(instruction, 0);
+  return op.kind === "imm" ? op.value & 0xff : 0;
+}
 
 function softwareInterrupt(vector: number, type: 4 | 5 | 6): SystemEvent {
   return (cpu, instruction) => {
-    const actual = type === EVENT.software ? Number(readOperand(cpu, instruction, 0)) : vector;
+    const actual = type === EVENT.software ? immediateByte(instruction) : vector;
+    const returnRip = nextRip(cpu, instruction);
     const stays = type === EVENT.software && cpu.virtual8086;
-    if (stays && interruptIn8086(cpu, actual, nextRip(cpu, instruction))) return "jumped";
+    if (stays && interruptIn8086(cpu, actual, returnRip)) return "jumped";
     cpu.observe({ kind: "interrupt", vector: actual, source: "software" });
-    deliver(cpu, {
-      vector: actual,
-      type,
-      returnRip: nextRip(cpu, instruction),
-      length: instruction.length,
-    });
+    deliver(cpu, { vector: actual, type, returnRip, length: instruction.length });
     return "jumped";
   };
 }

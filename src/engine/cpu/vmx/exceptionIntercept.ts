@@ -32,18 +32,19 @@ function softwareExceptionIntercept(cpu: Processor, event: DeliveredEvent): VmEx
   };
 }
 
-/** Runs a delivery with its event noted, so that an exit in the middle records it as IDT-vectoring information. */
-export function withVectoring(cpu: Processor, event: DeliveredEvent, run: () => void): void {
+/** Notes the event whose delivery begins, so that an exit in the middle records it as IDT-vectoring information. Throws the exit instead of the delivery. */
+export function beginVectoring(cpu: Processor, event: DeliveredEvent): void {
   const { vmx } = cpu.system;
-  if (vmx.nonRoot) {
-    const exit = softwareExceptionIntercept(cpu, event);
-    if (exit) throwExit(exit);
-    vmx.vectoring = informationWord(event.vector, event.type, event.errorCode !== undefined);
-    vmx.vectoringErrorCode = event.errorCode ?? 0;
-    vmx.vectoringLength = event.length ?? 0;
-  }
-  run();
-  vmx.vectoring = 0;
+  if (!vmx.nonRoot) return;
+  const exit = softwareExceptionIntercept(cpu, event);
+  if (exit) throwExit(exit);
+  vmx.vectoring = informationWord(event.vector, event.type, event.errorCode !== undefined);
+  vmx.vectoringErrorCode = event.errorCode ?? 0;
+  vmx.vectoringLength = event.length ?? 0;
+}
+
+export function endVectoring(cpu: Processor): void {
+  cpu.system.vmx.vectoring = 0;
 }
 
 function pageFaultMatches(cpu: Processor, errorCode: number): boolean {
