@@ -134,7 +134,7 @@ export class Tlb {
 
   /** Lets the interpreter reach a page directly. Only for pages in RAM. */
   fillL0(page: number, frame: number, user: boolean, read: boolean, write: boolean): void {
-    const at = (user ? TLB_USER : TLB_SUPERVISOR) + (page % TLB_ENTRIES) * TLB_STRIDE;
+    const at = (user ? TLB_USER : TLB_SUPERVISOR) + (page & (TLB_ENTRIES - 1)) * TLB_STRIDE;
     const i = at >>> 2;
     const low = (page * 4096) >>> 0;
     const high = (Math.floor(page / 2 ** 20) << 16) >> 16;
