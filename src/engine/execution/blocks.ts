@@ -12,14 +12,17 @@ import {
   PENDING,
   STATE,
 } from "../cpu/layout";
-import { isCanonical, linear32, linearOfHalves, type Linear } from "../cpu/linear";
+import { isCanonical, linear32, linearOfHalves, linearToBigInt, type Linear } from "../cpu/linear";
 import type { Processor } from "../cpu/processor";
 import { CodeIndex, type Block, type Halves, type Part, type Region } from "./codeIndex";
+import { InstructionMemo } from "./instructionMemo";
 import { HANDLER_BREAKPOINT, HANDLER_LINK, HOT } from "./interpreterStatus";
 import { MicroOpWriter, nextInstruction } from "./microOpWriter";
 import type { RegionTable } from "./regions/regionTable";
 
 const MAX_BLOCK = 48;
+/** Bytes of an instruction. */
+const LONGEST = 15;
 /** Room for the blocks of a region and its entry records. */
 const REGION_RECORDS = 4096;
 /** Regions of a page that may be dropped because their code was written. */
@@ -49,7 +52,8 @@ export class BlockCache {
   private readonly writer: MicroOpWriter;
   /** Linear addresses that end a block with a breakpoint micro-op. */
   private breakpoints: ReadonlySet<bigint> = new Set();
-  private readonly fetchBuffer = new Uint8Array(15);
+  private readonly fetchBuffer = new Uint8Array(LONGEST);
+  private readonly memo = new InstructionMemo();
   /** Look-ups after which a block gets a region, at most HOT; "never" leaves everything to tier 0. Results do not depend on it. */
   hotAfter: number | "never" = HOT;
   /** How often code was written under a region, by HPA page: where that goes on, tier 0 is faster than compiling again. */
@@ -121,7 +125,8 @@ export class BlockCache {
       this.dropLookup(entry);
       entry.entry = entry.microOp;
     }
-    for (const block of region.blocks) block.regions.delete(region);
+    for (const block of region.blocks)
+      block.regions = block.regions.filter((other) => other !== region);
     this.regions.release(region.number);
   }
 
@@ -167,7 +172,7 @@ export class BlockCache {
     const linear = this.fetchAddress(rip);
     const hpa = hpaFor(cpu, linear, this.access());
     if (single) {
-      const microOp = this.decodeFrom(cpu.rip, linear, 1, false);
+      const microOp = this.decodeFrom(cpu.rip, linear, hpa, 1, false);
       return this.enterTransient(this.newBlock(-1, cpu.rip, microOp, []));
     }
     const key = index.key(hpa);
@@ -188,12 +193,13 @@ export class BlockCache {
   }
 
   private newBlock(key: number, rip: bigint, microOp: number, parts: readonly Part[]): Block {
-    return { key, rip, ...halvesOf(rip), microOp, entry: microOp, regions: new Set(), parts };
+    const { ripLow, ripHigh } = halvesOf(rip);
+    return { key, rip, ripLow, ripHigh, microOp, entry: microOp, regions: [], parts };
   }
 
   /** The whole block at an address, not yet known to anyone. */
   private build(key: number, rip: bigint, linear: Linear, hpa: number): Block {
-    const microOp = this.decodeFrom(rip, linear, MAX_BLOCK, true);
+    const microOp = this.decodeFrom(rip, linear, hpa, MAX_BLOCK, true);
     return this.newBlock(key, rip, microOp, this.partsOf(hpa));
   }
 
@@ -222,7 +228,7 @@ export class BlockCache {
     this.regionCount++;
     const entries = compiled.entries.map((rip) => blocks.get(rip)!);
     const region: Region = { number: compiled.number, entries, blocks: [...blocks.values()] };
-    for (const block of region.blocks) block.regions.add(region);
+    for (const block of region.blocks) block.regions = [...block.regions, region];
     entries.forEach((block, entry) => {
       this.dropLookup(block);
       block.entry = writer.regionCall(block.rip, block.microOp, region.number, entry);
@@ -302,28 +308,31 @@ export class BlockCache {
     return linear;
   }
 
-  /** Writes micro-ops from `rip` on; returns the address of the first. */
+  /** Writes micro-ops from `rip` on, whose bytes begin at `hpa`; returns the address of the first. */
   private decodeFrom(
     firstRip: bigint,
     firstLinear: Linear,
+    hpa: number,
     max: number,
     withBreakpoints: boolean,
   ): number {
     const { writer } = this;
     const start = writer.next;
+    const breaks = withBreakpoints && this.breakpoints.size > 0;
     let rip = firstRip;
     let linear = firstLinear;
     this.secondPage = undefined;
     for (let count = 0; count < max; count++) {
-      if (withBreakpoints && this.breakpoints.has(BigInt.asUintN(64, BigInt(linear)))) {
+      if (breaks && this.breakpoints.has(linearToBigInt(linear))) {
         writer.special(HANDLER_BREAKPOINT, rip);
         this.builtBytes = Math.max(1, linear - firstLinear);
         return start;
       }
-      const instruction = this.fetch(linear, rip, count === 0);
+      const instruction = this.fetch(linear, hpa + linear - firstLinear, rip, count === 0);
       if (!instruction) break;
-      const ends = writer.append(instruction, rip);
-      rip = nextInstruction(rip, instruction);
+      const next = nextInstruction(rip, instruction);
+      const ends = writer.append(instruction, rip, next);
+      rip = next;
       linear += instruction.length;
       const pageEnds = (linear & 0xfff) === 0;
       if (ends || pageEnds || this.secondPage !== undefined) break;
@@ -337,26 +346,38 @@ export class BlockCache {
    * Decodes one instruction. Later instructions of a block stop it (undefined) instead of faulting or crossing a page; the first one faults as the
    * processor would.
    */
-  private fetch(linear: Linear, rip: bigint, first: boolean): Instruction | undefined {
+  private fetch(linear: Linear, hpa: number, rip: bigint, first: boolean): Instruction | undefined {
     const { cpu } = this;
-    const offset = linear & 0xfff;
-    const inPage = Math.min(15, 4096 - offset);
-    const toLimit = cpu.is64 ? 15n : BigInt(cpu.cs.limit) - rip + 1n;
-    const available = toLimit < BigInt(inPage) ? Number(toLimit) : inPage;
-    let bytes: Uint8Array;
-    try {
-      bytes = this.read(linear, available);
-    } catch (problem) {
-      if (!first && isCpuAbort(problem)) return undefined;
-      throw problem;
-    }
-    let result = decode(bytes, 0, cpu.bits);
+    const { bits } = cpu;
+    const toLimit = bits === 64 ? LONGEST : cpu.cs.limit - Number(rip) + 1;
+    const available = Math.min(LONGEST, 4096 - (linear & 0xfff), toLimit);
+    if (available <= 0) return undefined;
+    this.fetchedFromRam = cpu.ram.isRam(hpa);
+    if (!this.fetchedFromRam) return this.decodeFetched(linear, hpa, available, toLimit, first);
+    const { bytes } = cpu.ram;
+    const known = this.memo.find(bytes, hpa, available, bits);
+    if (known) return known;
+    const instruction = this.decodeFetched(linear, hpa, available, toLimit, first);
+    if (instruction && this.secondPage === undefined)
+      this.memo.keep(bytes, hpa, available, instruction);
+    return instruction;
+  }
+
+  private decodeFetched(
+    linear: Linear,
+    hpa: number,
+    available: number,
+    toLimit: number,
+    first: boolean,
+  ): Instruction | undefined {
+    const { bits } = this.cpu;
+    let result = decode(this.read(hpa, available), 0, bits);
     if ("failure" in result && result.failure === "truncated") {
       if (!first) return undefined;
-      if (toLimit <= BigInt(available) && available < 15)
+      if (toLimit <= available && available < LONGEST)
         throw gp(0, "the instruction runs beyond the limit of CS");
-      const more = toLimit < 15n ? Number(toLimit) : 15;
-      result = decode(this.readAcross(linear, available, more), 0, cpu.bits);
+      const more = Math.min(LONGEST, toLimit);
+      result = decode(this.readAcross(linear, available, more), 0, bits);
     }
     if (!("failure" in result)) return result;
     if (!first) return undefined;
@@ -383,10 +404,8 @@ export class BlockCache {
     return ACCESS.fetch | (this.cpu.cpl === 3 ? ACCESS.user : 0);
   }
 
-  private read(linear: Linear, length: number): Uint8Array {
-    const hpa = hpaFor(this.cpu, linear, this.access());
+  private read(hpa: number, length: number): Uint8Array {
     const { fetchBuffer, cpu } = this;
-    this.fetchedFromRam = cpu.ram.isRam(hpa);
     for (let i = 0; i < length; i++) fetchBuffer[i] = cpu.ram.read8(hpa + i);
     return fetchBuffer.subarray(0, length);
   }

@@ -37,7 +37,7 @@ export interface Block extends Halves {
   /** The record that a look-up gives: the first micro-op, or one that calls a region. */
   entry: number;
   /** Regions that contain it. */
-  readonly regions: Set<Region>;
+  regions: readonly Region[];
   /** One, or two if its only instruction crosses into another page. */
   readonly parts: readonly Part[];
 }

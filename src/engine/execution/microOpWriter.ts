@@ -37,7 +37,19 @@ function variantOf({ operands, addressSize, repeat }: Instruction): number {
   return inMemory + 2 * address + 8 * REPEATS.indexOf(repeat);
 }
 
+/** The record of an instruction wherever it stands. */
+interface Template {
+  readonly bytes: Uint8Array;
+  /** The block ends with it. */
+  readonly ends: boolean;
+  /** Operands depend on the place. */
+  readonly isRelative: boolean;
+}
+
+const MAX_TEMPLATES = 0x8000;
+
 export class MicroOpWriter {
+  private readonly templates = new Map<Instruction, Template>();
   /** Handlers found so far, by variant; -1 where not asked for yet. */
   private readonly known = new Map<InstructionForm, Int16Array>();
   private readonly view: DataView;
@@ -129,11 +141,35 @@ export class MicroOpWriter {
     return this.handlers.get(key) ?? HANDLER_SYSTEM;
   }
 
-  /** Writes one record; true if the block ends with it. */
-  append(instruction: Instruction, rip: bigint): boolean {
+  /** Writes one record; true if the block ends with it. `next`: RIP behind it. */
+  append(instruction: Instruction, rip: bigint, next: bigint): boolean {
+    const template = this.templates.get(instruction) ?? this.newTemplate(instruction, rip, next);
+    const { view, next: at } = this;
+    this.next += MICRO_OP_BYTES;
+    this.bytes.set(template.bytes, at);
+    view.setBigUint64(at + MICRO_OP.rip, rip, true);
+    view.setBigUint64(at + MICRO_OP.next, next, true);
+    this.instructions[(at - MICRO_OPS_BASE) / MICRO_OP_BYTES] = instruction;
+    if (template.isRelative) this.appendOperands(instruction, at, next);
+    return template.ends;
+  }
+
+  private newTemplate(instruction: Instruction, rip: bigint, next: bigint): Template {
+    const at = this.next;
+    const ends = this.write(instruction, rip, next);
+    this.next = at;
+    const isRelative = instruction.operands.some(
+      (operand) => operand.kind === "rel" || (operand.kind === "mem" && operand.ripRelative),
+    );
+    const template = { bytes: this.bytes.slice(at, at + MICRO_OP_BYTES), ends, isRelative };
+    if (this.templates.size === MAX_TEMPLATES) this.templates.clear();
+    this.templates.set(instruction, template);
+    return template;
+  }
+
+  private write(instruction: Instruction, rip: bigint, next: bigint): boolean {
     const { view } = this;
     const at = this.newRecord();
-    const next = nextInstruction(rip, instruction);
     const handler = this.handlerOf(instruction);
     view.setUint16(at + MICRO_OP.handler, handler, true);
     view.setUint8(at + MICRO_OP.length, instruction.length);
@@ -146,7 +182,6 @@ export class MicroOpWriter {
       at + MICRO_OP.segment,
       instruction.segmentPrefix >= 0 ? instruction.segmentPrefix : 3,
     );
-    this.instructions[(at - MICRO_OPS_BASE) / MICRO_OP_BYTES] = instruction;
     this.appendOperands(instruction, at, next);
     return handler === HANDLER_SYSTEM || ENDS_BLOCK.has(instruction.form.semantics ?? "");
   }
