@@ -5,7 +5,7 @@ import { RFLAGS } from "../../src/engine/cpu/systemState";
 /** CMPSB in 16-bit code; gives the flags. */
 function compareBytes(source: number, destination: number): number {
   const { cpu, executor } = bareProcessor(16, 1 << 20);
-  const [es, ds] = [0, 3];
+  const [es, ds] = [0, 3] as const;
   cpu.system.segments[es] = { ...cpu.segment(es), base: 0x20000n };
   cpu.system.segments[ds] = { ...cpu.segment(ds), base: 0x30000n };
   cpu.refresh();

@@ -6,7 +6,14 @@ import { EXIT } from "../../isa/vmx/exitReasons";
 import type { Processor } from "../processor";
 import { ACTIVITY, RFLAGS } from "../systemState";
 import type { VmExit } from "./vmExit";
-import { control } from "./vmcs";
+import { controlBit, hasControl } from "./vmcs";
+
+const MONITOR_TRAP_FLAG = controlBit("primary", "monitorTrapFlag");
+const NMI_WINDOW_EXITING = controlBit("primary", "nmiWindowExiting");
+const NMI_EXITING = controlBit("pin", "nmiExiting");
+const VIRTUAL_NMIS = controlBit("pin", "virtualNmis");
+const INTERRUPT_WINDOW_EXITING = controlBit("primary", "interruptWindowExiting");
+const EXTERNAL_INTERRUPT_EXITING = controlBit("pin", "externalInterruptExiting");
 
 /** VM-exit interruption information of an NMI: valid, type NMI, vector 2. */
 const NMI_INFORMATION = 0x80000202;
@@ -29,7 +36,7 @@ function monitorTrap(cpu: Processor): boolean {
   const { vmx, activity } = cpu.system;
   const passed = isPastFirstBoundary(cpu);
   if (activity === ACTIVITY.shutdown || activity === ACTIVITY.waitForSipi) return false;
-  return vmx.mtf || (passed && control(cpu, "primary", "monitorTrapFlag"));
+  return vmx.mtf || (passed && hasControl(cpu, MONITOR_TRAP_FLAG));
 }
 
 /** Debug traps come before all that follows; the processor delivers them first. */
@@ -39,27 +46,27 @@ function debugTrapPending(cpu: Processor): boolean {
 
 function nmiWindow(cpu: Processor): boolean {
   const { shadow, nmiBlocked } = cpu.system;
-  return control(cpu, "primary", "nmiWindowExiting") && !nmiBlocked && shadow === "none";
+  return hasControl(cpu, NMI_WINDOW_EXITING) && !nmiBlocked && shadow === "none";
 }
 
 /** With "virtual NMIs" the guest's NMI blocking does not hold back physical NMIs. */
 function nmi(cpu: Processor): boolean {
   const { nmiPending, nmiBlocked, shadow } = cpu.system;
-  if (!nmiPending || shadow === "mov-ss" || !control(cpu, "pin", "nmiExiting")) return false;
-  return !nmiBlocked || control(cpu, "pin", "virtualNmis");
+  if (!nmiPending || shadow === "mov-ss" || !hasControl(cpu, NMI_EXITING)) return false;
+  return !nmiBlocked || hasControl(cpu, VIRTUAL_NMIS);
 }
 
 function interruptWindow(cpu: Processor): boolean {
   if (cpu.system.activity === ACTIVITY.shutdown) return false;
   const open = (cpu.flagSystem & RFLAGS.IF) !== 0 && cpu.system.shadow === "none";
-  return open && control(cpu, "primary", "interruptWindowExiting");
+  return open && hasControl(cpu, INTERRUPT_WINDOW_EXITING);
 }
 
 /** RFLAGS.IF does not matter to interrupts that exit; STI and MOV SS do. */
 function externalInterrupt(cpu: Processor): boolean {
   const { shadow, activity } = cpu.system;
   if (!cpu.interrupts.pending || shadow !== "none" || activity === ACTIVITY.shutdown) return false;
-  return control(cpu, "pin", "externalInterruptExiting");
+  return hasControl(cpu, EXTERNAL_INTERRUPT_EXITING);
 }
 
 /**
@@ -82,7 +89,7 @@ export function boundaryExit(cpu: Processor): VmExit | undefined {
 /** While true, `boundaryExit` must be asked after every instruction. */
 export function needsSingleStep(cpu: Processor): boolean {
   const { vmx } = cpu.system;
-  return vmx.nonRoot && (vmx.mtf || control(cpu, "primary", "monitorTrapFlag"));
+  return vmx.nonRoot && (vmx.mtf || hasControl(cpu, MONITOR_TRAP_FLAG));
 }
 
 /** Tick by which `boundaryExit` must be asked: when the preemption timer reaches 0. */

@@ -16,7 +16,9 @@ import { loadGuestRegisters } from "./guestState";
 import { ENTRY_LOAD_AREA, loadMsrArea, type MsrAreaFailure } from "./msrAreas";
 import { vmFailInvalid, vmFailValid } from "./outcome";
 import { adoptEpt, flushOnTransition } from "./translationTags";
-import { control, launchState, readVmcs32, setLaunchState } from "./vmcs";
+import { controlBit, hasControl, launchState, readVmcs32, setLaunchState } from "./vmcs";
+
+const MONITOR_TRAP_FLAG = controlBit("primary", "monitorTrapFlag");
 
 /**
  * "enter": the guest was entered (delivery of an injected event may have exited again at once). "fail-…": VMfail, the flags say so and nothing else
@@ -134,7 +136,7 @@ function loadGuest(cpu: Processor, injected: Injection | undefined): void {
   // An injected event with "monitor trap flag", or the injection of just that, exits before the first instruction.
   vmx.mtf =
     injected !== undefined &&
-    (injected.type === EVENT_TYPES.otherEvent || control(cpu, "primary", "monitorTrapFlag"));
+    (injected.type === EVENT_TYPES.otherEvent || hasControl(cpu, MONITOR_TRAP_FLAG));
   adoptEpt(cpu);
   refreshTlbTag(cpu);
   settle(cpu);

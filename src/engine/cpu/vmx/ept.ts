@@ -7,7 +7,9 @@ import { nmiUnblockingBit } from "./nmiUnblocking";
 import { checkLogSpace, logModifiedPage } from "./pageModificationLog";
 import { throwExit } from "./throwExit";
 import type { VmExit } from "./vmExit";
-import { readVmcs, secondaryControl } from "./vmcs";
+import { controlBit, hasControl, readVmcs } from "./vmcs";
+
+const ENABLE_EPT = controlBit("secondary", "enableEpt");
 
 export const EPT = { R: 1, W: 2, X: 4, LARGE: 0x80, A: 0x100, D: 0x200 } as const;
 
@@ -28,7 +30,7 @@ export interface EptCause {
 
 /** True in VMX non-root operation with EPT enabled. */
 export function usesEpt(cpu: Processor): boolean {
-  return cpu.system.vmx.nonRoot && secondaryControl(cpu, "enableEpt");
+  return cpu.system.vmx.nonRoot && hasControl(cpu, ENABLE_EPT);
 }
 
 /** What a violation says: exit qualification, bits 2:0 from `wanted`. SDM Vol. 3C, "Exit Qualification for EPT Violations". */

@@ -11,8 +11,12 @@ import { saveGuestRegisters } from "./guestState";
 import { loadHostState, saveGuestMode } from "./hostState";
 import { EXIT_LOAD_AREA, EXIT_STORE_AREA, loadMsrArea, storeMsrArea } from "./msrAreas";
 import type { VmExit } from "./vmExit";
-import { control, readVmcs, readVmcs32, writeVmcs, writeVmcs32 } from "./vmcs";
+import { controlBit, hasControl, readVmcs, readVmcs32, writeVmcs, writeVmcs32 } from "./vmcs";
 import { abortVmx, type VmxAbort } from "./vmxAbort";
+
+const VIRTUAL_NMIS = controlBit("pin", "virtualNmis");
+const ACKNOWLEDGE_INTERRUPT_ON_EXIT = controlBit("exit", "acknowledgeInterruptOnExit");
+const IA32E_MODE_GUEST = controlBit("entry", "ia32eModeGuest");
 
 const VALID = 0x80000000;
 
@@ -104,7 +108,7 @@ function loadHost(cpu: Processor, exit: VmExit): VmxAbort | undefined {
   if (isNmi(exit)) {
     system.nmiPending = false;
     system.nmiBlocked = true;
-  } else if (control(cpu, "pin", "virtualNmis")) system.nmiBlocked = false;
+  } else if (hasControl(cpu, VIRTUAL_NMIS)) system.nmiBlocked = false;
   return loadHostState(cpu);
 }
 
@@ -129,7 +133,7 @@ export const VM_EXIT_STEPS: readonly ExitStep[] = [
 /** "Acknowledge interrupt on exit": the vector comes with the exit. */
 function acknowledged(cpu: Processor, exit: VmExit): VmExit {
   const asks =
-    exit.reason === EXIT.EXTERNAL_INTERRUPT && control(cpu, "exit", "acknowledgeInterruptOnExit");
+    exit.reason === EXIT.EXTERNAL_INTERRUPT && hasControl(cpu, ACKNOWLEDGE_INTERRUPT_ON_EXIT);
   if (!asks) return exit;
   return { ...exit, interruptionInformation: (VALID | cpu.interrupts.acknowledge()) >>> 0 };
 }
@@ -165,7 +169,7 @@ export function performVmExit(cpu: Processor, cause: VmExit): void {
 function guestRip(cpu: Processor): bigint {
   const rip = readVmcs(cpu, "GUEST_RIP");
   const is64 =
-    control(cpu, "entry", "ia32eModeGuest") &&
+    hasControl(cpu, IA32E_MODE_GUEST) &&
     (Number(readVmcs(cpu, "GUEST_CS_ACCESS_RIGHTS")) & AR.L) !== 0;
   return is64 ? rip : BigInt.asUintN(32, readVmcs(cpu, "GUEST_CS_BASE") + rip);
 }

@@ -7,7 +7,10 @@ import type { Processor } from "../processor";
 import { ACTIVITY, CR4 } from "../systemState";
 import { remainingTimer, startTimer } from "./preemptionTimer";
 import type { VmExit } from "./vmExit";
-import { control, readVmcs, readVmcs32, secondaryControl, writeVmcs, writeVmcs32 } from "./vmcs";
+import { controlBit, hasControl, readVmcs, readVmcs32, writeVmcs, writeVmcs32 } from "./vmcs";
+
+const SAVE_PREEMPTION_TIMER = controlBit("exit", "savePreemptionTimer");
+const ENABLE_EPT = controlBit("secondary", "enableEpt");
 
 const PDPTE_FIELDS = ["GUEST_PDPTE0", "GUEST_PDPTE1", "GUEST_PDPTE2", "GUEST_PDPTE3"] as const;
 const BREAKPOINTS = 0xf;
@@ -51,9 +54,9 @@ export function saveNonRegisterState(cpu: Processor, exit: VmExit): void {
   writeVmcs32(cpu, "GUEST_ACTIVITY_STATE", activity(cpu, exit));
   writeVmcs32(cpu, "GUEST_INTERRUPTIBILITY_STATE", interruptibility(cpu));
   writeVmcs(cpu, "GUEST_PENDING_DEBUG_EXCEPTIONS", pendingDebug(cpu, exit));
-  if (control(cpu, "exit", "savePreemptionTimer"))
+  if (hasControl(cpu, SAVE_PREEMPTION_TIMER))
     writeVmcs(cpu, "VMX_PREEMPTION_TIMER_VALUE", remainingTimer(cpu));
-  if (usesPae(cpu) && secondaryControl(cpu, "enableEpt"))
+  if (usesPae(cpu) && hasControl(cpu, ENABLE_EPT))
     PDPTE_FIELDS.forEach((field, i) => {
       writeVmcs(cpu, field, cpu.system.pdptes[i]!);
     });
@@ -62,7 +65,7 @@ export function saveNonRegisterState(cpu: Processor, exit: VmExit): void {
 /** Without EPT they come from memory at CR3, where the VM-entry checks have seen them. SDM Vol. 3C, "Loading Page-Directory-Pointer-Table Entries". */
 function loadGuestPdptes(cpu: Processor): void {
   if (!usesPae(cpu)) return;
-  if (!secondaryControl(cpu, "enableEpt")) {
+  if (!hasControl(cpu, ENABLE_EPT)) {
     loadPdptes(cpu, cpu.system.cr3);
     return;
   }

@@ -5,7 +5,23 @@ import type { VmcsFieldName } from "../../isa/vmx/vmcsFields";
 import type { Processor } from "../processor";
 import { CR0, EFER, type DescriptorTable, type SegmentRegister } from "../systemState";
 import { loadedCr0 } from "./fixedBits";
-import { control, offsetOf, readOffset, readOffset32, writeOffset, writeOffset32 } from "./vmcs";
+import {
+  controlBit,
+  hasControl,
+  offsetOf,
+  readOffset,
+  readOffset32,
+  writeOffset,
+  writeOffset32,
+} from "./vmcs";
+
+const SAVE_DEBUG_CONTROLS = controlBit("exit", "saveDebugControls");
+const LOAD_DEBUG_CONTROLS = controlBit("entry", "loadDebugControls");
+const SAVE_PAT = controlBit("exit", "savePat");
+const LOAD_PAT = controlBit("entry", "loadPat");
+const SAVE_EFER = controlBit("exit", "saveEfer");
+const LOAD_EFER = controlBit("entry", "loadEfer");
+const IA32E_MODE_GUEST = controlBit("entry", "ia32eModeGuest");
 
 interface GuestRegister {
   readonly field: VmcsFieldName;
@@ -51,8 +67,8 @@ const REGISTERS: readonly GuestRegister[] = [
     write: ({ system }, value) => {
       system.dr7 = validDr7(value);
     },
-    isSaved: (cpu) => control(cpu, "exit", "saveDebugControls"),
-    isLoaded: (cpu) => control(cpu, "entry", "loadDebugControls"),
+    isSaved: (cpu) => hasControl(cpu, SAVE_DEBUG_CONTROLS),
+    isLoaded: (cpu) => hasControl(cpu, LOAD_DEBUG_CONTROLS),
   },
   {
     field: "GUEST_IA32_DEBUGCTL",
@@ -60,8 +76,8 @@ const REGISTERS: readonly GuestRegister[] = [
     write: ({ system }, value) => {
       system.msrs.debugctl = value;
     },
-    isSaved: (cpu) => control(cpu, "exit", "saveDebugControls"),
-    isLoaded: (cpu) => control(cpu, "entry", "loadDebugControls"),
+    isSaved: (cpu) => hasControl(cpu, SAVE_DEBUG_CONTROLS),
+    isLoaded: (cpu) => hasControl(cpu, LOAD_DEBUG_CONTROLS),
   },
   {
     field: "GUEST_IA32_SYSENTER_CS",
@@ -91,8 +107,8 @@ const REGISTERS: readonly GuestRegister[] = [
     write: ({ system }, value) => {
       system.msrs.pat = value;
     },
-    isSaved: (cpu) => control(cpu, "exit", "savePat"),
-    isLoaded: (cpu) => control(cpu, "entry", "loadPat"),
+    isSaved: (cpu) => hasControl(cpu, SAVE_PAT),
+    isLoaded: (cpu) => hasControl(cpu, LOAD_PAT),
   },
   {
     field: "GUEST_IA32_EFER",
@@ -100,8 +116,8 @@ const REGISTERS: readonly GuestRegister[] = [
     write: ({ system }, value) => {
       system.efer = Number(BigInt.asUintN(32, value));
     },
-    isSaved: (cpu) => control(cpu, "exit", "saveEfer"),
-    isLoaded: (cpu) => control(cpu, "entry", "loadEfer"),
+    isSaved: (cpu) => hasControl(cpu, SAVE_EFER),
+    isLoaded: (cpu) => hasControl(cpu, LOAD_EFER),
   },
   {
     field: "GUEST_RSP",
@@ -205,9 +221,9 @@ export function saveGuestRegisters(cpu: Processor): void {
 
 /** Without "load IA32_EFER" the mode of the guest decides LMA and, with paging, LME. SDM Vol. 3C, "Loading Guest Control Registers, Debug Registers, and MSRs". */
 function setGuestMode(cpu: Processor): void {
-  if (control(cpu, "entry", "loadEfer")) return;
+  if (hasControl(cpu, LOAD_EFER)) return;
   const { system } = cpu;
-  const ia32e = control(cpu, "entry", "ia32eModeGuest");
+  const ia32e = hasControl(cpu, IA32E_MODE_GUEST);
   const followed = EFER.LMA | (system.cr0 & CR0.PG ? EFER.LME : 0);
   system.efer = ia32e ? system.efer | followed : system.efer & ~followed;
 }

@@ -6,9 +6,21 @@ import { loadPdptes, refreshTlbTag } from "../paging";
 import type { Processor } from "../processor";
 import { ACTIVITY, CR4, EFER, type SegmentRegister } from "../systemState";
 import { loadedCr0 } from "./fixedBits";
-import { control, offsetOf, readOffset, readOffset32, readVmcs, writeOffset32 } from "./vmcs";
+import {
+  controlBit,
+  hasControl,
+  offsetOf,
+  readOffset,
+  readOffset32,
+  readVmcs,
+  writeOffset32,
+} from "./vmcs";
 import { flushOnTransition } from "./translationTags";
 import type { VmxAbort } from "./vmxAbort";
+
+const LOAD_PAT = controlBit("exit", "loadPat");
+const LOAD_EFER = controlBit("exit", "loadEfer");
+const HOST_ADDRESS_SPACE_SIZE = controlBit("exit", "hostAddressSpaceSize");
 
 const FLAT_LIMIT = 0xffffffff;
 const DATA = AR.G | AR.DB | AR.P | AR.S | 3;
@@ -86,9 +98,9 @@ function loadMsrFields(cpu: Processor, is64: boolean): void {
   msrs.sysenterCs = readVmcs(cpu, "HOST_IA32_SYSENTER_CS");
   msrs.sysenterEsp = readVmcs(cpu, "HOST_IA32_SYSENTER_ESP");
   msrs.sysenterEip = readVmcs(cpu, "HOST_IA32_SYSENTER_EIP");
-  if (control(cpu, "exit", "loadPat")) msrs.pat = readVmcs(cpu, "HOST_IA32_PAT");
+  if (hasControl(cpu, LOAD_PAT)) msrs.pat = readVmcs(cpu, "HOST_IA32_PAT");
   const mode = EFER.LMA | EFER.LME;
-  system.efer = control(cpu, "exit", "loadEfer")
+  system.efer = hasControl(cpu, LOAD_EFER)
     ? Number(BigInt.asUintN(32, readVmcs(cpu, "HOST_IA32_EFER")))
     : is64
       ? system.efer | mode
@@ -108,7 +120,7 @@ function clearNonRegisterState(cpu: Processor): void {
 }
 
 const ENTRY_CONTROLS = offsetOf("VM_ENTRY_CONTROLS");
-const IA32E_MODE_GUEST = 0x200;
+const IA32E_MODE_GUEST = controlBit("entry", "ia32eModeGuest").mask;
 
 /** VM exits store IA32_EFER.LMA where the next VM entry finds it (IA32_VMX_MISC bit 5). */
 export function saveGuestMode(cpu: Processor): void {
@@ -119,7 +131,7 @@ export function saveGuestMode(cpu: Processor): void {
 
 /** From here on the processor is in VMX root operation, with the state of the VMCS's host area. */
 export function loadHostState(cpu: Processor): VmxAbort | undefined {
-  const is64 = control(cpu, "exit", "hostAddressSpaceSize");
+  const is64 = hasControl(cpu, HOST_ADDRESS_SPACE_SIZE);
   flushOnTransition(cpu);
   cpu.system.vmx.nonRoot = false;
   loadControlRegisters(cpu, is64);

@@ -1,15 +1,18 @@
 /** IRET and NMI blocking in a guest. SDM Vol. 3C, "Information About NMI Unblocking Due to IRET". */
 import type { Processor } from "../processor";
-import { control } from "./vmcs";
+import { controlBit, hasControl } from "./vmcs";
+
+const NMI_EXITING = controlBit("pin", "nmiExiting");
+const VIRTUAL_NMIS = controlBit("pin", "virtualNmis");
 
 const NMI_UNBLOCKING = 0x1000;
 
 /** What IRET does before anything of it can fail: NMIs (with "virtual NMIs": virtual ones) are no longer blocked. */
 export function unblockNmis(cpu: Processor): void {
   const { system } = cpu;
-  if (system.vmx.nonRoot && control(cpu, "pin", "nmiExiting")) {
+  if (system.vmx.nonRoot && hasControl(cpu, NMI_EXITING)) {
     // Without virtual NMIs a guest whose NMIs exit has no say in their blocking.
-    if (!control(cpu, "pin", "virtualNmis")) return;
+    if (!hasControl(cpu, VIRTUAL_NMIS)) return;
   }
   system.vmx.nmiUnblocking = system.vmx.nonRoot && system.nmiBlocked;
   system.nmiBlocked = false;

@@ -1,7 +1,9 @@
 /** The VMX-preemption timer: it counts down each time a given bit of the time-stamp counter changes. SDM Vol. 3C, "VMX-Preemption Timer". */
 import type { Processor } from "../processor";
 import { CAPABILITIES } from "./processorCapabilities";
-import { control, readVmcs32 } from "./vmcs";
+import { controlBit, hasControl, readVmcs32 } from "./vmcs";
+
+const ACTIVATE_PREEMPTION_TIMER = controlBit("pin", "activatePreemptionTimer");
 
 const TICKS_PER_COUNT = 2 ** CAPABILITIES.preemptionTimerShift;
 
@@ -12,7 +14,7 @@ function phase(cpu: Processor): number {
 
 export function startTimer(cpu: Processor): void {
   const { vmx } = cpu.system;
-  if (!control(cpu, "pin", "activatePreemptionTimer")) {
+  if (!hasControl(cpu, ACTIVATE_PREEMPTION_TIMER)) {
     vmx.preemptionDue = Infinity;
     return;
   }

@@ -1,7 +1,10 @@
 /** Cached translations and VMX: VPIDs, EPTPs, and what invalidates them. SDM Vol. 3C, "Caching Translation Information". */
 import { pageOf, type Linear } from "../linear";
 import type { Processor } from "../processor";
-import { control, currentVpid, readVmcs, secondaryControl } from "./vmcs";
+import { controlBit, currentVpid, hasControl, readVmcs } from "./vmcs";
+
+const ENABLE_VPID = controlBit("secondary", "enableVpid");
+const ENABLE_EPT = controlBit("secondary", "enableEpt");
 
 const PCIDS = 4096;
 const PAGE = 4096n;
@@ -10,7 +13,7 @@ const vpidOf = (tag: number): number => Math.floor(tag / PCIDS);
 
 /** Without "enable VPID" every VMX transition flushes the mappings of VPID 0, the host's own. SDM Vol. 3C, "Operations that Invalidate Cached Mappings". */
 export function flushOnTransition(cpu: Processor): void {
-  if (!control(cpu, "secondary", "enableVpid")) flushVpid(cpu, 0);
+  if (!hasControl(cpu, ENABLE_VPID)) flushVpid(cpu, 0);
 }
 
 export function flushVpid(cpu: Processor, vpid: number): void {
@@ -48,7 +51,7 @@ export function adoptEpt(cpu: Processor): void {
   const { vmx } = cpu.system;
   const vpid = currentVpid(cpu);
   if (vpid === 0) return;
-  const page = secondaryControl(cpu, "enableEpt") ? eptPage(readVmcs(cpu, "EPT_POINTER")) : 0;
+  const page = hasControl(cpu, ENABLE_EPT) ? eptPage(readVmcs(cpu, "EPT_POINTER")) : 0;
   const known = vmx.eptOfVpid[vpid];
   if (known !== undefined && known !== page) flushVpid(cpu, vpid);
   vmx.eptOfVpid[vpid] = page;

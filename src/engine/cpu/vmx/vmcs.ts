@@ -21,15 +21,40 @@ const WORD_OFFSETS = Object.fromEntries(
   Object.entries(WORD_FIELDS).map(([word, name]) => [word, fieldByName(name).offset]),
 ) as Readonly<Record<ControlWord, number>>;
 
-/** Masks by word and key: controls are asked for on every TLB miss and at every instruction boundary. */
-const MASKS = {
-  pin: {},
-  primary: {},
-  secondary: {},
-  exit: {},
-  entry: {},
-} as Record<ControlWord, Record<string, number>>;
-for (const row of VMX_CONTROLS) MASKS[row.control][row.key] = (1 << row.bit) >>> 0;
+/** Where a control is. Those that are asked for on every TLB miss and at every instruction boundary are looked up once. */
+export interface ControlBit {
+  /** Of the control word in its region. */
+  readonly offset: number;
+  readonly mask: number;
+  /** It counts only when the secondary controls are activated. */
+  readonly isSecondary: boolean;
+}
+
+const BITS = new Map<string, ControlBit>();
+for (const { control: word, key, bit } of VMX_CONTROLS)
+  BITS.set(`${word} ${key}`, {
+    offset: WORD_OFFSETS[word],
+    mask: (1 << bit) >>> 0,
+    isSecondary: word === "secondary",
+  });
+
+export function controlBit<Word extends ControlWord>(
+  word: Word,
+  key: ControlKey<Word>,
+): ControlBit {
+  return BITS.get(`${word} ${key}`)!;
+}
+
+const ACTIVATE_SECONDARY = controlBit("primary", "activateSecondaryControls");
+
+/** Whether a control of the current VMCS is 1; secondary controls count only when activated. */
+export function hasControl(cpu: Processor, { offset, mask, isSecondary }: ControlBit): boolean {
+  const { current } = cpu.system.vmx;
+  if ((cpu.ram.read32(current + offset) & mask) === 0) return false;
+  if (!isSecondary) return true;
+  const { offset: primary, mask: activate } = ACTIVATE_SECONDARY;
+  return (cpu.ram.read32(current + primary) & activate) !== 0;
+}
 
 /** Reads a field of the VMCS at `region` (HPA). */
 export function readFieldAt(cpu: Processor, region: number, field: VmcsField): bigint {
@@ -90,15 +115,13 @@ export function writeVmcs32(cpu: Processor, name: VmcsFieldName, value: number):
   writeOffset32(cpu, fieldByName(name).offset, value >>> 0);
 }
 
-/** Whether a control of the current VMCS is 1; secondary controls count only when activated. */
+/** The same by name. */
 export function control<Word extends ControlWord>(
   cpu: Processor,
   word: Word,
   key: ControlKey<Word>,
 ): boolean {
-  if (word === "secondary" && !control(cpu, "primary", "activateSecondaryControls")) return false;
-  const value = cpu.ram.read32(cpu.system.vmx.current + WORD_OFFSETS[word]);
-  return (value & MASKS[word][key]) !== 0;
+  return hasControl(cpu, controlBit(word, key));
 }
 
 export function secondaryControl(cpu: Processor, key: ControlKey<"secondary">): boolean {
@@ -114,11 +137,12 @@ export function nonRootControl<Word extends ControlWord>(
   return cpu.system.vmx.nonRoot && control(cpu, word, key);
 }
 
+const ENABLE_VPID = controlBit("secondary", "enableVpid");
+const VPID = offsetOf("VIRTUAL_PROCESSOR_IDENTIFIER");
+
 /** The VPID that tags translations now; 0 outside non-root operation or without "enable VPID". */
 export function currentVpid(cpu: Processor): number {
-  return nonRootControl(cpu, "secondary", "enableVpid")
-    ? Number(readVmcs(cpu, "VIRTUAL_PROCESSOR_IDENTIFIER"))
-    : 0;
+  return cpu.system.vmx.nonRoot && hasControl(cpu, ENABLE_VPID) ? readOffset32(cpu, VPID) : 0;
 }
 
 export function launchState(cpu: Processor, region: number): "clear" | "launched" {
