@@ -169,12 +169,37 @@ export function walkGuest(
   address: bigint,
   access: GuestAccess,
 ): GuestWalk {
+  const walk = allowedPath(memory, state, address, access);
+  if (walk.kind !== "path") return walk;
+  setAccessedDirty(memory, walk.path, access.write);
+  return mapped(walk.path, address, access);
+}
+
+/** The same without any effect: for who only looks. */
+export function probeGuest(
+  memory: GuestMemory,
+  state: GuestPagingState,
+  address: bigint,
+  access: GuestAccess,
+): GuestWalk {
+  const walk = allowedPath(memory, state, address, access);
+  return walk.kind === "path" ? mapped(walk.path, address, access) : walk;
+}
+
+function allowedPath(
+  memory: GuestMemory,
+  state: GuestPagingState,
+  address: bigint,
+  access: GuestAccess,
+): GuestWalk | { readonly kind: "path"; readonly path: Path } {
   if (!(state.cr0 & CR0.PG)) return unpaged(address);
   const path = descend(memory, state, address, access);
   if ("kind" in path) return path;
   const why = refusal(state, access, path);
-  if (why !== undefined) return faultOf(access, ERROR.present, why);
-  setAccessedDirty(memory, path, access.write);
+  return why === undefined ? { kind: "path", path } : faultOf(access, ERROR.present, why);
+}
+
+function mapped(path: Path, address: bigint, access: GuestAccess): MappedPage {
   const pageSize = path.leaf.pageSize ?? 4096;
   const { writable, user, executable } = path;
   const leaf = path.visited[path.visited.length - 1]!;

@@ -1,6 +1,5 @@
 /** VM exits that only shadow paging has: page faults, INVLPG, INVPCID. */
-import { CR0, CR4 } from "../../../cpu/systemState";
-import { walkGuest, type GuestAccess, type MappedPage } from "../../guestPaging";
+import { CR4 } from "../../../cpu/systemState";
 import { CHECK_EVENT } from "../../technique/hardwareAssisted/handlers/endings";
 import { raise } from "../../technique/hardwareAssisted/events";
 import {
@@ -8,79 +7,26 @@ import {
   translateOperand,
   fieldOf,
 } from "../../technique/hardwareAssisted/guestOperands";
-import type { PageFaultWork } from "../../technique/hardwareAssisted/state";
 import { around, aroundInstruction } from "../../technique/hardwareAssisted/steps";
 import type { Handler, Step, Vm } from "../../technique/hardwareAssisted/vm";
 import { INSTRUCTION_INFORMATION_LAYOUTS } from "../../../isa/vmx/instructionInformation";
 import { guestPagingState } from "../guestPagingState";
-import { currentTables, dropEverything, dropPage, dropPcid, fillShadow, openShadowHole } from "./shadowSpace"; // prettier-ignore
-import { leafEntry, type ShadowLeaf } from "./shadowTables";
+import { changesNothing, examineFault, isUserAccess, shadowLeafOf } from "./pageFault";
+import { shadowOf } from "./vmxShadow";
 
 const PAGE_FAULT = 14;
-const ERROR = { write: 2, user: 4, fetch: 16 } as const;
 const PAGE = 0xfffn;
-
-function accessOf(vm: Vm, errorCode: number): GuestAccess {
-  const user = (errorCode & ERROR.user) !== 0;
-  return {
-    write: (errorCode & ERROR.write) !== 0,
-    fetch: (errorCode & ERROR.fetch) !== 0,
-    user,
-    implicit: !user && vm.cpl === 3,
-  };
-}
-
-/** With CR0.WP = 0 the guest's supervisor may write where its tables say read-only; the hardware's WP stays 1. */
-function writesPastProtection(vm: Vm, page: MappedPage, access: GuestAccess): boolean {
-  return access.write && !access.user && !page.writable && !(vm.cr0 & CR0.WP);
-}
-
-/** The page is mapped for the supervisor alone then; a user access faults and fills it again with the guest's own rights. */
-function leafRights(
-  vm: Vm,
-  page: MappedPage,
-  access: GuestAccess,
-): Pick<PageFaultWork, "writable" | "user" | "executable" | "dirty" | "pageSize"> {
-  const { executable, dirty, pageSize } = page;
-  if (writesPastProtection(vm, page, access))
-    return { writable: true, user: false, executable, dirty, pageSize };
-  return { writable: page.writable && dirty, user: page.user, executable, dirty, pageSize };
-}
 
 const WALK_GUEST_TABLES: Step = {
   name: "Walk the guest's page tables",
   text: "If they refuse the access too, the fault is the guest's own (true). If they allow it, only the shadow lacks the page (hidden); the walk sets A, and D for a write, in the guest's entries.",
   run: (vm) => {
     const { qualification: linear, errorCode } = vm.exit;
-    const access = accessOf(vm, errorCode);
-    const walk = walkGuest(vm.parts.guest, guestPagingState(vm), linear, access);
-    const common = { linear, hardwareErrorCode: errorCode };
-    if (walk.kind === "fault") {
-      const none = { gpa: 0, writable: false, user: false, executable: false, dirty: false, pageSize: 0 }; // prettier-ignore
-      vm.state.work.pageFault = { ...common, trueErrorCode: walk.errorCode, ...none };
-      return;
-    }
-    const rights = leafRights(vm, walk, access);
-    vm.state.work.pageFault = { ...common, trueErrorCode: undefined, gpa: walk.gpa, ...rights };
+    const implicit = !isUserAccess(errorCode) && vm.cpl === 3;
+    const fault = { linear, errorCode, implicit };
+    vm.state.work.pageFault = examineFault(vm.parts.guest, guestPagingState(vm), fault);
   },
 };
-
-function shadowLeafOf(vm: Vm, work: PageFaultWork): ShadowLeaf | Omit<ShadowLeaf, "hpa"> {
-  const rights = {
-    writable: work.writable,
-    user: work.user,
-    executable: work.executable,
-    guestPageSize: work.pageSize,
-  };
-  const hpa = vm.parts.guest.toHost(work.gpa - (work.gpa % 4096));
-  return hpa === undefined ? rights : { ...rights, hpa };
-}
-
-/** The page is in the shadow with just these rights, and the processor refused all the same: then the guest's rules do (SMAP on an implicit access). */
-function changesNothing(vm: Vm, address: bigint, leaf: ShadowLeaf): boolean {
-  const rights = 0x8000000000000007n;
-  return ((currentTables(vm).read(address) ^ leafEntry(leaf)) & (rights | 0xffffffffff000n)) === 0n;
-}
 
 const FILL_SHADOW: Step = {
   name: "Hidden fault: fill the shadow entry",
@@ -89,13 +35,14 @@ const FILL_SHADOW: Step = {
     const { pageFault } = vm.state.work;
     if (!pageFault || pageFault.trueErrorCode !== undefined) return;
     const address = pageFault.linear & ~PAGE;
-    const leaf = shadowLeafOf(vm, pageFault);
+    const leaf = shadowLeafOf(vm.parts.guest, pageFault);
+    const space = shadowOf(vm);
     if (!("hpa" in leaf)) {
-      openShadowHole(vm, address, leaf);
+      space.openHole(address, leaf);
       vm.setControl("primary", "monitorTrapFlag", true);
-    } else if (changesNothing(vm, address, leaf))
+    } else if (changesNothing(space, address, leaf))
       vm.state.work.pageFault = { ...pageFault, trueErrorCode: pageFault.hardwareErrorCode };
-    else fillShadow(vm, address, leaf);
+    else space.fill(address, leaf);
   },
 };
 
@@ -119,7 +66,7 @@ const DROP_PAGE: Step = {
   name: "Drop the page from the shadow tables",
   text: "And every fragment of a large page around it. The next access faults and reads the guest's entry anew.",
   run: (vm) => {
-    dropPage(vm, vm.exit.qualification);
+    shadowOf(vm).dropPage(vm.exit.qualification);
   },
 };
 
@@ -157,9 +104,9 @@ function invalidate(vm: Vm, type: bigint, low: bigint, address: bigint): void {
     raise(vm, GENERAL_PROTECTION, 0);
     return;
   }
-  if (type === INVPCID_TYPE.address) dropPage(vm, address);
-  else if (type === INVPCID_TYPE.context) dropPcid(vm, pcid);
-  else dropEverything(vm);
+  if (type === INVPCID_TYPE.address) shadowOf(vm).dropPage(address);
+  else if (type === INVPCID_TYPE.context) shadowOf(vm).dropPcid(pcid);
+  else shadowOf(vm).dropEverything();
 }
 
 const INVALIDATE_PCID: Step = {

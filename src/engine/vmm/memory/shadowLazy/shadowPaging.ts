@@ -6,8 +6,8 @@ import type {
   Vm,
 } from "../../technique/hardwareAssisted/vm";
 import { SHADOW_HANDLERS } from "./handlers";
-import { closeShadowHoles, dropEverything, loadGuestCr3, shadowState } from "./shadowSpace";
-import type { ShadowFormat } from "./shadowTables";
+import { initialShadowState } from "./shadowState";
+import { shadowOf, shadowState } from "./vmxShadow";
 
 const PAGE_FAULT_BIT = 1 << 14;
 
@@ -38,8 +38,6 @@ function setEfer(vm: Vm, efer: number): void {
   vm.setControl("entry", "ia32eModeGuest", (real & EFER.LMA) !== 0);
 }
 
-const initialFormat: ShadowFormat = "pae";
-
 export const SHADOW_PAGING: MemoryVirtualization = {
   kind: "shadow",
   primary: ["cr3LoadExiting", "cr3StoreExiting", "invlpgExiting"],
@@ -49,18 +47,11 @@ export const SHADOW_PAGING: MemoryVirtualization = {
   cr4Mask: (CR4.VMXE | CR4.PAE | CR4.PSE | CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP) >>> 0,
   handlers: SHADOW_HANDLERS,
   refuses,
-  initialState: () => ({
-    kind: "shadow",
-    root: 0,
-    roots: {},
-    format: initialFormat,
-    holes: [],
-    hasGigabyteFragments: false,
-  }),
+  initialState: initialShadowState,
   build(vm, start) {
     vm.state.vcpu.cr3 = start.cr3;
     vm.state.vcpu.efer = start.efer;
-    dropEverything(vm);
+    shadowOf(vm).dropEverything();
   },
   hardware,
   cr3: (vm) => vm.state.vcpu.cr3,
@@ -70,9 +61,16 @@ export const SHADOW_PAGING: MemoryVirtualization = {
     vm.state.vcpu.pdptes = [...pdptes];
   },
   setEfer,
-  loadCr3: loadGuestCr3,
-  pagingChanged: dropEverything,
-  closeHoles: closeShadowHoles,
+  loadCr3(vm, cr3, keep) {
+    vm.state.vcpu.cr3 = cr3;
+    shadowOf(vm).cr3Loaded(keep);
+  },
+  pagingChanged(vm) {
+    shadowOf(vm).dropEverything();
+  },
+  closeHoles(vm) {
+    shadowOf(vm).closeHoles();
+  },
   hasOpenHoles: (vm) => shadowState(vm).holes.length > 0,
   hardwareRoot: (vm) => shadowState(vm).root,
 };

@@ -21,6 +21,8 @@ const EXECUTE_DISABLE = 1n << 63n;
 /** Bits 11:9 are free for software. SDM Vol. 3A, "4-Level Paging and 5-Level Paging". Here: fragment of a 2 or 4 MiB page, of a 1 GiB page. */
 const LARGE_FRAGMENT = 0x200n;
 const GIGABYTE_FRAGMENT = 0x400n;
+/** An entry of the VMM's own: neither cleared nor given back while its root lives. */
+export const KEPT = 0x800n;
 const FRAME = 0xffffffffff000n;
 const GIGABYTE = 0x40000000;
 const PAGE_TABLE_SPAN = 0x200000n;
@@ -121,19 +123,28 @@ export class ShadowTables {
     return dropped;
   }
 
-  /** Gives every table below the root back and clears the root. */
+  /** Forgets every page of the guest and gives the tables below the root back. */
   clear(): void {
-    this.clearTable(this.root, TOP[this.format]);
+    this.clearTable(this.root, TOP[this.format], false);
   }
 
-  private clearTable(table: number, level: PagingLevel): void {
+  /** The same before the root itself is given back: page directories of the VMM's own go too. */
+  release(): void {
+    this.clearTable(this.root, TOP[this.format], true);
+  }
+
+  private clearTable(table: number, level: PagingLevel, all: boolean): void {
     const entries = this.format === "pae" && level === 3 ? 4 : 512;
     for (let i = 0; i < entries; i++) {
       const entry = this.ram.read64(table + 8 * i);
       if (!(entry & PRESENT)) continue;
+      const kept = (entry & KEPT) !== 0n;
+      // The page tables of the VMM's own area are shared by all roots.
+      if (kept && level === 2) continue;
       if (level > 1) {
         const below = Number(entry & FRAME);
-        if (level > 2) this.clearTable(below, (level - 1) as PagingLevel);
+        if (level > 2) this.clearTable(below, (level - 1) as PagingLevel, all);
+        if (kept && !all) continue;
         this.host.release(below);
       }
       this.ram.write64(table + 8 * i, 0n);

@@ -1,6 +1,8 @@
 /** Everything the VMM remembers outside host memory and the VMCS: plain data, so that every snapshot holds it. */
 import type { VmExit } from "../../../cpu/vmx/vmExit";
 import type { HostMemoryState } from "../../hostMemory";
+import type { ShadowState } from "../../memory/shadowLazy/shadowState";
+import type { PageFaultWork } from "../../memory/shadowLazy/pageFault";
 import type { SupervisorStop } from "../../supervisor";
 
 /** The exit-information fields as a handler reads them. */
@@ -49,20 +51,6 @@ export interface MsrAccess {
   readonly value: bigint;
 }
 
-/** What a guest's page-table walk gave, for shadow paging. */
-export interface PageFaultWork {
-  readonly linear: bigint;
-  readonly hardwareErrorCode: number;
-  /** Of the guest's own fault, or undefined for a hidden one. */
-  readonly trueErrorCode: number | undefined;
-  readonly gpa: number;
-  readonly writable: boolean;
-  readonly user: boolean;
-  readonly executable: boolean;
-  readonly dirty: boolean;
-  readonly pageSize: number;
-}
-
 /** What one step of a handler leaves to the next ones. */
 export interface HandlerWork {
   io?: IoAccess;
@@ -101,19 +89,6 @@ export interface NestedState {
   holeTables: number[];
   /** Entries that point to those tables or to the scratch page, by HPA: to be cleared again. */
   holeEntries: number[];
-}
-
-export interface ShadowState {
-  readonly kind: "shadow";
-  /** Root in force. */
-  root: number;
-  /** Shadow roots by the guest's PCID (0 without CR4.PCIDE); the format is that of the guest's mode when it was made. */
-  roots: Record<number, number>;
-  format: "pae" | "4-level";
-  /** Linear addresses (pages) mapped to the scratch page for one instruction. */
-  holes: bigint[];
-  /** A fragment of a guest's 1 GiB page was mapped: INVLPG must look further. */
-  hasGigabyteFragments: boolean;
 }
 
 export interface VmState {

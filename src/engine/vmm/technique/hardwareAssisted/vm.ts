@@ -14,7 +14,8 @@ import type { GuestMemory } from "../../guestMemory";
 import type { HostMemory } from "../../hostMemory";
 import type { SupervisorStop, VmmStep } from "../../supervisor";
 import type { HostPages } from "./hostPages";
-import type { ExitInformation, NestedState, ShadowState, VmState } from "./state";
+import type { ShadowState } from "../../memory/shadowLazy/shadowState";
+import type { ExitInformation, NestedState, VmState } from "./state";
 
 /** One step as it runs. */
 export interface Step extends VmmStep {
