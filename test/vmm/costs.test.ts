@@ -4,8 +4,8 @@ import { guest } from "../support/guest";
 
 describe("cost profiles", () => {
   it("name a source for every figure", () => {
-    for (const { vmExit, vmEntry, vmRead, vmWrite } of COST_PROFILES)
-      for (const { cycles, source } of [vmExit, vmEntry, vmRead, vmWrite])
+    for (const { vmExit, vmEntry, vmRead, vmWrite, trap, pageFault } of COST_PROFILES)
+      for (const { cycles, source } of [vmExit, vmEntry, vmRead, vmWrite, trap, pageFault])
         assert.ok(cycles > 0 && source.length > 10, source);
   });
 

@@ -291,7 +291,10 @@ function runDelivery(cpu: Processor, first: DeliveredEvent, history: readonly Gu
   let chain = history;
   for (;;) {
     const problem = attempt(cpu, event);
-    if (problem === undefined) return;
+    if (problem === undefined) {
+      cpu.delivered?.(event);
+      return;
+    }
     if (problem.abort === "exit") {
       performVmExit(cpu, problem.exit);
       return;

@@ -4,6 +4,7 @@ import type { Bits, OperandSize } from "../isa/types";
 import type { CpuAbort } from "./abort";
 import type { CpuModel } from "./cpuModel";
 import { DecodedTables } from "./decodedTables";
+import type { DeliveredEvent } from "./event";
 import { FetchContexts } from "./fetchContexts";
 import {
   PENDING,
@@ -91,6 +92,8 @@ export class Processor {
   a20 = true;
   /** Told about everything that a debugger may want to stop at. */
   observe: (event: ObservedEvent) => void = () => undefined;
+  /** Called when an event has been delivered through the IDT. */
+  delivered: ((event: DeliveredEvent) => void) | undefined;
   dataWatcher: DataWatcher | undefined;
   /** A watchpoint has no known place: no access may take the fast path. */
   watchEverything = false;

@@ -13,7 +13,7 @@ import type { FirmwareMemory } from "../devices/bios/memory";
 import { createStandardPc, type StandardPc } from "../devices/standardPc";
 import { Executor } from "../execution/executor";
 import type { GuestStart } from "../vmm/guestStart";
-import type { Supervisor } from "../vmm/supervisor";
+import type { Supervisor, TrapReport } from "../vmm/supervisor";
 import { guestStart } from "./boot";
 import { cpuMode } from "./cpuMode";
 import { exitKey, machineEvent } from "./events";
@@ -78,9 +78,7 @@ export class Machine {
     this.executor = new Executor(this.cpu, this.memory);
     if (config.hotAfter !== undefined) this.executor.blocks.hotAfter = config.hotAfter;
     this.executor.deadline = () => this.clock.nextDue();
-    this.cpu.observe = (event) => {
-      this.observed(event);
-    };
+    this.cpu.observe = this.guestEvent;
     this.wirePins(hosted);
     const start = guestStart(config.image, config.memoryBytes);
     this.supervisor = hosted ? this.startHosted(start) : undefined;
@@ -155,15 +153,12 @@ export class Machine {
       clock.advanceTo(Math.max(cpu.ticks, clock.now));
     };
     if (hosted) {
-      const hostPending = (): boolean => this.hostInterrupt;
+      const hostPending = (): boolean => this.hostInterrupt || this.hostTimerRings();
       cpu.interrupts = {
         get pending() {
           return hostPending();
         },
-        acknowledge: () => {
-          this.hostInterrupt = false;
-          return HOST_INPUT_VECTOR;
-        },
+        acknowledge: () => this.acknowledgeHost(),
       };
       return;
     }
@@ -186,6 +181,20 @@ export class Machine {
     };
   }
 
+  /** The one-shot timer of the host, for a VMM that has no timer of its own. */
+  private hostTimerRings(): boolean {
+    return this.cpu.ticks >= (this.supervisor?.timerDue ?? Infinity);
+  }
+
+  private acknowledgeHost(): number {
+    if (this.hostTimerRings()) {
+      this.supervisor?.acknowledgeTimer?.();
+      return HOST_TIMER_VECTOR;
+    }
+    this.hostInterrupt = false;
+    return HOST_INPUT_VECTOR;
+  }
+
   private startBare(start: GuestStart): void {
     const { cpu } = this;
     for (const { gpa, bytes } of start.memory) this.ram.writeBytes(gpa, bytes);
@@ -206,8 +215,20 @@ export class Machine {
 
   private startHosted(start: GuestStart): Supervisor {
     const supervisor = createMachineSupervisor(this, start);
+    if (supervisor.trapped) this.wireTraps(supervisor.trapped.bind(supervisor));
     supervisor.start();
     return supervisor;
+  }
+
+  /** What the processor delivers goes to the VMM; what the guest gets, the VMM tells. */
+  private wireTraps(trapped: NonNullable<Supervisor["trapped"]>): void {
+    const { cpu } = this;
+    cpu.observe = (event) => {
+      if (event.kind === "triple-fault") this.guestEvent(event);
+    };
+    cpu.delivered = (event) => {
+      this.trap(trapped(event));
+    };
   }
 
   // ------------------------------------------------------------------ state
@@ -237,6 +258,11 @@ export class Machine {
 
   // ------------------------------------------------------------------ events
 
+  /** Also for events that the supervisor tells of. */
+  readonly guestEvent = (event: ObservedEvent): void => {
+    this.observed(event);
+  };
+
   private observed(observed: ObservedEvent): void {
     const { kind } = observed;
     if (observed.kind === "vm-exit") {
@@ -255,6 +281,13 @@ export class Machine {
     const event = machineEvent(this.cpu, observed, { from: this.mode, to: cpuMode(this.cpu) });
     if (event.kind === "triple-fault") this.tripleFault = event.text;
     this.report(event);
+  }
+
+  private trap({ key, number, describe }: TrapReport): void {
+    this.exitCounts.set(key, (this.exitCounts.get(key) ?? 0) + 1);
+    this.executor.requestStop();
+    if (this.control?.onEvent === undefined && !this.wantsEvent("vm-exit")) return;
+    this.report({ kind: "vm-exit", key, number, qualification: 0n, ...describe() });
   }
 
   private report(event: MachineEvent): void {
@@ -495,6 +528,7 @@ export interface MachineScalars {
 
 /** Vector on which the host's input devices interrupt the VMM. */
 const HOST_INPUT_VECTOR = 0x24;
+const HOST_TIMER_VECTOR = 0x20;
 const PAGE_BYTES = 4096;
 const VGA_TEXT = 0xb8000;
 const VGA_BYTES = 0x8000;

@@ -3,6 +3,7 @@ import { createSupervisor } from "../vmm/createSupervisor";
 import type { GuestStart } from "../vmm/guestStart";
 import type { Supervisor } from "../vmm/supervisor";
 import type { VirtualClock } from "../bus/virtualClock";
+import type { ObservedEvent } from "../cpu/observation";
 import type { Processor } from "../cpu/processor";
 import type { StandardPc } from "../devices/standardPc";
 import type { EntryKind, MachineConfig, MmuKind, VmmKind } from "./types";
@@ -23,13 +24,14 @@ export function checkTechnique(vmm: VmmKind, mmu: MmuKind, entry: EntryKind): vo
       "Use hardware-assisted or none.",
     );
   }
-  if (vmm !== "hardware-assisted") {
+  if (vmm !== "hardware-assisted" && vmm !== "trap-and-emulate") {
     throw new UserError(
       "technique-not-available",
       `The technique ${vmm} is not available yet.`,
-      "Use hardware-assisted or none.",
+      "Use hardware-assisted, trap-and-emulate or none.",
     );
   }
+  if (vmm === "trap-and-emulate") checkDeprivileged(vmm, mmu, entry);
   if (mmu !== "nested" && mmu !== "shadow-lazy") {
     throw new UserError(
       "mmu-not-available",
@@ -41,6 +43,22 @@ export function checkTechnique(vmm: VmmKind, mmu: MmuKind, entry: EntryKind): vo
   }
 }
 
+/** What moving the guest's kernel out of ring 0 needs. */
+function checkDeprivileged(vmm: VmmKind, mmu: MmuKind, entry: EntryKind): void {
+  if (entry === "real16")
+    throw new UserError(
+      "real-mode-not-deprivileged",
+      `A guest that starts in real-address mode cannot run under ${vmm}: real mode has no rings, so its kernel cannot be moved out of ring 0; virtual-8086 mode is for its users only.`,
+      "Use hardware-assisted or none.",
+    );
+  if (mmu === "nested")
+    throw new UserError(
+      "nested-needs-vmx",
+      "nested paging (EPT) belongs to VMX non-root operation.",
+      `Use shadow-lazy with ${vmm}.`,
+    );
+}
+
 /** What the machine gives its supervisor. */
 export interface HostedMachine {
   readonly config: MachineConfig;
@@ -49,6 +67,8 @@ export interface HostedMachine {
   readonly clock: VirtualClock;
   /** Level of the emulated interrupt controller's INTR output. */
   readonly interruptRequested: () => boolean;
+  /** Events that the supervisor tells of, instead of the processor. */
+  readonly guestEvent: (event: ObservedEvent) => void;
 }
 
 /** Memory that the VMM keeps for itself, at HPA 0. */
@@ -56,12 +76,14 @@ export const VMM_BYTES = 16 << 20;
 
 /** The supervisor that a machine's configuration asks for. */
 export function createMachineSupervisor(machine: HostedMachine, start: GuestStart): Supervisor {
-  const { config, cpu, pc, clock, interruptRequested } = machine;
+  const { config, cpu, pc, clock, interruptRequested, guestEvent } = machine;
   return createSupervisor({
+    vmm: config.vmm === "trap-and-emulate" ? "trap-and-emulate" : "hardware-assisted",
     cpu,
     pc,
     clock,
     interruptRequested,
+    observe: guestEvent,
     start,
     mmu: config.mmu === "shadow-lazy" ? "shadow-lazy" : "nested",
     reserved: { hpa: 0, bytes: VMM_BYTES },

@@ -1,4 +1,6 @@
 import type { Processor } from "../cpu/processor";
+import type { DeliveredEvent } from "../cpu/event";
+import type { ObservedEvent } from "../cpu/observation";
 import type { VmExit } from "../cpu/vmx/vmExit";
 
 /** One named step of a handler. Steps change the machine only through the processor, host memory and the supervisor's own plain state. */
@@ -39,6 +41,15 @@ export interface ExitCounter {
   cycles: number;
 }
 
+/** What brought a deprivileged guest into the VMM. */
+export interface TrapReport {
+  /** A row of isa/traps.ts. */
+  readonly key: string;
+  readonly number: number;
+  /** One sentence, and the linear address of the guest's instruction; made only for those who ask. */
+  readonly describe: () => { readonly text: string; readonly rip: bigint };
+}
+
 /**
  * The software that owns the most privileged level of the simulated processor. The machine gives it control at power-on and whenever the processor is
  * in its hands (VMX root operation), one step at a time.
@@ -53,6 +64,13 @@ export interface Supervisor {
   start(): void;
   /** The processor has just left the guest: chooses the handler. The machine calls it right after a VM exit. */
   exited(exit: VmExit): void;
+  /** Deprivileging techniques: the processor has delivered an event through the VMM's IDT. */
+  trapped?(event: DeliveredEvent): TrapReport;
+  /** Tick at which the host's timer interrupts the VMM; Infinity when off. Without it the VMM has a timer of its own. */
+  readonly timerDue?: number;
+  acknowledgeTimer?(): void;
+  /** Deprivileging techniques: the processor as the guest believes it. Looking changes nothing. */
+  guestProcessor?(): Processor;
   /** Runs the step at `position`. The last step enters the guest and leaves `position` undefined. */
   runStep(): void;
   readonly counters: readonly ExitCounter[];
@@ -79,4 +97,6 @@ export interface SupervisorContext {
   readonly reserved: { readonly hpa: number; readonly bytes: number };
   /** Guest-physical memory in bytes. */
   readonly guestMemoryBytes: number;
+  /** Told what the guest goes through where the processor does not tell it by itself. */
+  readonly observe: (event: ObservedEvent) => void;
 }

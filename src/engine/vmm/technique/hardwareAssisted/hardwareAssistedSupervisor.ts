@@ -3,7 +3,7 @@ import { InvariantError, UserError } from "../../../base/errors";
 import { clonePlain } from "../../../base/clone";
 import type { VmExit } from "../../../cpu/vmx/vmExit";
 import { EXIT_REASONS, exitReasonByNumber } from "../../../isa/vmx/exitReasons";
-import { COST_PROFILES, DEFAULT_COST_PROFILE, costProfile } from "../../costs";
+import { costProfileOf } from "../../costs";
 import { GuestMemory } from "../../guestMemory";
 import type { GuestStart } from "../../guestStart";
 import { HostMemory, initialHostMemory } from "../../hostMemory";
@@ -21,7 +21,8 @@ import { allocateHostPages } from "./hostPages";
 import { powerOnHandler } from "./powerOn";
 import { initialVirtualCpu, type VmState } from "./state";
 import { believedControlRegisters } from "./believedRegisters";
-import { Vm, type Handler, type MemoryVirtualization, type VirtualDevices, type VirtualTime } from "./vm"; // prettier-ignore
+import type { VirtualDevices, VirtualTime } from "../../virtualDevices";
+import { Vm, type Handler, type MemoryVirtualization } from "./vm";
 
 /** What the technique needs besides what every supervisor is given. */
 export interface HardwareAssistedContext extends SupervisorContext {
@@ -34,13 +35,6 @@ export interface HardwareAssistedContext extends SupervisorContext {
   readonly interruptRequested: () => boolean;
   /** Name of a cost profile; default P4-2006. */
   readonly costProfile?: string;
-}
-
-function profileOf(name: string): NonNullable<ReturnType<typeof costProfile>> {
-  const found = costProfile(name);
-  if (found) return found;
-  const names = COST_PROFILES.map((each) => each.name).join(", ");
-  throw new UserError("unknown-cost-profile", `There is no cost profile ${name}.`, `Use one of ${names}.`); // prettier-ignore
 }
 
 export class HardwareAssistedSupervisor implements Supervisor {
@@ -74,7 +68,7 @@ export class HardwareAssistedSupervisor implements Supervisor {
         host,
         pages: allocateHostPages(host),
         memory,
-        costs: profileOf(context.costProfile ?? DEFAULT_COST_PROFILE),
+        costs: costProfileOf(context.costProfile),
       },
       state,
     );

@@ -13,6 +13,7 @@ import type { CostProfile } from "../../costs";
 import type { GuestMemory } from "../../guestMemory";
 import type { HostMemory } from "../../hostMemory";
 import type { SupervisorStop, VmmStep } from "../../supervisor";
+import type { VirtualDevices, VirtualTime } from "../../virtualDevices";
 import type { HostPages } from "./hostPages";
 import type { ShadowState } from "../../memory/shadowLazy/shadowState";
 import type { ExitInformation, NestedState, VmState } from "./state";
@@ -26,20 +27,6 @@ export interface Handler {
   readonly key: string;
   readonly title: string;
   readonly steps: readonly Step[];
-}
-
-/** The emulated PC as the VMM drives it. */
-export interface VirtualDevices {
-  readonly ports: {
-    read(port: number, size: 1 | 2 | 4): number;
-    write(port: number, size: 1 | 2 | 4, value: number): void;
-  };
-  acknowledgeInterrupt(): number;
-}
-
-/** The virtual clock: when the next alarm of a device rings, in ticks; Infinity if none is set. */
-export interface VirtualTime {
-  nextDue(): number;
 }
 
 /** What the guest believes of its control registers. */
