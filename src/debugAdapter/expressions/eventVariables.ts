@@ -38,6 +38,7 @@ export function eventVariables(event: MachineEvent): Variables {
     case "vm-entry-failure":
     case "triple-fault":
     case "firmware":
+    case "fidelity-lost":
       break;
   }
   return variables;

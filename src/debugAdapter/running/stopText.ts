@@ -41,6 +41,8 @@ export function eventTitle(event: MachineEvent, exits: readonly ExitCount[]): st
       return `CR3 load: ${hex(event.value)}`;
     case "triple-fault":
       return "Triple fault";
+    case "fidelity-lost":
+      return "Fidelity lost";
     case "firmware":
       return "BIOS";
   }

@@ -23,4 +23,12 @@ export type ObservedEvent =
   | { readonly kind: "ring-change"; readonly from: number; readonly to: number }
   | { readonly kind: "mode-change" }
   | { readonly kind: "cr3-load"; readonly value: number }
-  | { readonly kind: "triple-fault"; readonly chain: readonly string[] };
+  | { readonly kind: "triple-fault"; readonly chain: readonly string[] }
+  /** A sensitive instruction of a deprivileged guest ran without a trap and gave something else than the guest's own processor would have. */
+  | {
+      readonly kind: "fidelity-lost";
+      readonly semantics: string;
+      readonly rip: bigint;
+      /** Made when somebody asks. */
+      readonly text: () => string;
+    };

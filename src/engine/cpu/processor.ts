@@ -1,6 +1,7 @@
 import { AR } from "../isa/descriptors";
 import { CS, FS, GS, SS, type SegmentIndex } from "../isa/registers";
 import type { Bits, OperandSize } from "../isa/types";
+import type { Instruction } from "../codec/types";
 import type { CpuAbort } from "./abort";
 import type { CpuModel } from "./cpuModel";
 import { DecodedTables } from "./decodedTables";
@@ -94,6 +95,8 @@ export class Processor {
   observe: (event: ObservedEvent) => void = () => undefined;
   /** Called when an event has been delivered through the IDT. */
   delivered: ((event: DeliveredEvent) => void) | undefined;
+  /** Asked before an instruction with system semantics; what it returns is called once the instruction has completed. */
+  systemEventWatcher: ((instruction: Instruction) => (() => void) | undefined) | undefined;
   dataWatcher: DataWatcher | undefined;
   /** A watchpoint has no known place: no access may take the fast path. */
   watchEverything = false;

@@ -124,6 +124,10 @@ export function machineEvent(
         value: BigInt(observed.value),
         text: `CR3 loaded with ${hex(observed.value)}`,
       };
+    case "fidelity-lost": {
+      const { semantics, rip, text } = observed;
+      return { kind: "fidelity-lost", instruction: semantics, rip, text: `fidelity lost at ${text()}` }; // prettier-ignore
+    }
     case "triple-fault":
       return { kind: "triple-fault", text: `triple fault: ${observed.chain.join(" → ")}` };
   }

@@ -6,6 +6,7 @@ import type { VirtualClock } from "../bus/virtualClock";
 import type { ObservedEvent } from "../cpu/observation";
 import type { Processor } from "../cpu/processor";
 import type { StandardPc } from "../devices/standardPc";
+import { makeInterpreter } from "./virtualInterpreter";
 import type { EntryKind, MachineConfig, MmuKind, VmmKind } from "./types";
 
 /** Memory virtualization when none is named. */
@@ -84,6 +85,7 @@ export function createMachineSupervisor(machine: HostedMachine, start: GuestStar
     clock,
     interruptRequested,
     observe: guestEvent,
+    makeInterpreter,
     start,
     mmu: config.mmu === "shadow-lazy" ? "shadow-lazy" : "nested",
     reserved: { hpa: 0, bytes: VMM_BYTES },

@@ -185,6 +185,14 @@ export type MachineEvent =
     }
   | { readonly kind: "cr3-load"; readonly value: bigint; readonly text: string }
   | { readonly kind: "triple-fault"; readonly text: string }
+  /** A sensitive instruction of a deprivileged guest did not trap and told or did something else than on the guest's own processor. */
+  | {
+      readonly kind: "fidelity-lost";
+      /** Family of the instruction, as in the instruction table: "popf". */
+      readonly instruction: string;
+      readonly text: string;
+      readonly rip: bigint;
+    }
   /** The firmware has something to tell: a program asked the BIOS for a service that is not there. */
   | { readonly kind: "firmware"; readonly text: string };
 

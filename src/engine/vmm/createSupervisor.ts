@@ -5,9 +5,12 @@ import {
   HardwareAssistedSupervisor,
   type HardwareAssistedContext,
 } from "./technique/hardwareAssisted/hardwareAssistedSupervisor";
-import { TrapAndEmulateSupervisor } from "./technique/trapAndEmulate/trapAndEmulateSupervisor";
+import {
+  TrapAndEmulateSupervisor,
+  type TrapAndEmulateContext,
+} from "./technique/trapAndEmulate/trapAndEmulateSupervisor";
 
-export interface SupervisorOptions extends HardwareAssistedContext {
+export interface SupervisorOptions extends HardwareAssistedContext, TrapAndEmulateContext {
   readonly vmm: "hardware-assisted" | "trap-and-emulate";
   readonly mmu: "nested" | "shadow-lazy";
 }

@@ -71,12 +71,19 @@ function pagingOptions(state: GuestPagingState): PagingOptions {
   };
 }
 
-function faultOf(access: GuestAccess, cause: number, why: string): GuestPageFault {
+/** SDM Vol. 3A, "Interrupt 14—Page-Fault Exception (#PF)": fetches are told apart only where something can forbid them. */
+function faultOf(
+  { efer, cr4 }: GuestPagingState,
+  access: GuestAccess,
+  cause: number,
+  why: string,
+): GuestPageFault {
+  const tellsFetch = access.fetch && (efer & EFER.NXE || cr4 & CR4.SMEP);
   const errorCode =
     cause |
     (access.write ? ERROR.write : 0) |
     (access.user ? ERROR.user : 0) |
-    (access.fetch ? ERROR.fetch : 0);
+    (tellsFetch ? ERROR.fetch : 0);
   return { kind: "fault", errorCode, why };
 }
 
@@ -114,7 +121,7 @@ function descend(
   const format = pagingFormat(state);
   const options = pagingOptions(state);
   const first = start(state, format, address);
-  if (!first) return faultOf(access, 0, "the PDPTE is not present");
+  if (!first) return faultOf(state, access, 0, "the PDPTE is not present");
   let { table, level } = first;
   const visited: Visited[] = [];
   const rights = { writable: true, user: true, executable: true };
@@ -123,9 +130,9 @@ function descend(
     const raw = format === "32-bit" ? BigInt(memory.read32(gpa)) : memory.read64(gpa);
     const entry = decodeEntry(raw, format, level, options);
     const name = entryName(format, level) ?? "entry";
-    if (!entry.present) return faultOf(access, 0, `the ${name} is not present`);
+    if (!entry.present) return faultOf(state, access, 0, `the ${name} is not present`);
     if (entry.malformed !== undefined)
-      return faultOf(access, ERROR.present | ERROR.reserved, `${name}: ${entry.malformed}`);
+      return faultOf(state, access, ERROR.present | ERROR.reserved, `${name}: ${entry.malformed}`);
     rights.writable &&= entry.writable;
     rights.user &&= entry.user;
     rights.executable &&= entry.executable;
@@ -196,7 +203,7 @@ function allowedPath(
   const path = descend(memory, state, address, access);
   if ("kind" in path) return path;
   const why = refusal(state, access, path);
-  return why === undefined ? { kind: "path", path } : faultOf(access, ERROR.present, why);
+  return why === undefined ? { kind: "path", path } : faultOf(state, access, ERROR.present, why);
 }
 
 function mapped(path: Path, address: bigint, access: GuestAccess): MappedPage {

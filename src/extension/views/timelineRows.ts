@@ -15,6 +15,7 @@ const ICONS: Readonly<Record<MachineEventKind, string>> = {
   "mode-change": "settings",
   "cr3-load": "map",
   "triple-fault": "flame",
+  "fidelity-lost": "eye-closed",
   firmware: "info",
 };
 

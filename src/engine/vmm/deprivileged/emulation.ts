@@ -11,7 +11,7 @@ import { effectiveAddress, memoryOperand } from "../../cpu/system/systemEvent";
 import type { Processor } from "../../cpu/processor";
 import { RFLAGS } from "../../cpu/systemState";
 import { deliverDebugTrap } from "./events";
-import { linearRip } from "./virtualProcessor";
+import { linearRip, loadProcessor, saveProcessor } from "./virtualProcessor";
 import type { Vm } from "./vm";
 
 /** Bytes at the guest's CS:EIP as its instruction fetch reads them; fewer where the next page cannot be fetched. */
@@ -52,6 +52,19 @@ function attempt(vcpu: Processor, instruction: Instruction): CpuAbort | undefine
     if (!isCpuAbort(problem)) throw problem;
     return problem;
   }
+}
+
+/** Any instruction, by the VMM's interpreter: for those that the hardware refused because of a cut-off segment. */
+export function interpret(vm: Vm): void {
+  const { vcpu } = vm;
+  const { processor, runOne } = vm.parts.interpreter();
+  loadProcessor(processor, saveProcessor(vcpu));
+  processor.ticks = vcpu.ticks;
+  processor.observe = vcpu.observe;
+  processor.ports = vcpu.ports;
+  runOne();
+  loadProcessor(vcpu, saveProcessor(processor));
+  deliverDebugTrap(vm);
 }
 
 /** One instruction with everything that its end does: the shadow of STI or MOV SS, the trap flag, breakpoints. What it throws is the guest's exception. */

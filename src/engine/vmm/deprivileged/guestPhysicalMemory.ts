@@ -17,6 +17,11 @@ export class GuestPhysicalMemory extends PhysicalMemory {
     super(buffer, guest.bytes);
   }
 
+  /** Nothing of it lies in the processor's own buffer: an interpreter must come here for every access. */
+  override isRam(): boolean {
+    return false;
+  }
+
   override read8(gpa: number): number {
     const hpa = this.guest.toHost(gpa);
     return hpa === undefined ? NOBODY & 0xff : this.host.read8(hpa);

@@ -10,7 +10,7 @@ import { ACTIVITY, CR0, CR4, EFER, RFLAGS } from "../../cpu/systemState";
 import type { Processor } from "../../cpu/processor";
 import { DR6_FIXED_ONES } from "../../isa/controlRegisters";
 import { AR, encodeGate } from "../../isa/descriptors";
-import { RSP, type SegmentIndex } from "../../isa/registers";
+import { DS, ES, FS, GS, RSP, type SegmentIndex } from "../../isa/registers";
 import { PAGE_BYTES } from "../hostMemory";
 import { AREA } from "./area";
 import {
@@ -168,28 +168,27 @@ export function followDebugRegisters({ cpu, vcpu }: Vm): void {
 }
 
 /** MOV to one of DS, ES, FS and GS, unless the hardware holds the segment already. */
-function loadDataSegment(vm: Vm, index: SegmentIndex): boolean {
+function loadDataSegment(vm: Vm, index: SegmentIndex): void {
   const { cpu, vcpu } = vm;
   const wanted = vcpu.segment(index);
-  if (wanted.ar & AR.UNUSABLE) {
-    cpu.system.segments[index] = { ...wanted };
-    return true;
+  const shadow = wanted.ar & AR.UNUSABLE ? undefined : shadowOfRegister(wanted);
+  // Code in the VMM's area that is to be read as data: nothing of it is shown.
+  if (shadow === undefined) {
+    cpu.system.segments[index] = { ...wanted, base: 0n, limit: 0, ar: AR.UNUSABLE };
+    return;
   }
-  const shadow = shadowOfRegister(wanted);
-  if (shadow === undefined) return false;
   const held = cpu.segment(index);
-  if (held.selector === wanted.selector && holdsSame(shadow, held)) return true;
+  if (held.selector === wanted.selector && holdsSame(shadow, held)) return;
   withDescriptor(vm, wanted.selector, shadow, () => {
     loadSegment(cpu, index, wanted.selector);
   });
-  return true;
 }
 
-/** DS, ES, FS and GS as far as the VMM changed them; false for a segment that no limit keeps out of the VMM's area. */
-export function loadDataSegments(vm: Vm): boolean {
+/** DS, ES, FS and GS as far as the VMM changed them. */
+export function loadDataSegments(vm: Vm): void {
   loadHardwareLdtr(vm);
-  if (vm.vcpu.virtual8086) return true;
-  return ([0, 3, 4, 5] as const).every((index) => loadDataSegment(vm, index));
+  if (vm.vcpu.virtual8086) return;
+  for (const index of [DS, ES, FS, GS] as const) loadDataSegment(vm, index);
 }
 
 // ------------------------------------------------------------------ ways back

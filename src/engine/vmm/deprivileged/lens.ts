@@ -1,10 +1,17 @@
 /** What the guest believes right now, for whoever looks: a processor beside the VCPU, whose writes go nowhere. Looking changes nothing. */
 import type { CpuModel } from "../../cpu/cpuModel";
 import type { Processor } from "../../cpu/processor";
+import type { SystemState } from "../../cpu/systemState";
 import { learn, runningContext, type HardwareContext } from "./belief";
 import { PretendedMemory } from "./guestPhysicalMemory";
-import { loadProcessor, makeVirtualProcessor, saveProcessor } from "./virtualProcessor";
+import { forgetTranslations, makeVirtualProcessor } from "./virtualProcessor";
 import type { Vm } from "./vm";
+
+/** A copy for somebody who executes unprivileged instructions only: deeper parts never change. */
+function copyOf(system: SystemState): SystemState {
+  const { segments, vmx, msrs, dr } = system;
+  return { ...system, segments: [...segments], vmx: { ...vmx }, msrs: { ...msrs }, dr: [...dr] };
+}
 
 export class Lens {
   private readonly processor: Processor;
@@ -29,9 +36,23 @@ export class Lens {
   lookAt(context: HardwareContext | undefined): Processor {
     const { vm, processor } = this;
     this.memory.written.clear();
-    loadProcessor(processor, saveProcessor(vm.vcpu));
+    const { vcpu } = vm;
+    processor.system = copyOf(vcpu.system);
+    forgetTranslations(processor);
     if (context) learn(vm, processor, context);
+    else this.copyRegisters();
     return processor;
+  }
+
+  private copyRegisters(): void {
+    const { vm, processor } = this;
+    const { vcpu } = vm;
+    for (let register = 0; register < 8; register++)
+      processor.setGpr(register, vcpu.gpr(register, 32), 32);
+    processor.rip = vcpu.rip;
+    processor.rflags = vcpu.rflags;
+    processor.ticks = vcpu.ticks;
+    processor.refresh();
   }
 
   /** Bytes that the processor has written since, by GPA. */

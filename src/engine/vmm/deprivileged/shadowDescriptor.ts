@@ -62,12 +62,26 @@ export function shadowDescriptor(raw: bigint, ring: number, stale: boolean): big
   return encodeDescriptor({ base: cache.base, limit, accessRights: raiseDpl(ar) });
 }
 
-/** A shadow descriptor that loads a segment register of the guest as it is, whatever its tables say now; undefined if it reaches into the VMM's area. */
+/** A stack or data segment without a byte in it: every access comes to the VMM. The size of the stack pointer stays. */
+function emptySegment(accessRights: number): bigint {
+  const isBig = (accessRights & AR.DB) !== 0;
+  const rights = (raiseDpl(accessRights) & ~AR.G) | EXPAND_DOWN | (isBig ? AR.G : 0);
+  return encodeDescriptor({ base: 0n, limit: isBig ? 0xffffffff : 0xffff, accessRights: rights });
+}
+
+/** A shadow descriptor that loads a segment register of the guest as it is, whatever its tables say now; undefined for code that reaches into the VMM's area. */
 export function shadowOfRegister({ base, limit, ar }: SegmentRegister): bigint | undefined {
   const accessRights = (ar & ~AR.UNUSABLE) | AR.P | ACCESSED;
   const cut = truncatedLimit({ base, limit, accessRights });
-  if (cut === undefined) return undefined;
-  return encodeDescriptor({ base, limit: cut, accessRights: raiseDpl(accessRights) });
+  if (cut !== undefined)
+    return encodeDescriptor({ base, limit: cut, accessRights: raiseDpl(accessRights) });
+  return isCode(accessRights) ? undefined : emptySegment(accessRights);
+}
+
+/** True if the hardware can run the guest at an offset of its code segment. */
+export function isExecutable({ base, limit, ar }: SegmentRegister, offset: bigint): boolean {
+  const cut = truncatedLimit({ base, limit, accessRights: ar });
+  return cut !== undefined && offset <= BigInt(cut);
 }
 
 /** The register that loading a descriptor gives. */

@@ -6,7 +6,8 @@ import { followDescriptorTables } from "./descriptorTables";
 import { chooseEvent, endStep } from "./events";
 import { readFrame } from "./frame";
 import { followControlRegisters, followDebugRegisters, leave, loadDataSegments, sleep } from "./hardware"; // prettier-ignore
-import { forgetTranslations } from "./virtualProcessor";
+import { isExecutable } from "./shadowDescriptor";
+import { forgetTranslations, linearRip } from "./virtualProcessor";
 import type { Step, Vm } from "./vm";
 
 /** Traps that a single step of the VMM's survives: it has not ended, or just did. */
@@ -81,6 +82,9 @@ export const CHOOSE_EVENT: Step = {
   },
 };
 
+/** Key of the handler that runs the guest where the hardware cannot. */
+export const INTERPRET_KEY = "INTERPRET";
+
 /** The way back: HLT for a guest that sleeps, else IRET. */
 function resume(vm: Vm): void {
   const { state, vcpu } = vm;
@@ -96,15 +100,21 @@ function resume(vm: Vm): void {
     else sleep(vm);
     return;
   }
-  const refused = loadDataSegments(vm) ? leave(vm) : "a segment register reaches into the VMM's area"; // prettier-ignore
-  if (refused === undefined) state.holdsGuest = false;
-  else
-    vm.stop("error", "segment-cannot-be-truncated", `The guest cannot go on at ring ${vcpu.cpl}: ${refused}. Segment truncation cannot keep it out of the top 4 MiB of the linear addresses, where the VMM lies. Use --vmm hardware-assisted.`); // prettier-ignore
+  if (!vcpu.virtual8086 && !isExecutable(vcpu.cs, vcpu.rip)) {
+    state.position = { key: INTERPRET_KEY, step: 0 };
+    return;
+  }
+  loadDataSegments(vm);
+  const refused = leave(vm);
+  if (refused === undefined) {
+    state.holdsGuest = false;
+    vm.parts.observe({ kind: "vm-entry", rip: linearRip(vcpu) });
+  } else vm.stop("error", "vmm-resume-failed", `IRET to the guest failed: ${refused}.`);
 }
 
 export const RESUME: Step = {
   name: "Write the frame, restore the registers and IRET",
-  text: "The host's timer is armed for the next alarm of a device. EFLAGS has IF = 1 and IOPL = 0 whatever the guest believes. A guest that halted is not resumed: the VMM executes HLT itself.",
+  text: "The host's timer is armed for the next alarm of a device. EFLAGS has IF = 1 and IOPL = 0 whatever the guest believes. A guest that halted is not resumed: the VMM executes HLT itself. Nor is one whose EIP lies beyond its truncated code segment: it is interpreted.",
   run: resume,
 };
 

@@ -24,6 +24,13 @@ export interface Handler {
   readonly steps: readonly Step[];
 }
 
+/** A processor over guest-physical memory, and who runs it. */
+export interface VirtualInterpreter {
+  readonly processor: Processor;
+  /** One instruction, with the delivery of what it raises. */
+  runOne(): void;
+}
+
 export interface VmParts {
   /** The hardware. */
   readonly cpu: Processor;
@@ -38,6 +45,8 @@ export interface VmParts {
   readonly area: VmmArea;
   /** HPA of the page that stands in for addresses without RAM: all ones. */
   readonly scratch: number;
+  /** The VMM's interpreter, made when it is first needed. */
+  readonly interpreter: () => VirtualInterpreter;
   readonly costs: CostProfile;
   /** What the guest goes through, for whoever watches. */
   readonly observe: (event: ObservedEvent) => void;

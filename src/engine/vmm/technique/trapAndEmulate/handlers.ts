@@ -3,21 +3,15 @@ import { debugException, exception, type GuestFault } from "../../../cpu/abort";
 import { readLinear, writeLinear } from "../../../cpu/dataAccess";
 import { ACCESS } from "../../../cpu/access";
 import { DEBUG_CAUSE } from "../../../cpu/debugRegisters";
-import { deliver } from "../../../cpu/delivery";
-import { EVENT } from "../../../cpu/event";
 import { RFLAGS } from "../../../cpu/systemState";
 import { vectorName } from "../../../isa/exceptions";
 import { RSP } from "../../../isa/registers";
 import { TRAPS, UNEXPECTED_TRAP, type TrapKey } from "../../../isa/traps";
-import { hex } from "../../../base/hex";
-import { accessInArea } from "../../deprivileged/areaAccess";
-import { canEmulate, emulate, fetchCode } from "../../deprivileged/emulation";
+import { canEmulate, emulate, fetchCode, interpret } from "../../deprivileged/emulation";
 import { endStep, reflect } from "../../deprivileged/events";
 import { PAGE_FAULT_HANDLERS } from "../../deprivileged/pageFaults";
-import { around, CHOOSE_EVENT, FOLLOW, READ_FRAME, RESUME } from "../../deprivileged/steps";
+import { around, CHOOSE_EVENT, FOLLOW, INTERPRET_KEY, READ_FRAME, RESUME } from "../../deprivileged/steps";
 import type { Handler, Step, Vm } from "../../deprivileged/vm";
-
-const DB = 1;
 
 /** The exception as the hardware raised it. */
 function hardwareFault({ trap }: Vm): GuestFault {
@@ -34,22 +28,14 @@ const FETCH: Step = {
   },
 };
 
-function refuse(vm: Vm, linear: bigint): void {
-  vm.stop("error", "guest-uses-vmm-area", `The guest uses linear address ${hex(linear)}. The VMM keeps the top 4 MiB of the linear addresses for itself, and segment limits end below them. Use --vmm hardware-assisted.`); // prettier-ignore
-}
-
 const EMULATE: Step = {
   name: "Carry the instruction out on the VCPU",
-  text: "At the guest's own ring, with its own descriptor tables and page tables: what a processor would do that is really the guest's. If that refuses too, or the instruction is none that the VMM carries out, the exception is the guest's and goes through its IDT.",
+  text: "At the guest's own ring, with its own descriptor tables and page tables. Sensitive instructions have handlers; any other one met a segment that ends below the VMM's area, and is interpreted. If the VCPU refuses too, the exception is the guest's and goes through its IDT.",
   run: (vm) => {
     const { instruction } = vm;
-    if (instruction && canEmulate(instruction)) {
-      emulate(vm, instruction);
-      return;
-    }
-    const beyond = instruction && accessInArea(vm.vcpu, instruction);
-    if (beyond === undefined) reflect(vm, hardwareFault(vm));
-    else refuse(vm, beyond);
+    if (!instruction) reflect(vm, hardwareFault(vm));
+    else if (canEmulate(instruction)) emulate(vm, instruction);
+    else interpret(vm);
   },
 };
 
@@ -88,6 +74,17 @@ function guestsConditions(vm: Vm): number {
   return bits;
 }
 
+const INT1_BYTES = 1n;
+
+/** INT1 reports no condition, and the processor is behind it. */
+function debugInterrupt(vm: Vm): void {
+  vm.vcpu.rip = BigInt.asUintN(32, vm.vcpu.rip - INT1_BYTES);
+  vm.state.work.code = fetchCode(vm.vcpu);
+  const { instruction } = vm;
+  if (instruction?.form.semantics === "int1") emulate(vm, instruction);
+  else vm.stop("error", "unexpected-trap", "A debug exception without a cause."); // prettier-ignore
+}
+
 const TAKE_DEBUG_EXCEPTION: Step = {
   name: "Whose debug exception is it?",
   text: "A single step of the VMM's own ends here: the scratch page goes, and TF is the guest's again. Breakpoints and single steps of the guest go through its IDT.",
@@ -100,9 +97,7 @@ const TAKE_DEBUG_EXCEPTION: Step = {
       vcpu.system.shadow = "none";
     }
     if (bits !== 0) reflect(vm, debugException(bits, "debug exception of the guest"));
-    // INT1 reports no condition.
-    else if (!wasStep)
-      deliver(vcpu, { vector: DB, type: EVENT.privilegedSoftware, returnRip: vcpu.rip });
+    else if (!wasStep) debugInterrupt(vm);
   },
 };
 
@@ -129,6 +124,21 @@ export const LAUNCH_HANDLER: Handler = {
   steps: [FOLLOW, CHOOSE_EVENT, RESUME],
 };
 
+const INTERPRET: Step = {
+  name: "Interpret one instruction on the VCPU",
+  text: "EIP is beyond the end that truncation gives to the guest's code segment: the hardware cannot run the guest here.",
+  run: (vm) => {
+    vm.cpu.ticks++;
+    interpret(vm);
+  },
+};
+
+const INTERPRET_HANDLER: Handler = {
+  key: INTERPRET_KEY,
+  title: "Interpretation: code that lies beyond the truncated segment",
+  steps: [INTERPRET, FOLLOW, CHOOSE_EVENT, RESUME],
+};
+
 export const UNEXPECTED_HANDLER: Handler = {
   key: UNEXPECTED_TRAP,
   title: "A trap without a handler",
@@ -142,5 +152,6 @@ export const HANDLERS: readonly Handler[] = [
   ...REFLECTED.map((key) => titled(key, around(REFLECT))),
   titled("TRAP_DB", around(TAKE_DEBUG_EXCEPTION)),
   titled("TRAP_INTERRUPT", around(SERVE_HOST)),
+  INTERPRET_HANDLER,
   UNEXPECTED_HANDLER,
 ];

@@ -5,6 +5,8 @@ import { hex } from "../../../base/hex";
 import { decode } from "../../../codec/decode";
 import { format } from "../../../codec/format";
 import { EVENT, type DeliveredEvent } from "../../../cpu/event";
+import type { CpuModel } from "../../../cpu/cpuModel";
+import type { PhysicalMemory } from "../../../cpu/physicalMemory";
 import type { Processor } from "../../../cpu/processor";
 import { vectorName } from "../../../isa/exceptions";
 import { TRAPS, trapOfVector, UNEXPECTED_TRAP } from "../../../isa/traps";
@@ -18,6 +20,7 @@ import { isTraced } from "../../deprivileged/descriptorTables";
 import { readFrame } from "../../deprivileged/frame";
 import { fetchCode } from "../../deprivileged/emulation";
 import { GuestPhysicalMemory } from "../../deprivileged/guestPhysicalMemory";
+import { FidelityWatch } from "../../deprivileged/fidelity";
 import { Lens } from "../../deprivileged/lens";
 import { isGuestsOwn } from "../../deprivileged/pageFaults";
 import { powerOnHandler } from "../../deprivileged/powerOn";
@@ -30,7 +33,7 @@ import {
   makeVirtualProcessor,
   saveProcessor,
 } from "../../deprivileged/virtualProcessor";
-import { Vm, type Handler } from "../../deprivileged/vm";
+import { Vm, type Handler, type VirtualInterpreter } from "../../deprivileged/vm";
 import type {
   ExitCounter,
   Supervisor,
@@ -49,7 +52,11 @@ export interface TrapAndEmulateContext extends SupervisorContext {
   readonly clock: VirtualTime;
   readonly interruptRequested: () => boolean;
   readonly costProfile?: string;
+  readonly makeInterpreter: InterpreterMaker;
 }
+
+/** Makes a processor of a model over a memory, with an interpreter that runs it. */
+export type InterpreterMaker = (memory: PhysicalMemory, model: CpuModel) => VirtualInterpreter;
 
 const IDT_BIT = 2;
 const PAGE_FAULT = 14;
@@ -76,6 +83,8 @@ export class TrapAndEmulateSupervisor implements Supervisor {
     this.handlers = [this.powerOn, ...HANDLERS];
     this.vm = makeVm(context);
     this.lens = new Lens(this.vm, cpu.model);
+    const fidelity = new FidelityWatch(this.vm, this.lens);
+    cpu.systemEventWatcher = (instruction) => fidelity.before(instruction);
   }
 
   start(): void {
@@ -232,6 +241,7 @@ function makeVm(context: TrapAndEmulateContext): Vm {
       host,
       area: new VmmArea(ram, host),
       scratch: host.allocate(),
+      interpreter: lazily(() => context.makeInterpreter(memory, guestModel(cpu.model))),
       costs: costProfileOf(context.costProfile),
       observe: context.observe,
     },
@@ -241,6 +251,11 @@ function makeVm(context: TrapAndEmulateContext): Vm {
   vm.space = shadowSpaceOf(vm);
   wireVirtualProcessor(vm, memory);
   return vm;
+}
+
+function lazily<Value>(make: () => Value): () => Value {
+  let made: Value | undefined;
+  return () => (made ??= make());
 }
 
 function wireVirtualProcessor(vm: Vm, memory: GuestPhysicalMemory): void {
