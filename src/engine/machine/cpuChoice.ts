@@ -17,6 +17,13 @@ export function machineCpuModel({ cpu, vmm, image }: MachineConfig): CpuModel {
       "Use vmm none, or another cpu.",
     );
   }
+  if (vmm === "trap-and-emulate" && !model.features.has("pae")) {
+    throw new UserError(
+      "cpu-without-pae",
+      `The processor ${cpu} has no PAE, in whose format this VMM makes its shadow page tables.`,
+      "Use vmm none, or another cpu.",
+    );
+  }
   if (image.entry === "long64" && !model.features.has("lm")) {
     throw new UserError(
       "cpu-without-long-mode",

@@ -25,9 +25,19 @@ export interface PagingContext {
   readonly eptRoot: number | undefined;
 }
 
-/** True while the guest's state lies in the current VMCS and not in the processor. */
-export function guestIsInVmcs(machine: ViewedMachine): boolean {
-  return machine.world === "vmm";
+/** True while the guest's state lies in the current VMCS and not in a processor. */
+export function guestIsInVmcs({ world, supervisor }: ViewedMachine): boolean {
+  return world === "vmm" && supervisor?.guestProcessor === undefined;
+}
+
+/** The processor that holds what the guest believes, outside the VMCS: the hardware, or the VCPU of a deprivileging technique. */
+export function guestsProcessor({ cpu, supervisor }: ViewedMachine): Processor {
+  return supervisor?.guestProcessor?.() ?? cpu;
+}
+
+function pagingOfProcessor({ system }: Processor): Omit<PagingContext, "eptRoot"> {
+  const { cr0, cr3, cr4, efer, pdptes } = system;
+  return { cr0, cr3, cr4, efer, pdptes };
 }
 
 /** The paging that the guest itself set up. */
@@ -35,6 +45,8 @@ export function guestPaging(machine: ViewedMachine): PagingContext {
   const { cpu, supervisor } = machine;
   const { system } = cpu;
   const eptRoot = currentEptRoot(machine);
+  if (supervisor?.guestProcessor)
+    return { ...pagingOfProcessor(guestsProcessor(machine)), eptRoot };
   const inVmcs = guestIsInVmcs(machine);
   const hardware = inVmcs
     ? {
@@ -96,7 +108,7 @@ export function guestSegments(machine: ViewedMachine): {
   readonly tr: SegmentRegister;
 } {
   const { cpu } = machine;
-  if (!guestIsInVmcs(machine)) return cpu.system;
+  if (!guestIsInVmcs(machine)) return guestsProcessor(machine).system;
   return {
     segments: SEGMENT_NAMES.map((name) => vmcsSegment(cpu, name)),
     ldtr: vmcsSegment(cpu, "LDTR"),

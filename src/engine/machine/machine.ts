@@ -353,7 +353,8 @@ export class Machine {
     const { cpu, clock } = this;
     clock.advanceTo(Math.max(clock.now, cpu.ticks));
     const sliceEnd = cpu.ticks + ticks;
-    const end = this.executor.run(ticks, skip);
+    const restarts = this.supervisor?.restartsInstruction === true;
+    const end = this.executor.run(ticks, skip || restarts);
     if (end !== "idle") this.idleSince = undefined;
     this.noteMode();
     if (this.finalStop) return this.finalStop;

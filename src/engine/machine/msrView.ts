@@ -1,7 +1,7 @@
 import { readMsr } from "../cpu/system/msrs";
 import { isCpuAbort } from "../cpu/abort";
 import { MSRS } from "../isa/msrs";
-import { guestIsInVmcs, type ViewedMachine } from "./guestContext";
+import { guestIsInVmcs, guestsProcessor, type ViewedMachine } from "./guestContext";
 import { readVmcs } from "../cpu/vmx/vmcs";
 import type { VmcsFieldName } from "../isa/vmx/vmcsFields";
 
@@ -20,11 +20,12 @@ const IN_VMCS: Readonly<Record<string, VmcsFieldName>> = {
 /** The guest's MSRs, wherever they lie. */
 export function msrView(machine: ViewedMachine): { name: string; number: number; value: bigint }[] {
   const { cpu } = machine;
+  const guest = guestsProcessor(machine);
   return MSRS.flatMap(({ name, number }) => {
     const field = IN_VMCS[name];
     if (field && guestIsInVmcs(machine)) return [{ name, number, value: readVmcs(cpu, field) }];
     try {
-      return [{ name, number, value: readMsr(cpu, number) }];
+      return [{ name, number, value: readMsr(guest, number) }];
     } catch (problem) {
       if (!isCpuAbort(problem)) throw problem;
       return [];

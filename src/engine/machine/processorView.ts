@@ -6,7 +6,7 @@ import { AR } from "../isa/descriptors";
 import { INTERRUPTIBILITY } from "../isa/vmx/fieldLayouts";
 import { GPR64 } from "../isa/registers";
 import type { Bits } from "../isa/types";
-import { guestIsInVmcs, guestSegments, type ViewedMachine } from "./guestContext";
+import { guestIsInVmcs, guestSegments, guestsProcessor, type ViewedMachine } from "./guestContext";
 import type { CpuMode, ProcessorView, SegmentView } from "./types";
 
 /** The register values that decide everything else. */
@@ -152,15 +152,20 @@ function processorGprs(cpu: Processor): bigint[] {
   return Array.from({ length: 16 }, (_, register) => cpu.gpr(register));
 }
 
+function viewOf(cpu: Processor): ProcessorView {
+  return view(cpu, hardwareCore(cpu), cpu.system, processorGprs(cpu), cpu.cpl);
+}
+
 /** What the hardware holds now. */
 export function hardwareView({ cpu }: ViewedMachine): ProcessorView {
-  return view(cpu, hardwareCore(cpu), cpu.system, processorGprs(cpu), cpu.cpl);
+  return viewOf(cpu);
 }
 
 /** What the guest believes: its state wherever it lies, with the read shadows applied. Equal to `hardwareView` without a supervisor. */
 export function guestView(machine: ViewedMachine): ProcessorView {
   const { cpu, supervisor } = machine;
   if (!supervisor) return hardwareView(machine);
+  if (supervisor.guestProcessor) return viewOf(guestsProcessor(machine));
   const inVmcs = guestIsInVmcs(machine);
   const core = inVmcs ? vmcsCore(cpu) : hardwareCore(cpu);
   const believed = supervisor.guestControlRegisters();

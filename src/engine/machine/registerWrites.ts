@@ -86,8 +86,16 @@ function setSpecial(cpu: Processor, name: string, value: bigint): boolean {
   return true;
 }
 
-/** Sets a register of the running processor by name. */
-export function setRegister({ cpu }: ViewedMachine, name: string, value: bigint): void {
+/** Sets a register of the guest by name: in the processor that runs it, or in the VCPU. */
+export function setRegister({ cpu, supervisor }: ViewedMachine, name: string, value: bigint): void {
+  if (!supervisor?.changeGuest) setIn(cpu, name, value);
+  else
+    supervisor.changeGuest((vcpu) => {
+      setIn(vcpu, name, value);
+    });
+}
+
+function setIn(cpu: Processor, name: string, value: bigint): void {
   const lower = name.toLowerCase();
   try {
     if (setGeneral(cpu, lower, value) || setSpecial(cpu, lower, value)) return;

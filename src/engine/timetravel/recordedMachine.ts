@@ -1,5 +1,6 @@
 /** A machine whose time can run backwards: checkpoints, a log of inputs, and replay. Implements the engine's door. */
 import { UserError } from "../base/errors";
+import { hex } from "../base/hex";
 import { textOfCodes } from "../base/longLists";
 import type { Debuggee, StepPlan } from "../machine/debuggee";
 import { entryViolation } from "../machine/events";
@@ -67,6 +68,7 @@ export class RecordedMachine implements Debuggee {
   /** The last stop stands at the current position: going on must not stop there again. */
   private standing = false;
   private lastEvent: MachineEvent | undefined;
+  private readonly lostAt = new Set<bigint>();
   private search: { end: number; index: number } | undefined;
 
   constructor(readonly config: MachineConfig) {
@@ -90,8 +92,16 @@ export class RecordedMachine implements Debuggee {
 
   private note(event: MachineEvent): void {
     if (event.kind === "vm-exit" || event.kind === "vm-entry-failure") this.lastEvent = event;
-    if (event.kind === "firmware" && this.position >= this.farthest) this.onNotice?.(event.text);
+    if (this.position >= this.farthest) this.tell(event);
     if (this.events.length < MAX_TIMELINE) this.events.push({ position: this.position, event });
+  }
+
+  /** What people want to hear of although nothing stops. A place where fidelity is lost is told once. */
+  private tell(event: MachineEvent): void {
+    if (event.kind === "firmware") this.onNotice?.(event.text);
+    if (event.kind !== "fidelity-lost" || this.lostAt.has(event.rip)) return;
+    this.lostAt.add(event.rip);
+    this.onNotice?.(`${event.text} (at ${hex(event.rip)})`);
   }
 
   get position(): number {
@@ -405,7 +415,7 @@ export class RecordedMachine implements Debuggee {
   }
 
   setRegister(name: string, value: bigint): void {
-    if (this.world === "vmm") {
+    if (this.world === "vmm" && this.machine.supervisor?.changeGuest === undefined) {
       throw new UserError(
         "registers-in-vmcs",
         "The guest's registers lie in the VMCS while the VMM runs.",

@@ -71,6 +71,10 @@ export interface Supervisor {
   acknowledgeTimer?(): void;
   /** Deprivileging techniques: the processor as the guest believes it. Looking changes nothing. */
   guestProcessor?(): Processor;
+  /** The guest starts an instruction again that has begun before: a breakpoint there has been seen. */
+  readonly restartsInstruction?: boolean;
+  /** Deprivileging techniques: lets a debugger change the guest's processor. */
+  changeGuest?(change: (vcpu: Processor) => void): void;
   /** Runs the step at `position`. The last step enters the guest and leaves `position` undefined. */
   runStep(): void;
   readonly counters: readonly ExitCounter[];

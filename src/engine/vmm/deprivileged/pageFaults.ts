@@ -82,12 +82,24 @@ const REFLECT: Step = {
   },
 };
 
+/** The hardware's NXE is 1, so its error codes tell fetches. */
+const FETCH = 16;
+
+const RESTART: Step = {
+  ...RESUME,
+  run: (vm) => {
+    const isFetch = ((vm.trap.errorCode ?? 0) & FETCH) !== 0;
+    vm.state.restartedAt = isFetch ? -1 : vm.cpu.ticks;
+    RESUME.run(vm);
+  },
+};
+
 export const PAGE_FAULT_HANDLERS: readonly Handler[] = [
   {
     key: "TRAP_PF_HIDDEN",
     title: "Page fault, hidden: the shadow lacked the page",
     // Nothing of the VCPU changes, so nothing has to follow.
-    steps: [READ_FRAME, WALK, FILL, RESUME],
+    steps: [READ_FRAME, WALK, FILL, RESTART],
   },
   {
     key: "TRAP_PF_TRUE",

@@ -75,6 +75,8 @@ export interface DeprivilegedState {
   leftSelectors: number[];
   /** EIP that the guest went on at. */
   resumedAt: bigint;
+  /** Tick at which an instruction was started again that a hidden fault of its data had interrupted; -1 if none was. */
+  restartedAt: number;
   tables: DescriptorTablesState;
   memory: ShadowState;
   host: HostMemoryState;
@@ -96,6 +98,7 @@ export function initialState(host: HostMemoryState, memory: ShadowState): Depriv
     holdsGuest: true,
     leftSelectors: [0, 0, 0, 0, 0, 0],
     resumedAt: 0n,
+    restartedAt: -1,
     tables: { counts: { gdt: 0, ldt: 0 }, traced: [], opened: [], isStale: true, madeFor: [] },
     memory,
     host,

@@ -1,11 +1,11 @@
 /** The steps that handlers of deprivileging techniques share: the frame of every handler. */
 import { ACTIVITY, CR0, CR4, EFER, RFLAGS } from "../../cpu/systemState";
 import { isInArea } from "./area";
-import { learn } from "./belief";
+import { learn, runningContext } from "./belief";
 import { followDescriptorTables } from "./descriptorTables";
 import { chooseEvent, endStep } from "./events";
 import { readFrame } from "./frame";
-import { followControlRegisters, followDebugRegisters, leave, loadDataSegments, sleep } from "./hardware"; // prettier-ignore
+import { breakIn, followControlRegisters, followDebugRegisters, leave, loadDataSegments, sleep } from "./hardware"; // prettier-ignore
 import { isExecutable } from "./shadowDescriptor";
 import { forgetTranslations, linearRip } from "./virtualProcessor";
 import type { Step, Vm } from "./vm";
@@ -110,6 +110,20 @@ function resume(vm: Vm): void {
     state.holdsGuest = false;
     vm.parts.observe({ kind: "vm-entry", rip: linearRip(vcpu) });
   } else vm.stop("error", "vmm-resume-failed", `IRET to the guest failed: ${refused}.`);
+}
+
+/** As a trap would: for a debugger that changes the guest while it runs. */
+export function takeGuest(vm: Vm): void {
+  learn(vm, vm.vcpu, runningContext(vm.cpu));
+  forgetTranslations(vm.vcpu);
+  vm.state.holdsGuest = true;
+  breakIn(vm);
+}
+
+/** Lets the guest go on with what was changed. */
+export function resumeAfterChange(vm: Vm): void {
+  FOLLOW.run(vm);
+  resume(vm);
 }
 
 export const RESUME: Step = {

@@ -24,6 +24,7 @@ import { FidelityWatch } from "../../deprivileged/fidelity";
 import { Lens } from "../../deprivileged/lens";
 import { isGuestsOwn } from "../../deprivileged/pageFaults";
 import { powerOnHandler } from "../../deprivileged/powerOn";
+import { resumeAfterChange, takeGuest } from "../../deprivileged/steps";
 import { shadowSpaceOf } from "../../deprivileged/shadowMemory";
 import { initialState, type DeprivilegedState, type Trap, type VirtualProcessorState } from "../../deprivileged/state"; // prettier-ignore
 import {
@@ -195,6 +196,25 @@ export class TrapAndEmulateSupervisor implements Supervisor {
 
   guestProcessor(): Processor {
     return this.lens.look();
+  }
+
+  changeGuest(change: (vcpu: Processor) => void): void {
+    const { vm } = this;
+    if (vm.state.holdsGuest) {
+      change(vm.vcpu);
+      return;
+    }
+    takeGuest(vm);
+    try {
+      change(vm.vcpu);
+    } finally {
+      resumeAfterChange(vm);
+    }
+  }
+
+  get restartsInstruction(): boolean {
+    const { state, cpu } = this.vm;
+    return state.restartedAt === cpu.ticks;
   }
 
   guestControlRegisters(): { readonly cr0: bigint; readonly cr3: bigint; readonly cr4: bigint } {
