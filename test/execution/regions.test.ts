@@ -221,4 +221,14 @@ describe("a region", () => {
     assert.ok(executor.blocks.regionCount > 0);
     assert.ok(executor.blocks.regionCount < 40, `${executor.blocks.regionCount} regions`);
   });
+
+  it("is not asked for by one instruction past a breakpoint", () => {
+    const { cpu, executor } = bareProcessor(32, RAM);
+    executor.blocks.hotAfter = 1;
+    executor.blocks.makeRegion = () => assert.fail("a block for one instruction has become hot");
+    cpu.ram.writeBytes(CODE, Uint8Array.of(0x40, 0x40));
+    cpu.rip = BigInt(CODE);
+    executor.run(1, true);
+    assert.equal(cpu.rip, BigInt(CODE + 1));
+  });
 });

@@ -18,6 +18,8 @@ export interface ExpectedRun {
   readonly vmm: readonly string[];
   /** Techniques under which it runs and shows something else, and what. */
   readonly differs?: Readonly<Record<string, string>>;
+  /** The same for machines: the families of the instructions at which fidelity is lost. */
+  readonly silent?: Readonly<Record<string, readonly string[]>>;
   /** At least so many exits by key, under hardware-assisted virtualization with nested paging. */
   readonly exits?: Readonly<Record<string, number>>;
   readonly teaches?: string;
