@@ -105,6 +105,7 @@ export const EXCEPTION_FILTERS: readonly ExceptionFilter[] = [
   { filter: "exit:TRAP_PF_TRUE", label: "Trap: true page fault", description: "A page fault that the VMM hands to the guest", exits: ["TRAP_PF_TRUE"] },
   { filter: "exit:TRAP_INT", label: "Trap: software interrupt", description: "INT n of a deprivileged guest", exits: ["TRAP_INT"] },
   { filter: "exit:CALLOUT", label: "Callout of the code cache", description: "Translated code called the VMM", exits: ["CALLOUT_*"] },
+  { filter: "fidelity-lost", label: "Fidelity lost", description: "A sensitive instruction of a deprivileged guest did not trap, and VCPU and CPU part: behind it", events: ["fidelity-lost"] },
   { filter: "trap:guest-exception", label: "Guest exception", description: "An exception delivered to the guest", events: ["exception"] },
   { filter: "ring-change", label: "Ring change", description: "CPL changed", events: ["ring-change"] },
   { filter: "mode-change", label: "Mode change", description: "Real, protected, compatibility, 64-bit", events: ["mode-change"] },
@@ -372,6 +373,7 @@ export const RUN_TO_TARGETS = [
   "cr3-load",
   "interrupt",
   "exception",
+  "fidelity-lost",
   "address",
 ] as const;
 export type RunToTarget = (typeof RUN_TO_TARGETS)[number];

@@ -14,6 +14,7 @@ export { decodeBits, fieldMask, fieldValue, summarizeBits } from "./isa/bitField
 export type { BitField, BitLayout, DecodedField } from "./isa/bitFields";
 export * from "./isa/controlRegisters";
 export { AR, accessRightsText, selectorText } from "./isa/descriptors";
+export { sensitivityFactOf } from "./isa/sensitivityFacts";
 export { EXCEPTIONS, exceptionByVector, vectorName } from "./isa/exceptions";
 export * from "./isa/registers";
 export { EXIT_REASONS } from "./isa/vmx/exitReasons";

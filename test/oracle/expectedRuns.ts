@@ -20,6 +20,8 @@ export interface ExpectedRun {
   readonly differs?: Readonly<Record<string, string>>;
   /** The same for machines: the families of the instructions at which fidelity is lost. */
   readonly silent?: Readonly<Record<string, readonly string[]>>;
+  /** Serial output under such techniques, where it is worth keeping. */
+  readonly shows?: Readonly<Record<string, string>>;
   /** At least so many exits by key, under hardware-assisted virtualization with nested paging. */
   readonly exits?: Readonly<Record<string, number>>;
   readonly teaches?: string;

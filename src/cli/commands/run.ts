@@ -5,6 +5,7 @@ import type { Debuggee } from "../../engine/index";
 import { machineSettings, parseAddress } from "../../debugAdapter/launch/machineSettings";
 import type { MachineSettings } from "../../debugAdapter/launch/machineSettings";
 import { readProgram } from "../../debugAdapter/launch/sourceFile";
+import { Program } from "../../debugAdapter/sources/program";
 import { onlyFile, parseOptions } from "../command";
 import type { Command, Parsed, Streams } from "../command";
 import { exitReport, runToEnd, vcpuReport } from "../machineRun";
@@ -85,6 +86,7 @@ function run(args: readonly string[], streams: Streams): number {
   const limit = limitText === undefined ? undefined : parseAddress("number of instructions", limitText); // prettier-ignore
   const dumps = options.list("dump-memory").map(parseDump);
   const { image } = loadGuest(file, settings, streams);
+  const program = new Program(image);
   const { vmm, mmu, memoryBytes, cpu } = settings;
   const debuggee = createDebuggee({ image, vmm, mmu, memoryBytes, cpu, recording: false });
   const input = options.text("serial-in");
@@ -102,8 +104,8 @@ function run(args: readonly string[], streams: Streams): number {
     pending.push(byte);
     if (byte === LINE_FEED) pass();
   };
-  debuggee.onNotice = (text) => {
-    streams.err(`${text}\n`);
+  debuggee.onNotice = (text, address) => {
+    streams.err(`${address === undefined ? "" : `${linePlace(program, address)}: `}${text}\n`);
   };
   const end = runToEnd(debuggee, limit, { keys, afterSlice: pass });
   for (const dump of dumps) writeDump(debuggee, dump);
@@ -111,6 +113,12 @@ function run(args: readonly string[], streams: Streams): number {
   if (json) streams.out(`${JSON.stringify(report(debuggee, end))}\n`);
   else streams.err(`${summary(debuggee, end)}\n`);
   return end.status;
+}
+
+/** "kernel.asm:12", or the linear address where no source is known. */
+function linePlace(program: Program, address: bigint): string {
+  const entry = program.entryAt(address);
+  return entry === undefined ? hex(address) : `${entry.range.file}:${entry.range.line}`;
 }
 
 function report(debuggee: Debuggee, stop: RunEnd): object {

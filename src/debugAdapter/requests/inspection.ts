@@ -1,7 +1,7 @@
 /** Where the program stands: stackTrace, scopes, exceptionInfo. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { basename } from "node:path";
-import { hex } from "../../engine/index";
+import { hex, sensitivityFactOf } from "../../engine/index";
 import { eventSentence } from "../running/stopText";
 import type { StopTelling } from "../running/stopText";
 import { memoryReference } from "../memoryReference";
@@ -102,11 +102,24 @@ function details(session: RingsideSession, stop: StopTelling): string {
   if (event?.kind === "exception" && event.errorCode !== undefined) {
     lines.push(`error code ${hex(event.errorCode)}`);
   }
+  if (event?.kind === "fidelity-lost") lines.push(...whyItIsSilent(event.instruction));
   if (event?.kind === "vm-entry-failure") {
     lines.push(...event.violations.map(({ rule, text, hint }) => `${rule}: ${text} ${hint}`));
   }
   if (event) lines.push(eventSentence(event, target.debuggee.exits()));
   return [...new Set(lines)].join("\n");
+}
+
+/** What is known of a family of instructions that do not trap, and the page about it. */
+function whyItIsSilent(family: string): readonly string[] {
+  const fact = sensitivityFactOf(family);
+  if (!fact) return [];
+  const { text } = fact.techniques["trap-and-emulate"];
+  return [
+    `at CPL > 0: ${fact.deprivileged}`,
+    `under trap-and-emulate: ${text}`,
+    `more: docs/sensitive/${family}.md, docs/techniques/trap-and-emulate.md`,
+  ];
 }
 
 export const inspectionHandlers: HandlerTable = { stackTrace, scopes, exceptionInfo };

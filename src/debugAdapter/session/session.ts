@@ -85,7 +85,10 @@ export class RingsideSession extends DebugSession {
     this.gotoPlaces.length = 0;
     this.generation++;
     target.debuggee.onOutput = (_, byte) => this.output.byte(byte);
-    target.debuggee.onNotice = (text) => this.output.line({ text });
+    target.debuggee.onNotice = (text, address) => {
+      if (address === undefined) this.output.line({ text });
+      else this.log(target, text, address);
+    };
   }
 
   /** Runs `action` right after the response to the present (queued) request has been sent. */

@@ -581,5 +581,10 @@ export function sensitivityFact(form: InstructionForm): SensitivityFact | undefi
   return form.sensitivity === "innocuous" ? undefined : FACTS[form.semantics ?? form.mnemonic];
 }
 
+/** The same by the name of the family, such as "popf". */
+export function sensitivityFactOf(family: string): SensitivityFact | undefined {
+  return FACTS[family];
+}
+
 /** The names (semantics or mnemonics) that have facts: for audits. */
 export const SENSITIVE_NAMES: readonly string[] = Object.keys(FACTS);

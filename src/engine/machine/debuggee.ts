@@ -92,8 +92,8 @@ export interface Debuggee {
   sendKeys(text: string): void;
   /** Called with each output byte, only when time runs forward for the first time (not in replay). */
   onOutput: ((source: "serial" | "debug-console", byte: number) => void) | undefined;
-  /** Called with each line that the firmware has to tell, as `onOutput` is. */
-  onNotice: ((text: string) => void) | undefined;
+  /** Called with each line that the firmware has to tell, and with each place (a linear address) where a deprivileged guest loses fidelity, as `onOutput` is. */
+  onNotice: ((text: string, address?: bigint) => void) | undefined;
 }
 
 /** A step in progress: slices until it stops. */

@@ -10,7 +10,7 @@ const PAGES = RAM_BASE / 65536;
 export function makeInterpreter(
   ram: PhysicalMemory,
   model: CpuModel,
-): { readonly processor: Processor; runOne(): void } {
+): { readonly processor: Processor; readonly runOne: () => void } {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
   const processor = new Processor(memory.buffer, ram, model);
   const executor = new Executor(processor, memory);

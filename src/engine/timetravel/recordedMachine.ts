@@ -1,6 +1,5 @@
 /** A machine whose time can run backwards: checkpoints, a log of inputs, and replay. Implements the engine's door. */
 import { UserError } from "../base/errors";
-import { hex } from "../base/hex";
 import { textOfCodes } from "../base/longLists";
 import type { Debuggee, StepPlan } from "../machine/debuggee";
 import { entryViolation } from "../machine/events";
@@ -57,7 +56,7 @@ interface Checkpoint {
 
 export class RecordedMachine implements Debuggee {
   onOutput: ((source: "serial" | "debug-console", byte: number) => void) | undefined;
-  onNotice: ((text: string) => void) | undefined;
+  onNotice: Debuggee["onNotice"];
   private readonly machine: Machine;
   private readonly keeper: SnapshotKeeper;
   private checkpoints: Checkpoint[] = [];
@@ -101,7 +100,7 @@ export class RecordedMachine implements Debuggee {
     if (event.kind === "firmware") this.onNotice?.(event.text);
     if (event.kind !== "fidelity-lost" || this.lostAt.has(event.rip)) return;
     this.lostAt.add(event.rip);
-    this.onNotice?.(`${event.text} (at ${hex(event.rip)})`);
+    this.onNotice?.(event.text, event.rip);
   }
 
   get position(): number {

@@ -65,6 +65,7 @@ export const RUN_TO: readonly RunToRow[] = [
   { target: "cr3-load", id: "Cr3Load", noun: "CR3 Load" },
   { target: "interrupt", id: "Interrupt", noun: "Interrupt" },
   { target: "exception", id: "Exception", noun: "Exception" },
+  { target: "fidelity-lost", id: "FidelityLost", noun: "Loss of Fidelity" },
 ];
 
 export type Direction = "forward" | "backward";

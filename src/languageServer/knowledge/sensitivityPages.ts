@@ -6,6 +6,7 @@ import {
   TECHNIQUES,
   type InstructionForm,
   type SensitivityFact,
+  type TechniqueName,
 } from "../../engine/language";
 import { paravirtualDefinition } from "./paravirtualMacros";
 import { CLASS_TEXT, exitText, TECHNIQUE_TEXT } from "./sensitivityCard";
@@ -60,13 +61,21 @@ function statements(fact: SensitivityFact): string[] {
   ];
 }
 
+/** Techniques that a page in docs/techniques explains. */
+const EXPLAINED: readonly TechniqueName[] = ["trap-and-emulate", "hardware-assisted"];
+
+function techniqueLink(technique: TechniqueName): string {
+  const text = TECHNIQUE_TEXT[technique];
+  return EXPLAINED.includes(technique) ? `[${text}](../techniques/${technique}.md)` : text;
+}
+
 function techniqueTable(fact: SensitivityFact): string[] {
   return [
     "| Technique | | What happens |",
     "| --- | --- | --- |",
     ...TECHNIQUES.map((technique) => {
       const { severity, text } = fact.techniques[technique];
-      return `| ${TECHNIQUE_TEXT[technique]} | ${SEVERITY_TEXT[severity]} | ${text} |`;
+      return `| ${techniqueLink(technique)} | ${SEVERITY_TEXT[severity]} | ${text} |`;
     }),
   ];
 }

@@ -44,7 +44,10 @@ export class FidelityWatch {
     if (instruction.form.sensitivity !== "sensitive-unprivileged") return undefined;
     const completed = this.watched(instruction);
     // In ring 0 the instruction has trapped: an INT comes back as the #GP of its gate.
-    return completed && ((): void => void (this.vm.cpu.cpl !== 0 && completed()));
+    if (!completed) return undefined;
+    return () => {
+      if (this.vm.cpu.cpl !== 0) completed();
+    };
   }
 
   /** PUSHF, POPF and segment registers are everyday instructions: most of them are cleared without a second processor. */

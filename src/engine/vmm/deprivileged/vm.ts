@@ -28,7 +28,7 @@ export interface Handler {
 export interface VirtualInterpreter {
   readonly processor: Processor;
   /** One instruction, with the delivery of what it raises. */
-  runOne(): void;
+  readonly runOne: () => void;
 }
 
 export interface VmParts {

@@ -10,7 +10,14 @@ import { TRAPS, UNEXPECTED_TRAP, type TrapKey } from "../../../isa/traps";
 import { canEmulate, emulate, fetchCode, interpret } from "../../deprivileged/emulation";
 import { endStep, reflect } from "../../deprivileged/events";
 import { PAGE_FAULT_HANDLERS } from "../../deprivileged/pageFaults";
-import { around, CHOOSE_EVENT, FOLLOW, INTERPRET_KEY, READ_FRAME, RESUME } from "../../deprivileged/steps";
+import {
+  around,
+  CHOOSE_EVENT,
+  FOLLOW,
+  INTERPRET_KEY,
+  READ_FRAME,
+  RESUME,
+} from "../../deprivileged/steps";
 import type { Handler, Step, Vm } from "../../deprivileged/vm";
 
 /** The exception as the hardware raised it. */
