@@ -42,6 +42,8 @@ export interface LaunchArguments {
   readonly vcpus?: number;
   /** Name of a processor model. Default: the current one. */
   readonly cpu?: string;
+  /** Under trap-and-emulate: the hardware's ring for the guest's kernel, 1 (default) or 3. */
+  readonly kernelRing?: number;
   /** Default false. Without debugging ("noDebug") nothing stops the program. */
   readonly stopOnEntry?: boolean;
   /** Exit keys to break on, such as "CPUID"; "any" for all. The client may change them later with ringside/setExitBreakpoints. */

@@ -49,6 +49,17 @@ next:
   dw 0xaa55
 `;
 
+/** Turns interrupts off as they cannot be turned off at ring 1, and sends its ring. */
+const SILENT = `bits 32
+org 0x100000
+sti
+push dword 2
+popfd
+mov eax, cs
+and eax, 3
+out 0xf4, al
+`;
+
 const READER = `
   bits 16
   org 0x7c00
@@ -138,6 +149,28 @@ describe("ringside run", () => {
     assert.deepEqual([screen.length, screen[0], screen[1]], [25, "00", ""]);
     const wrong = await ringside(["run", image, "--boot-drive", "1"]);
     assert.deepEqual([wrong.status, wrong.err.includes("[bad-boot-drive]")], [65, true]);
+  });
+
+  it("moves the kernel to the ring that was asked for, and names each line where it loses fidelity", async () => {
+    const file = folder.write("silent.asm", SILENT);
+    const bare = await ringside(["run", file, "--vmm", "none"]);
+    assert.equal(bare.status, 1);
+    for (const [ring, selector, status] of [
+      ["1", "0x9", 3],
+      ["3", "0xb", 7],
+    ] as const) {
+      // prettier-ignore
+      const options = ["--vmm", "trap-and-emulate", "--kernel-ring", ring];
+      const { status: ended, err } = await ringside(["run", file, ...options]);
+      const [popf, cs] = err.split("\n");
+      assert.equal(ended, status);
+      assert.match(popf ?? "", /silent\.asm:5: fidelity lost at popfd: guest asked IF=0, hardware kept IF=1$/); // prettier-ignore
+      assert.match(cs ?? "", new RegExp(`silent\\.asm:6: fidelity lost at mov eax, cs: EAX should be 0x8, hardware gave ${selector}$`)); // prettier-ignore
+    }
+    const other = await ringside(["run", file, "--kernel-ring", "3"]);
+    assert.match(other.err, /\[kernel-ring-not-chosen\]/);
+    const wrong = await ringside(["run", file, "--kernel-ring", "2"]);
+    assert.match(wrong.err, /\[bad-kernel-ring\]/);
   });
 
   it("reads another file as the disk", async () => {

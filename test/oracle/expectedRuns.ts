@@ -18,7 +18,7 @@ export interface ExpectedRun {
   readonly vmm: readonly string[];
   /** Techniques under which it runs and shows something else, and what. */
   readonly differs?: Readonly<Record<string, string>>;
-  /** The same for machines: the families of the instructions at which fidelity is lost. */
+  /** The same for machines: the families of the instructions at which fidelity is lost; "trap-and-emulate, ring 3" where those are others. */
   readonly silent?: Readonly<Record<string, readonly string[]>>;
   /** Serial output under such techniques, where it is worth keeping. */
   readonly shows?: Readonly<Record<string, string>>;

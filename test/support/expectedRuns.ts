@@ -5,6 +5,7 @@ import {
   createDebuggee,
   type Debuggee,
   loadImage,
+  type KernelRing,
   type MachineConfig,
   type MmuKind,
   type RunControl,
@@ -22,7 +23,7 @@ interface ExpectedRun {
   readonly exit?: number;
   readonly vmm: readonly string[];
   readonly exits?: Readonly<Record<string, number>>;
-  /** Techniques under which the guest shows something else, by the families of the instructions that did not trap. */
+  /** Techniques under which the guest shows something else, by the families of the instructions that did not trap; "trap-and-emulate, ring 3" where those are others. */
   readonly silent?: Readonly<Record<string, readonly string[]>>;
   /** Serial output under such techniques, where it is worth keeping. */
   readonly shows?: Readonly<Record<string, string>>;
@@ -30,13 +31,14 @@ interface ExpectedRun {
 }
 
 const REPOSITORY = join(import.meta.dirname, "..", "..");
-/** A technique and its memory virtualization. */
-export type Technique = readonly [VmmKind, MmuKind];
+/** A technique, its memory virtualization, and where it puts the guest's kernel if there is a choice. */
+export type Technique = readonly [VmmKind, MmuKind, KernelRing?];
 export const BARE: Technique = ["none", "nested"];
 export const HOSTED: readonly Technique[] = [
   ["hardware-assisted", "nested"],
   ["hardware-assisted", "shadow-lazy"],
-  ["trap-and-emulate", "shadow-lazy"],
+  ["trap-and-emulate", "shadow-lazy", 1],
+  ["trap-and-emulate", "shadow-lazy", 3],
 ];
 const MAX_SLICES = 100;
 
@@ -44,8 +46,7 @@ function run(
   folder: string,
   name: string,
   expected: ExpectedRun,
-  vmm: VmmKind,
-  mmu: MmuKind,
+  [vmm, mmu, kernelRing]: Technique,
   hotAfter: number | undefined,
 ): { machine: Debuggee; stop: Stop | undefined; lost: readonly string[] } {
   const assembly = assembleFile(join(REPOSITORY, folder, name));
@@ -61,6 +62,7 @@ function run(
     mmu,
     memoryBytes: 32 << 20,
     recording: false,
+    ...(kernelRing === undefined ? {} : { kernelRing }),
     ...(hotAfter === undefined ? {} : { hotAfter }),
   });
   const lost = new Set<string>();
@@ -92,18 +94,23 @@ function differsAt(
   folder: string,
   name: string,
   expected: ExpectedRun,
-  [vmm, mmu]: Technique,
+  technique: Technique,
   silent: readonly string[],
 ): void {
   it(`${name} differs, at ${silent.join(", ")}`, () => {
-    const { machine, stop, lost } = run(folder, name, expected, vmm, mmu, undefined);
+    const { machine, stop, lost } = run(folder, name, expected, technique, undefined);
     assert.deepEqual(lost, silent);
     assert.deepEqual(silent.filter((family) => !SENSITIVE.has(family)), []); // prettier-ignore
     assert.equal(stop?.reason, expected.stop);
-    const shows = expected.shows?.[vmm];
+    const shows = expected.shows?.[technique[0]];
     if (shows === undefined) assert.notEqual(machine.serialText(), expected.serial);
     else assert.equal(machine.serialText(), shows);
   });
+}
+
+function techniqueText([vmm, mmu, kernelRing]: Technique): string {
+  if (vmm === "none") return vmm;
+  return `${vmm}, ${mmu}${kernelRing === undefined ? "" : `, ring ${kernelRing}`}`;
 }
 
 /** One test per guest of a folder and technique: the same serial output and the same end as on QEMU and Bochs. */
@@ -114,19 +121,20 @@ export function describeExpectedRuns(
 ): void {
   const text = readFileSync(join(REPOSITORY, folder, "expected.json"), "utf8");
   const all = JSON.parse(text) as Record<string, ExpectedRun>;
-  for (const [vmm, mmu] of techniques) {
+  for (const technique of techniques) {
+    const [vmm, mmu, kernelRing] = technique;
     const tier = hotAfter === undefined ? "" : `, regions after ${hotAfter}`;
-    describe(`${folder} under ${vmm}${vmm === "none" ? "" : `, ${mmu}`}${tier}`, function () {
+    describe(`${folder} under ${techniqueText(technique)}${tier}`, function () {
       this.timeout(120_000);
       for (const [name, expected] of Object.entries(all)) {
         if (expected.stop === "input") continue;
-        const silent = expected.silent?.[vmm];
-        if (silent) differsAt(folder, name, expected, [vmm, mmu], silent);
+        const silent = expected.silent?.[`${vmm}, ring ${kernelRing}`] ?? expected.silent?.[vmm];
+        if (silent) differsAt(folder, name, expected, technique, silent);
         if (!expected.vmm.includes(vmm)) continue;
         // Without EPT there is no unrestricted guest: real mode cannot run in VMX non-root operation.
         if (mmu === "shadow-lazy" && expected.entry === "real16") continue;
         it(name, () => {
-          const { machine, stop } = run(folder, name, expected, vmm, mmu, hotAfter);
+          const { machine, stop } = run(folder, name, expected, technique, hotAfter);
           const wanted =
             expected.stop === "debug-exit"
               ? { reason: "debug-exit", code: expected.exit }

@@ -23,6 +23,7 @@ const OPTIONS = {
   memory: { type: "string" },
   vcpus: { type: "string" },
   cpu: { type: "string" },
+  "kernel-ring": { type: "string" },
   "max-instructions": { type: "string" },
   "serial-in": { type: "string" },
   disk: { type: "string" },
@@ -44,6 +45,7 @@ export function settingsOf(options: Parsed): MachineSettings {
     disk: options.text("disk"),
     bootDrive: options.text("boot-drive"),
     cpu: options.text("cpu"),
+    kernelRing: options.text("kernel-ring"),
   });
 }
 
@@ -87,8 +89,8 @@ function run(args: readonly string[], streams: Streams): number {
   const dumps = options.list("dump-memory").map(parseDump);
   const { image } = loadGuest(file, settings, streams);
   const program = new Program(image);
-  const { vmm, mmu, memoryBytes, cpu } = settings;
-  const debuggee = createDebuggee({ image, vmm, mmu, memoryBytes, cpu, recording: false });
+  const { vmm, mmu, memoryBytes, cpu, kernelRing } = settings;
+  const debuggee = createDebuggee({ image, vmm, mmu, memoryBytes, cpu, kernelRing, recording: false }); // prettier-ignore
   const input = options.text("serial-in");
   if (input !== undefined) debuggee.sendSerial(readProgram(input));
 
@@ -158,6 +160,7 @@ export const runCommand: Command = {
     "--memory 64M                          guest memory",
     "--vcpus N                             VCPUs (1)",
     `--cpu ${CPU_MODELS.map(({ name }) => name).join("|")}                   the processor (current)`,
+    "--kernel-ring 1|3                     where trap-and-emulate runs the guest's kernel (1)",
     "--max-instructions N                  stop with status 75 after so many",
     "--serial-in FILE                      bytes that arrive on COM1",
     "--disk FILE                           the disk that the BIOS reads (default: the program itself)",

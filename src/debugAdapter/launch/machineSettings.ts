@@ -3,11 +3,12 @@ import {
   CPU_MODELS,
   defaultMmu,
   ENTRY_KINDS,
+  KERNEL_RINGS,
   MMU_KINDS,
   UserError,
   VMM_KINDS,
 } from "../../engine/index";
-import type { EntryKind, MmuKind, VmmKind } from "../../engine/index";
+import type { EntryKind, KernelRing, MmuKind, VmmKind } from "../../engine/index";
 import { parseNumber } from "../expressions/lexer";
 
 export const DEFAULT_VMM: VmmKind = "hardware-assisted";
@@ -28,6 +29,7 @@ export interface RawSettings {
   readonly disk?: string | undefined;
   readonly bootDrive?: number | string | undefined;
   readonly cpu?: string | undefined;
+  readonly kernelRing?: number | string | undefined;
 }
 
 export interface MachineSettings {
@@ -40,6 +42,8 @@ export interface MachineSettings {
   readonly disk: string | undefined;
   readonly bootDrive: number | undefined;
   readonly cpu: string;
+  /** Ring of the hardware for a deprivileged kernel. */
+  readonly kernelRing: KernelRing;
 }
 
 /** Checks everything that can be checked before the program is read. */
@@ -58,6 +62,7 @@ export function machineSettings(raw: RawSettings): MachineSettings {
     disk: raw.disk,
     bootDrive: parseBootDrive(raw.bootDrive),
     cpu: oneOf("cpu", raw.cpu, CPU_NAMES) ?? CPU_NAMES[0]!,
+    kernelRing: parseKernelRing(raw.kernelRing, vmm),
   };
 }
 
@@ -92,6 +97,18 @@ function parseBootDrive(value: number | string | undefined): number | undefined 
     throw new UserError("bad-boot-drive", `There is no boot drive ${value}.`, "Use 0 (diskette) or 0x80 (hard disk)."); // prettier-ignore
   }
   return drive;
+}
+
+function parseKernelRing(value: number | string | undefined, vmm: VmmKind): KernelRing {
+  if (value === undefined) return KERNEL_RINGS[0];
+  const ring = KERNEL_RINGS.find((one) => one === Number(value));
+  if (ring === undefined) {
+    throw new UserError("bad-kernel-ring", `A kernel cannot be moved to ring ${value}.`, `Use ${KERNEL_RINGS.join(" or ")}.`); // prettier-ignore
+  }
+  if (vmm !== "trap-and-emulate") {
+    throw new UserError("kernel-ring-not-chosen", `${vmm} does not move the kernel to a ring of your choice.`, "Leave the kernel's ring out, or use trap-and-emulate."); // prettier-ignore
+  }
+  return ring;
 }
 
 const UNITS: Readonly<Record<string, number>> = { k: 1 << 10, m: 1 << 20, g: 1 << 30 };

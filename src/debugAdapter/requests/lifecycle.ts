@@ -97,6 +97,7 @@ function load(session: RingsideSession, args: Launch): Target {
       mmu: settings.mmu,
       memoryBytes: settings.memoryBytes,
       cpu: settings.cpu,
+      kernelRing: settings.kernelRing,
       recording: args.recording ?? true,
       ...(args.costProfile === undefined ? {} : { costProfile: args.costProfile }),
     });

@@ -7,6 +7,7 @@ import type { ObservedEvent } from "../cpu/observation";
 import type { Processor } from "../cpu/processor";
 import type { StandardPc } from "../devices/standardPc";
 import { makeInterpreter } from "./virtualInterpreter";
+import { KERNEL_RINGS } from "./types";
 import type { EntryKind, MachineConfig, MmuKind, VmmKind } from "./types";
 
 /** Memory virtualization when none is named. */
@@ -86,6 +87,7 @@ export function createMachineSupervisor(machine: HostedMachine, start: GuestStar
     interruptRequested,
     observe: guestEvent,
     makeInterpreter,
+    kernelRing: config.kernelRing ?? KERNEL_RINGS[0],
     start,
     mmu: config.mmu === "shadow-lazy" ? "shadow-lazy" : "nested",
     reserved: { hpa: 0, bytes: VMM_BYTES },

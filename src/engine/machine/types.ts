@@ -1,5 +1,6 @@
 /** Plain data that crosses the engine's door: configuration, stops, events, and what the views show. */
 import type { Bits } from "../isa/types";
+import { KERNEL_RINGS, type KernelRing } from "../vmm/deprivileged/rings";
 import type { DebugInformation } from "./debugInformation";
 
 export const VMM_KINDS = [
@@ -13,6 +14,9 @@ export type VmmKind = (typeof VMM_KINDS)[number];
 
 export const MMU_KINDS = ["nested", "shadow-lazy", "shadow-write-protect", "direct"] as const;
 export type MmuKind = (typeof MMU_KINDS)[number];
+
+export { KERNEL_RINGS };
+export type { KernelRing };
 
 export const ENTRY_KINDS = ["real16", "protected32", "long64"] as const;
 export type EntryKind = (typeof ENTRY_KINDS)[number];
@@ -39,6 +43,8 @@ export interface MachineConfig {
   readonly image: GuestImage;
   readonly vmm: VmmKind;
   readonly mmu: MmuKind;
+  /** Ring of the hardware for the kernel of a guest under trap-and-emulate; 1 without it. */
+  readonly kernelRing?: KernelRing;
   /** Name of a row of CPU_MODELS; the current one without it. */
   readonly cpu?: string;
   /** Guest-physical memory in bytes, a multiple of 2 MiB. */

@@ -82,6 +82,16 @@ const launchProperties = (
     description: "The processor model. Only the current one has VMX.",
     default: "current",
   },
+  kernelRing: {
+    type: "integer",
+    enum: [1, 3],
+    enumDescriptions: [
+      "Ring 1: paging tells the kernel from its users, and only segment limits keep it out of the VMM (the default).",
+      "Ring 3: paging keeps the kernel out of the VMM, and its users need shadow page tables of their own.",
+    ],
+    description: "Under trap-and-emulate: where the hardware runs the guest's kernel.",
+    default: 1,
+  },
   stopOnEntry: {
     type: "boolean",
     description: "Stop before the first instruction.",

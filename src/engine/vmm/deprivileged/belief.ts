@@ -75,9 +75,9 @@ function segmentsOf(
 }
 
 /** The guest's ring. It changes in the VMM alone, but for what a silent instruction can do: a return through a conforming segment. */
-function ringOf(vcpu: Processor, { selectors, eflags }: HardwareContext): number {
+function ringOf({ vcpu, parts }: Vm, { selectors, eflags }: HardwareContext): number {
   const hardware = eflags & RFLAGS.VM ? 3 : selectors[CS]! & 3;
-  return hardware === 3 ? 3 : vcpu.cpl;
+  return hardware === 3 && parts.kernelRing !== 3 ? 3 : vcpu.cpl;
 }
 
 function flagsOf(vm: Vm, { eflags, eip }: HardwareContext): number {
@@ -93,7 +93,7 @@ function flagsOf(vm: Vm, { eflags, eip }: HardwareContext): number {
 export function learn(vm: Vm, target: Processor, context: HardwareContext): void {
   const { cpu, vcpu } = vm;
   const known = vcpu.system.segments;
-  const ring = ringOf(vcpu, context);
+  const ring = ringOf(vm, context);
   for (let register = 0; register < 8; register++)
     target.setGpr(register, register === RSP ? context.esp : cpu.gpr(register, 32), 32);
   target.rip = context.eip;

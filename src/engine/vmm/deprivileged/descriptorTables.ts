@@ -9,7 +9,8 @@ import { isNull } from "../../cpu/segmentation";
 import type { DescriptorTable, SegmentRegister } from "../../cpu/systemState";
 import { probeGuest, type GuestAccess } from "../guestPaging";
 import { AREA } from "./area";
-import { holdsSame, isPresent, shadowDescriptor, shadowOfRegister, hardwareRing, withoutPresent } from "./shadowDescriptor"; // prettier-ignore
+import { holdsSame, isPresent, shadowDescriptor, shadowOfRegister, withoutPresent } from "./shadowDescriptor"; // prettier-ignore
+import { hardwareRing } from "./rings";
 import { pagingOf } from "./virtualProcessor";
 import type { Vm } from "./vm";
 
@@ -169,11 +170,12 @@ function copyImage(vm: Vm, table: TableKind, reader: TableReader): void {
 }
 
 function writeShadow(vm: Vm, table: TableKind, stale: ReadonlySet<number>): void {
-  const { area } = vm.parts;
+  const { area, kernelRing } = vm.parts;
   const ti = table.name === "ldt" ? 4 : 0;
   for (let i = 0; i < vm.state.tables.counts[table.name]; i++) {
     const raw = area.read64(table.image + i * DESCRIPTOR_BYTES);
-    const shadow = shadowDescriptor(raw, vm.vcpu.cpl, stale.has((i * DESCRIPTOR_BYTES) | ti));
+    const isStale = stale.has((i * DESCRIPTOR_BYTES) | ti);
+    const shadow = shadowDescriptor(raw, { ring: vm.vcpu.cpl, kernelRing, stale: isStale });
     const at = table.shadow + i * DESCRIPTOR_BYTES;
     if (area.read64(at) !== shadow) area.write64(at, shadow);
   }
@@ -249,8 +251,8 @@ export function ringSelector(
   index: typeof CS | typeof SS,
   segment: SegmentRegister,
 ): number | undefined {
-  const { area } = vm.parts;
-  const ring = hardwareRing(vm.vcpu.cpl);
+  const { area, kernelRing } = vm.parts;
+  const ring = hardwareRing(vm.vcpu.cpl, kernelRing);
   const { selector } = segment;
   const isOwn = !isNull(selector) && slotOf(selector) === undefined;
   if (
@@ -260,7 +262,7 @@ export function ringSelector(
   )
     // prettier-ignore
     return (selector & 0xfffc) | ring;
-  const shadow = shadowOfRegister(segment);
+  const shadow = shadowOfRegister(segment, kernelRing);
   if (shadow === undefined) return undefined;
   const slot = index === CS ? VMM_SELECTOR.cachedCs : VMM_SELECTOR.cachedSs;
   area.write64(AREA.gdt + slot, shadow);

@@ -16,6 +16,7 @@ import { CS, GPR32, RSP, SS } from "../../isa/registers";
 import { probeGuest } from "../guestPaging";
 import { VIRTUAL_FLAGS } from "./belief";
 import type { Lens } from "./lens";
+import { sharesUserRing } from "./rings";
 import { linearRip, pagingOf } from "./virtualProcessor";
 import type { Vm } from "./vm";
 
@@ -89,7 +90,8 @@ export class FidelityWatch {
   /** What POPF will pop, without an effect; undefined where that page-faults. */
   private stackTop(bytes: number): number | undefined {
     const { cpu, vcpu, parts } = this.vm;
-    const access = { write: false, fetch: false, user: cpu.cpl === 3, implicit: false };
+    const isUser = cpu.cpl === 3 && !sharesUserRing(vcpu.cpl, parts.kernelRing);
+    const access = { write: false, fetch: false, user: isUser, implicit: false };
     const start = cpu.ss.base + cpu.gpr(RSP, 32);
     let value = 0;
     for (let i = 0; i < bytes; i++) {

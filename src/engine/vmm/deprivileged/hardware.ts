@@ -25,6 +25,7 @@ import {
   writeVmmDescriptors,
 } from "./descriptorTables";
 import { writeFrame } from "./frame";
+import { sharesUserRing } from "./rings";
 import { holdsSame, shadowOfRegister } from "./shadowDescriptor";
 import type { Vm } from "./vm";
 
@@ -150,11 +151,13 @@ const GUEST_CR4 = CR4.TSD | CR4.DE | CR4.PCE | CR4.MCE | CR4.OSFXSR | CR4.OSXMME
 const PROTECTIONS = CR4.SMEP | CR4.SMAP;
 
 /** What the hardware holds for what the guest believes. SMEP and SMAP wait until the guest has pages of its own: the identity map is user-accessible. */
-export function followControlRegisters({ cpu, vcpu }: Vm): void {
+export function followControlRegisters({ cpu, vcpu, parts }: Vm): void {
   const { cr0, cr4 } = vcpu.system;
   const mask = GUEST_CR4 | (cr0 & CR0.PG ? PROTECTIONS : 0);
+  // Alignment is checked at CPL 3 alone: there the hardware would check the kernel's too.
+  const guestCr0 = sharesUserRing(vcpu.cpl, parts.kernelRing) ? GUEST_CR0 & ~CR0.AM : GUEST_CR0;
   const { system } = cpu;
-  system.cr0 = ((cr0 & GUEST_CR0) | VMM_CR0) >>> 0;
+  system.cr0 = ((cr0 & guestCr0) | VMM_CR0) >>> 0;
   system.cr4 = ((cr4 & mask) | CR4.PAE) >>> 0;
   cpu.refresh();
 }
@@ -169,9 +172,9 @@ export function followDebugRegisters({ cpu, vcpu }: Vm): void {
 
 /** MOV to one of DS, ES, FS and GS, unless the hardware holds the segment already. */
 function loadDataSegment(vm: Vm, index: SegmentIndex): void {
-  const { cpu, vcpu } = vm;
+  const { cpu, vcpu, parts } = vm;
   const wanted = vcpu.segment(index);
-  const shadow = wanted.ar & AR.UNUSABLE ? undefined : shadowOfRegister(wanted);
+  const shadow = wanted.ar & AR.UNUSABLE ? undefined : shadowOfRegister(wanted, parts.kernelRing);
   // Code in the VMM's area that is to be read as data: nothing of it is shown.
   if (shadow === undefined) {
     cpu.system.segments[index] = { ...wanted, base: 0n, limit: 0, ar: AR.UNUSABLE };

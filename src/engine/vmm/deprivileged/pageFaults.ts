@@ -6,12 +6,14 @@ import {
   examineFault,
   isTrueFault,
   shadowLeafOf,
+  type HardwarePageFault,
 } from "../memory/shadowLazy/pageFault";
 import type { ShadowLeaf } from "../memory/shadowLazy/shadowTables";
 import { closeShadowTables, isTraced } from "./descriptorTables";
 import { fetchCode } from "./emulation";
 import { reflect, startStep } from "./events";
 import { readFrame } from "./frame";
+import { sharesUserRing } from "./rings";
 import type { Trap } from "./state";
 import { around, READ_FRAME, RESUME } from "./steps";
 import { pagingOf } from "./virtualProcessor";
@@ -19,21 +21,34 @@ import type { Handler, Step, Vm } from "./vm";
 
 const PAGE = 0xfffn;
 const WRITE = 2;
+const USER = 4;
+
+/** The fault as the guest's own processor would have met it: at ring 3 the hardware takes the guest's kernel for a user. */
+function guestsFault({ vcpu, parts }: Vm, { address, errorCode = 0 }: Trap): HardwarePageFault {
+  const isKernel = sharesUserRing(vcpu.cpl, parts.kernelRing);
+  return { linear: address, errorCode: isKernel ? errorCode & ~USER : errorCode, implicit: false };
+}
+
+/** The leaf with the rights that let the hardware through: in the kernel's own shadow every page is a user's. */
+function forHardware<Leaf extends { readonly user: boolean }>(
+  { vcpu, parts }: Vm,
+  leaf: Leaf,
+): Leaf {
+  return sharesUserRing(vcpu.cpl, parts.kernelRing) ? { ...leaf, user: true } : leaf;
+}
 
 /** Whose fault it is, before any step: nothing changes. */
 export function isGuestsOwn(vm: Vm, trap: Trap): boolean {
   const { eflags } = readFrame(vm, trap);
   const paging = { ...pagingOf(vm.vcpu), alignmentCheck: (eflags & RFLAGS.AC) !== 0 };
-  const fault = { linear: trap.address, errorCode: trap.errorCode ?? 0, implicit: false };
-  return isTrueFault(vm.parts.guest, paging, fault);
+  return isTrueFault(vm.parts.guest, paging, guestsFault(vm, trap));
 }
 
 const WALK: Step = {
   name: "Walk the guest's page tables",
   text: "They allow the access (hidden) or refuse it too (true). A hidden fault sets A, and D for a write, in the guest's entries.",
   run: (vm) => {
-    const { address, errorCode } = vm.trap;
-    const fault = { linear: address, errorCode: errorCode ?? 0, implicit: false };
+    const fault = guestsFault(vm, vm.trap);
     vm.state.work.pageFault = examineFault(vm.parts.guest, pagingOf(vm.vcpu), fault);
   },
 };
@@ -60,7 +75,7 @@ const FILL: Step = {
     const { pageFault: work } = vm.state.work;
     if (work?.trueErrorCode !== undefined || !work) return;
     const address = work.linear & ~PAGE;
-    const leaf = shadowLeafOf(vm.parts.guest, work);
+    const leaf = forHardware(vm, shadowLeafOf(vm.parts.guest, work));
     if (!("hpa" in leaf)) {
       openHole(vm, address, leaf);
       return;

@@ -6,19 +6,15 @@ import { AR, encodeDescriptor, segmentCacheOf, type SegmentCache } from "../../i
 import { dplOf, isCode, isConforming } from "../../cpu/segmentation";
 import type { SegmentRegister } from "../../cpu/systemState";
 import { AREA_BASE } from "./area";
+import { hardwareRing, type KernelRing } from "./rings";
 
 const ACCESSED = 1;
 const EXPAND_DOWN = 4;
 const PAGE_MASK = 0xfff;
 const DESCRIPTOR_P = 1n << 47n;
 
-/** The hardware's ring for a ring of the guest: ring compression moves ring 0 to ring 1. */
-export function hardwareRing(ring: number): number {
-  return ring === 0 ? 1 : ring;
-}
-
-function raiseDpl(ar: number): number {
-  return (ar & ~AR.DPL) | (hardwareRing(dplOf(ar)) << 5);
+function raiseDpl(ar: number, kernelRing: KernelRing): number {
+  return (ar & ~AR.DPL) | (hardwareRing(dplOf(ar), kernelRing) << 5);
 }
 
 const isExpandDown = (ar: number): boolean =>
@@ -50,32 +46,45 @@ function split(raw: bigint): readonly [number, number] {
   return [Number(raw & 0xffffffffn), Number(raw >> 32n)];
 }
 
-/** The shadow of a guest's descriptor while the guest is at `ring`. `stale`: it is in use with other contents, so a reload must come to the VMM. */
-export function shadowDescriptor(raw: bigint, ring: number, stale: boolean): bigint {
+/** What the shadow of a descriptor depends on besides the descriptor. */
+export interface ShadowUse {
+  /** The guest's ring. */
+  readonly ring: number;
+  readonly kernelRing: KernelRing;
+  /** It is in use with other contents, so a reload must come to the VMM. */
+  readonly stale: boolean;
+}
+
+/** The shadow of a guest's descriptor. */
+export function shadowDescriptor(raw: bigint, { ring, kernelRing, stale }: ShadowUse): bigint {
   const cache = segmentCacheOf(...split(raw));
   const ar = cache.accessRights;
   // Type, base and limit stay readable (LAR, LSL); gates and system segments are never used by the hardware.
-  const absent = (raw & ~DESCRIPTOR_P & ~(3n << 45n)) | (BigInt(hardwareRing(dplOf(ar))) << 45n);
+  const absent =
+    (raw & ~DESCRIPTOR_P & ~(3n << 45n)) | (BigInt(hardwareRing(dplOf(ar), kernelRing)) << 45n);
   if (!(ar & AR.S) || stale || !isSilentlyLoadable(ar, ring)) return absent;
   const limit = truncatedLimit(cache);
   if (limit === undefined) return absent;
-  return encodeDescriptor({ base: cache.base, limit, accessRights: raiseDpl(ar) });
+  return encodeDescriptor({ base: cache.base, limit, accessRights: raiseDpl(ar, kernelRing) });
 }
 
 /** A stack or data segment without a byte in it: every access comes to the VMM. The size of the stack pointer stays. */
-function emptySegment(accessRights: number): bigint {
+function emptySegment(accessRights: number, kernelRing: KernelRing): bigint {
   const isBig = (accessRights & AR.DB) !== 0;
-  const rights = (raiseDpl(accessRights) & ~AR.G) | EXPAND_DOWN | (isBig ? AR.G : 0);
+  const rights = (raiseDpl(accessRights, kernelRing) & ~AR.G) | EXPAND_DOWN | (isBig ? AR.G : 0);
   return encodeDescriptor({ base: 0n, limit: isBig ? 0xffffffff : 0xffff, accessRights: rights });
 }
 
 /** A shadow descriptor that loads a segment register of the guest as it is, whatever its tables say now; undefined for code that reaches into the VMM's area. */
-export function shadowOfRegister({ base, limit, ar }: SegmentRegister): bigint | undefined {
+export function shadowOfRegister(
+  { base, limit, ar }: SegmentRegister,
+  kernelRing: KernelRing,
+): bigint | undefined {
   const accessRights = (ar & ~AR.UNUSABLE) | AR.P | ACCESSED;
   const cut = truncatedLimit({ base, limit, accessRights });
   if (cut !== undefined)
-    return encodeDescriptor({ base, limit: cut, accessRights: raiseDpl(accessRights) });
-  return isCode(accessRights) ? undefined : emptySegment(accessRights);
+    return encodeDescriptor({ base, limit: cut, accessRights: raiseDpl(accessRights, kernelRing) });
+  return isCode(accessRights) ? undefined : emptySegment(accessRights, kernelRing);
 }
 
 /** True if the hardware can run the guest at an offset of its code segment. */

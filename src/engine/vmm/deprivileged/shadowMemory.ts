@@ -2,6 +2,7 @@
 import { pageOf } from "../../cpu/linear";
 import { ShadowSpace } from "../memory/shadowLazy/shadowSpace";
 import { useRoot } from "./hardware";
+import { sharesUserRing } from "./rings";
 import type { Vm } from "./vm";
 
 export function shadowSpaceOf(vm: Vm): ShadowSpace {
@@ -16,6 +17,9 @@ export function shadowSpaceOf(vm: Vm): ShadowSpace {
     get guest() {
       const { cr3, cr4, efer } = vm.vcpu.system;
       return { cr3, cr4, efer };
+    },
+    get view() {
+      return sharesUserRing(vm.vcpu.cpl, parts.kernelRing) ? "kernel" : "all";
     },
     prepareRoot(root) {
       parts.area.mapInto(root);

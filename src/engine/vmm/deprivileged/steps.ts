@@ -15,7 +15,7 @@ const WITHIN_STEP = ["TRAP_PF_HIDDEN", "TRAP_DB"];
 
 export const READ_FRAME: Step = {
   name: "Save the guest's registers and read the frame",
-  text: "The processor has pushed EIP, CS, EFLAGS, ESP and SS on the VMM's stack (and an error code); with the general registers they go into the VCPU: ring 1 is the guest's ring 0, IF and IOPL are the VCPU's own.",
+  text: "The processor has pushed EIP, CS, EFLAGS, ESP and SS on the VMM's stack (and an error code); with the general registers they go into the VCPU: the guest's ring, IF and IOPL are the VCPU's own.",
   run: (vm) => {
     const { state, vcpu, trap } = vm;
     // The VMM slept for its guest: the VCPU has been up to date since.
@@ -59,6 +59,13 @@ function followPaging(vm: Vm): void {
   tables.isStale = true;
 }
 
+/** What depends on the guest's ring. */
+function followRing(vm: Vm): void {
+  followControlRegisters(vm);
+  vm.space.followView();
+  followDescriptorTables(vm);
+}
+
 export const FOLLOW: Step = {
   name: "Let the hardware follow the VCPU",
   text: "Shadow page tables forget what the guest flushed; CR0, CR4 and debug registers take what the guest may have as it is; the shadow GDT and LDT are made anew where the guest's ring, its tables or its segment registers changed.",
@@ -66,9 +73,8 @@ export const FOLLOW: Step = {
     checkMode(vm);
     if (vm.state.stopped) return;
     followPaging(vm);
-    followControlRegisters(vm);
     followDebugRegisters(vm);
-    followDescriptorTables(vm);
+    followRing(vm);
   },
 };
 
@@ -78,7 +84,7 @@ export const CHOOSE_EVENT: Step = {
   run: (vm) => {
     chooseEvent(vm);
     // What was delivered may have changed the ring.
-    followDescriptorTables(vm);
+    followRing(vm);
   },
 };
 

@@ -9,18 +9,23 @@ import { Processor } from "../../cpu/processor";
 import { RFLAGS } from "../../cpu/systemState";
 import type { GuestPagingState } from "../guestPaging";
 import type { GuestPhysicalMemory } from "./guestPhysicalMemory";
+import type { KernelRing } from "./rings";
 import type { VirtualProcessorState } from "./state";
 
 /** Registers and TLB of a processor that no interpreter runs. */
 const BUFFER_BYTES = TLB_NONE + TLB_BYTES;
 
 /** Features that this VMM does not offer, though CPUID tells of them: it runs without a trap. */
-const NOT_OFFERED = ["vmx"];
+const NOT_OFFERED: Readonly<Record<KernelRing, readonly string[]>> = {
+  1: ["vmx"],
+  // At ring 3 the hardware has no supervisor whose accesses to user pages it could refuse, and POPF changes AC without a trap.
+  3: ["vmx", "smep", "smap"],
+};
 
 /** The processor that the guest gets. */
-export function guestModel(model: CpuModel): CpuModel {
+export function guestModel(model: CpuModel, kernelRing: KernelRing): CpuModel {
   const features = new Set(model.features);
-  for (const feature of NOT_OFFERED) features.delete(feature);
+  for (const feature of NOT_OFFERED[kernelRing]) features.delete(feature);
   return { ...model, features };
 }
 

@@ -11,6 +11,7 @@ import type { ShadowSpace } from "../memory/shadowLazy/shadowSpace";
 import type { SupervisorStop, VmmStep } from "../supervisor";
 import type { VirtualDevices, VirtualTime } from "../virtualDevices";
 import type { VmmArea } from "./area";
+import type { KernelRing } from "./rings";
 import type { DeprivilegedState, Trap } from "./state";
 
 /** One step as it runs. */
@@ -43,6 +44,8 @@ export interface VmParts {
   readonly guest: GuestMemory;
   readonly host: HostMemory;
   readonly area: VmmArea;
+  /** The hardware's ring for the guest's kernel. */
+  readonly kernelRing: KernelRing;
   /** HPA of the page that stands in for addresses without RAM: all ones. */
   readonly scratch: number;
   /** The VMM's interpreter, made when it is first needed. */

@@ -19,6 +19,8 @@ export interface Shadowed {
   readonly scratch: number;
   /** What the guest believes of the registers that choose its address space. */
   readonly guest: { readonly cr3: number; readonly cr4: number; readonly efer: number };
+  /** "kernel" while the guest's kernel runs where the hardware takes it for a user: it has shadow tables of its own, which its users never get. */
+  readonly view: "all" | "kernel";
   /** Puts the VMM's own entries into a new root. */
   prepareRoot(root: number): void;
   /** Makes the tables at a root those that the processor walks. */
@@ -27,6 +29,9 @@ export interface Shadowed {
   flush(): void;
   flushPage(linear: Linear): void;
 }
+
+/** Beside a PCID in the key of a root. */
+const KERNEL_VIEW = 0x1000;
 
 export class ShadowSpace {
   constructor(private readonly on: Shadowed) {}
@@ -55,16 +60,30 @@ export class ShadowSpace {
     state.hasGigabyteFragments = false;
   }
 
-  /** The root of the guest's PCID; made if there is none. */
-  private enterAddressSpace(pcid: number): void {
+  /** The root of the guest's PCID and view; made if there is none. */
+  private enterAddressSpace(): void {
     const { state, on } = this;
-    let root = state.roots[pcid];
+    const key = this.currentKey();
+    let root = state.roots[key];
     if (root === undefined) {
-      root = state.roots[pcid] = on.host.allocate();
+      root = state.roots[key] = on.host.allocate();
       on.prepareRoot(root);
     }
     state.root = root;
     on.useRoot(root);
+  }
+
+  /** The guest's ring has changed: its view may be another. */
+  followView(): void {
+    const { roots, root } = this.state;
+    if (roots[this.currentKey()] !== root) this.enterAddressSpace();
+  }
+
+  /** Forgets the translations of one PCID in every view. */
+  private clearPcid(pcid: number): void {
+    const { roots } = this.state;
+    for (const root of [roots[pcid], roots[pcid | KERNEL_VIEW]])
+      if (root !== undefined) this.tablesAt(root).clear();
   }
 
   private currentPcid(): number {
@@ -72,20 +91,22 @@ export class ShadowSpace {
     return guest.cr4 & CR4.PCIDE ? guest.cr3 & 0xfff : 0;
   }
 
+  private currentKey(): number {
+    return this.currentPcid() | (this.on.view === "kernel" ? KERNEL_VIEW : 0);
+  }
+
   /** Everything that a TLB flush of all PCIDs forgets. */
   dropEverything(): void {
     this.dropAll();
     this.state.format = this.on.guest.efer & EFER.LMA ? "4-level" : "pae";
-    this.enterAddressSpace(this.currentPcid());
+    this.enterAddressSpace();
     this.on.flush();
   }
 
   /** After MOV CR3: the guest's translations of that PCID go, unless bit 63 keeps them. */
   cr3Loaded(keep: boolean): void {
-    const pcid = this.currentPcid();
-    const root = this.state.roots[pcid];
-    if (root !== undefined && !keep) this.tablesAt(root).clear();
-    this.enterAddressSpace(pcid);
+    if (!keep) this.clearPcid(this.currentPcid());
+    this.enterAddressSpace();
     this.on.flush();
   }
 
@@ -104,8 +125,7 @@ export class ShadowSpace {
 
   /** Drops the translations of one PCID: INVPCID. */
   dropPcid(pcid: number): void {
-    const root = this.state.roots[pcid];
-    if (root !== undefined) this.tablesAt(root).clear();
+    this.clearPcid(pcid);
     this.on.flush();
   }
 

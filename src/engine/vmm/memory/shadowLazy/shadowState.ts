@@ -3,7 +3,7 @@ export interface ShadowState {
   readonly kind: "shadow";
   /** Root in force. */
   root: number;
-  /** Shadow roots by the guest's PCID (0 without CR4.PCIDE); the format is that of the guest's mode when it was made. */
+  /** Shadow roots by the guest's PCID (0 without CR4.PCIDE) and view; the format is that of the guest's mode when it was made. */
   roots: Record<number, number>;
   format: "pae" | "4-level";
   /** Linear addresses (pages) mapped to the scratch page for one instruction. */

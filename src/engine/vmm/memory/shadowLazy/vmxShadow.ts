@@ -31,6 +31,7 @@ export function shadowOf(vm: Vm): ShadowSpace {
         return vm.memory.efer(vm);
       },
     },
+    view: "all",
     prepareRoot: () => undefined,
     useRoot(root) {
       vm.write("GUEST_CR3", root);

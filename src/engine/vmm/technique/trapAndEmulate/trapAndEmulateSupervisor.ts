@@ -1,4 +1,4 @@
-/** The hypervisor of technique `trap-and-emulate`: the guest kernel runs at ring 1, and what it may not do there traps. */
+/** The hypervisor of technique `trap-and-emulate`: the guest kernel runs at ring 1 (or 3), and what it may not do there traps. */
 import { clonePlain } from "../../../base/clone";
 import { InvariantError } from "../../../base/errors";
 import { hex } from "../../../base/hex";
@@ -24,6 +24,7 @@ import { FidelityWatch } from "../../deprivileged/fidelity";
 import { Lens } from "../../deprivileged/lens";
 import { isGuestsOwn } from "../../deprivileged/pageFaults";
 import { powerOnHandler } from "../../deprivileged/powerOn";
+import type { KernelRing } from "../../deprivileged/rings";
 import { resumeAfterChange, takeGuest } from "../../deprivileged/steps";
 import { shadowSpaceOf } from "../../deprivileged/shadowMemory";
 import { initialState, type DeprivilegedState, type Trap, type VirtualProcessorState } from "../../deprivileged/state"; // prettier-ignore
@@ -54,6 +55,7 @@ export interface TrapAndEmulateContext extends SupervisorContext {
   readonly interruptRequested: () => boolean;
   readonly costProfile?: string;
   readonly makeInterpreter: InterpreterMaker;
+  readonly kernelRing: KernelRing;
 }
 
 /** Makes a processor of a model over a memory, with an interpreter that runs it. */
@@ -246,7 +248,9 @@ function makeVm(context: TrapAndEmulateContext): Vm {
   const state = initialState(initialHostMemory(reserved.hpa), initialShadowState());
   const guest = new GuestMemory(ram, end, guestMemoryBytes);
   const memory = new GuestPhysicalMemory(cpu.buffer, ram, guest);
-  const vcpu = makeVirtualProcessor(memory, guestModel(cpu.model));
+  const { kernelRing } = context;
+  const model = guestModel(cpu.model, kernelRing);
+  const vcpu = makeVirtualProcessor(memory, model);
   // A restored snapshot replaces the state: ask the virtual machine for it once there is one.
   const current: { vm?: Vm } = {};
   const host = new HostMemory(ram, end, () => (current.vm?.state ?? state).host);
@@ -261,7 +265,8 @@ function makeVm(context: TrapAndEmulateContext): Vm {
       host,
       area: new VmmArea(ram, host),
       scratch: host.allocate(),
-      interpreter: lazily(() => context.makeInterpreter(memory, guestModel(cpu.model))),
+      interpreter: lazily(() => context.makeInterpreter(memory, model)),
+      kernelRing,
       costs: costProfileOf(context.costProfile),
       observe: context.observe,
     },
