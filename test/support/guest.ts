@@ -4,6 +4,7 @@ import {
   loadImage,
   type Debuggee,
   type EntryKind,
+  type KernelRing,
   type MachineConfig,
 } from "../../src/engine/index";
 
@@ -11,6 +12,7 @@ export interface GuestOptions {
   readonly entry?: EntryKind;
   readonly vmm?: MachineConfig["vmm"];
   readonly mmu?: MachineConfig["mmu"];
+  readonly kernelRing?: KernelRing;
   readonly recording?: boolean;
   readonly memoryBytes?: number;
   readonly disk?: Uint8Array;
@@ -32,6 +34,7 @@ export function guest(text: string, options: GuestOptions = {}): Debuggee {
     image,
     vmm: options.vmm ?? "none",
     mmu: options.mmu ?? "nested",
+    ...(options.kernelRing === undefined ? {} : { kernelRing: options.kernelRing }),
     memoryBytes: options.memoryBytes ?? 4 << 20,
     recording: options.recording ?? true,
   });

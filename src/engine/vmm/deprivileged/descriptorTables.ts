@@ -7,7 +7,7 @@ import { AR, encodeDescriptor } from "../../isa/descriptors";
 import { CS, SS } from "../../isa/registers";
 import { isNull } from "../../cpu/segmentation";
 import type { DescriptorTable, SegmentRegister } from "../../cpu/systemState";
-import { probeGuest, type GuestAccess } from "../guestPaging";
+import { walkGuest, type GuestAccess } from "../guestPaging";
 import { AREA } from "./area";
 import { holdsSame, isPresent, shadowDescriptor, shadowOfRegister, withoutPresent } from "./shadowDescriptor"; // prettier-ignore
 import { hardwareRing } from "./rings";
@@ -69,11 +69,15 @@ export function writeVmmDescriptors(vm: Vm): void {
   put(VMM_SELECTOR.ldt, encodeDescriptor({ base: BigInt(AREA.ldt), limit: TABLE_LIMIT, accessRights: LDT_RIGHTS })); // prettier-ignore
 }
 
-/** LDTR of the hardware: null as long as the guest's is. */
+/** A processor after reset has an LDT of 64 KiB at address 0 that no guest means: loads from it come to the VMM. */
+function hasShadowLdt({ vcpu }: Vm): boolean {
+  const { selector, ar } = vcpu.system.ldtr;
+  return !isNull(selector) && (ar & AR.UNUSABLE) === 0;
+}
+
+/** LDTR of the hardware: null as long as the guest's has no shadow. */
 export function loadHardwareLdtr(vm: Vm): void {
-  const { cpu, vcpu } = vm;
-  const isUsed = (vcpu.system.ldtr.ar & AR.UNUSABLE) === 0;
-  cpu.system.ldtr = isUsed
+  vm.cpu.system.ldtr = hasShadowLdt(vm)
     ? { selector: VMM_SELECTOR.ldt, base: BigInt(AREA.ldt), limit: TABLE_LIMIT, ar: LDT_RIGHTS }
     : { selector: 0, base: 0n, limit: 0, ar: AR.UNUSABLE };
 }
@@ -94,7 +98,7 @@ export function guestDescriptor(vm: Vm, selector: number): bigint {
 
 const READ_TABLE: GuestAccess = { write: false, fetch: false, user: false, implicit: true };
 
-/** Bytes of the guest at linear addresses, without an effect on its tables; remembers the pages. */
+/** Bytes of the guest at linear addresses; remembers the pages. Their A flags are set now, as a processor that looks ahead would, since it reads the shadow later. */
 class TableReader {
   /** GPA of each page by its linear address; undefined where the guest maps nothing. */
   readonly pages = new Map<number, number | undefined>();
@@ -105,7 +109,7 @@ class TableReader {
     const page = linear - (linear % PAGE);
     if (!this.pages.has(page)) {
       const { vcpu, parts } = this.vm;
-      const walk = probeGuest(parts.guest, pagingOf(vcpu), BigInt(page), READ_TABLE);
+      const walk = walkGuest(parts.guest, pagingOf(vcpu), BigInt(page), READ_TABLE);
       this.pages.set(page, walk.kind === "mapped" ? walk.gpa : undefined);
     }
     const gpa = this.pages.get(page);
@@ -134,10 +138,10 @@ class TableReader {
 
 // ------------------------------------------------------------------ making the shadow
 
-function guestTable({ vcpu }: Vm, { name }: TableKind): DescriptorTable {
-  const { gdtr, ldtr } = vcpu.system;
+function guestTable(vm: Vm, { name }: TableKind): DescriptorTable {
+  const { gdtr, ldtr } = vm.vcpu.system;
   if (name === "gdt") return gdtr;
-  return ldtr.ar & AR.UNUSABLE ? { base: 0n, limit: -1 } : ldtr;
+  return hasShadowLdt(vm) ? ldtr : { base: 0n, limit: -1 };
 }
 
 /** Selectors (without RPL) of registers that hold something else than their descriptor does now. */

@@ -57,6 +57,8 @@ export function chooseEvent(vm: Vm): void {
   const { vcpu, state } = vm;
   // While an instruction runs under the trap flag for a hole, nothing may come between.
   if (state.step) return;
+  // A trap that MOV SS held back comes in front of the handler of what followed.
+  deliverDebugTrap(vm);
   for (let i = 0; i < MOST_AT_ONCE && wantsInterrupt(vm); i++) {
     if (vcpu.system.shadow !== "none") {
       startStep(vm, "window");

@@ -31,6 +31,9 @@ const FLAGS: readonly (readonly [string, number, number])[] = [
   ["AC", RFLAGS.AC, 18],
 ];
 
+/** Questions about descriptors. */
+const QUERIES: ReadonlySet<string> = new Set(["lar", "lsl", "verr", "verw"]);
+
 /** What is to be done once the instruction has completed. */
 type Completed = () => void;
 
@@ -109,7 +112,7 @@ export class FidelityWatch {
     const rip = linearRip(guest);
     const refused = carryOut(guest, instruction);
     return () => {
-      const why = refused ?? this.difference(guest);
+      const why = refused ?? this.difference(guest, instruction);
       if (why !== undefined) this.tell(instruction, rip, () => why);
     };
   }
@@ -129,8 +132,10 @@ export class FidelityWatch {
   }
 
   /** What the guest is to find and what it finds, in the order in which people look. */
-  private difference(guest: Processor): string | undefined {
-    return this.flags(guest) ?? this.registers(guest) ?? this.memory();
+  private difference(guest: Processor, { form }: Instruction): string | undefined {
+    const shown = this.flags(guest) ?? this.registers(guest);
+    // These store nothing; the guest's processor may only set an A flag on its way to the descriptor.
+    return shown ?? (QUERIES.has(form.semantics ?? "") ? undefined : this.memory());
   }
 
   private flags(guest: Processor): string | undefined {
@@ -154,7 +159,10 @@ export class FidelityWatch {
 
   private memory(): string | undefined {
     const { guest } = this.vm.parts;
-    const bytes = [...this.lens.written].sort(([a], [b]) => b - a);
+    // Where there is no RAM nobody finds what was stored.
+    const bytes = [...this.lens.written]
+      .filter(([gpa]) => guest.toHost(gpa) !== undefined)
+      .sort(([a], [b]) => b - a);
     if (bytes.every(([gpa, value]) => guest.read8(gpa) === value)) return undefined;
     const digits = (value: number): string => value.toString(16).padStart(2, "0");
     const expected = bytes.map(([, value]) => digits(value)).join("");

@@ -14,22 +14,38 @@ const WORDS = 5;
 /** Then ES DS FS GS. SDM Vol. 3A, "8086 Emulation". */
 const WORDS_8086 = 9;
 
+const DEBUG = 1;
+
+/** Faults push RF = 1, whatever it was: the guest's own is what it went on with, or 0 behind its first instruction. SDM Vol. 3B, "Instruction-Breakpoint Exception Condition". */
+function withGuestsRf(
+  { vcpu, state }: Vm,
+  { vector, key }: Trap,
+  eip: bigint,
+  eflags: number,
+): number {
+  if (vector === DEBUG || key === "TRAP_INTERRUPT") return eflags;
+  const own = eip === state.resumedAt ? vcpu.flagSystem & RFLAGS.RF : 0;
+  return (eflags & ~RFLAGS.RF) | own;
+}
+
 /** The frame of an event that interrupted the guest: below ESP0, above it an error code for some exceptions. */
-export function readFrame(vm: Vm, { vector, errorCode }: Trap): HardwareContext {
+export function readFrame(vm: Vm, trap: Trap): HardwareContext {
   const { cpu } = vm;
+  const { vector, errorCode } = trap;
   const { area } = vm.parts;
   const hasCode = errorCode !== undefined && pushesErrorCode(vector);
   const at = Number(cpu.gpr(RSP, 32)) + (hasCode ? WORD : 0);
   const word = (i: number): number => area.read32(at + i * WORD);
   const selector = (i: number): number => word(i) & 0xffff;
-  const eflags = word(2);
+  const eip = BigInt(word(0));
+  const eflags = withGuestsRf(vm, trap, eip, word(2));
   const is8086 = (eflags & RFLAGS.VM) !== 0;
   // In protected mode the data segment registers are still the guest's.
   const data = is8086
     ? { es: selector(5), ds: selector(6), fs: selector(7), gs: selector(8) }
     : dataSelectors(cpu.system.segments);
   return {
-    eip: BigInt(word(0)),
+    eip,
     esp: BigInt(word(3)),
     eflags,
     selectors: [data.es, selector(1), selector(4), data.ds, data.fs, data.gs],

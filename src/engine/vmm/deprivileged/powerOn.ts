@@ -1,5 +1,4 @@
 /** From power-on to a virtual machine that can be resumed. */
-import { AR } from "../../isa/descriptors";
 import type { SegmentRegister } from "../../cpu/systemState";
 import type { GuestStart } from "../guestStart";
 import { buildStructures, loadHardware } from "./hardware";
@@ -11,11 +10,6 @@ export interface ResetSegments {
   readonly tr: SegmentRegister;
 }
 
-/** A processor after reset has an LDT descriptor loaded; it is never used, and the hardware's LDTR stays null. */
-function resetLdtr({ ldtr }: ResetSegments): SegmentRegister {
-  return { ...ldtr, ar: ldtr.ar | AR.UNUSABLE };
-}
-
 function startVirtualProcessor({ vcpu }: Vm, start: GuestStart, reset: ResetSegments): void {
   const { system } = vcpu;
   system.cr0 = start.cr0;
@@ -23,7 +17,7 @@ function startVirtualProcessor({ vcpu }: Vm, start: GuestStart, reset: ResetSegm
   system.cr4 = start.cr4;
   system.efer = start.efer;
   system.segments = start.segments.map((segment) => ({ ...segment }));
-  system.ldtr = resetLdtr(reset);
+  system.ldtr = { ...reset.ldtr };
   system.tr = { ...reset.tr };
   system.gdtr = { ...start.gdtr };
   system.idtr = { ...start.idtr };

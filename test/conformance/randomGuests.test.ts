@@ -1,0 +1,3 @@
+import { describeRandomGuests } from "../support/describeRandomGuests";
+
+describeRandomGuests(40);
