@@ -1,4 +1,4 @@
 import { describeRandomGuests } from "../support/describeRandomGuests";
 
 // A few in the quick suite; test/conformance runs more.
-describeRandomGuests(8);
+describeRandomGuests(3);

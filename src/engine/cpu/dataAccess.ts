@@ -130,7 +130,7 @@ export function hpaOfMiss(
 
 /** Lets the interpreter reach a page by itself, if it is RAM, as far as the access tells that it may. */
 function fillTable(cpu: Processor, linear: Linear, access: number, entry: Translation): void {
-  if (entry.frame >= cpu.ram.guards.length) return;
+  if (!cpu.ram.isRam(entry.frame * 4096)) return;
   const user = access & ACCESS.user;
   const guards = cpu.ram.guards[entry.frame]!;
   const watched = (guards & PAGE.watched) !== 0;

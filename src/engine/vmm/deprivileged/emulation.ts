@@ -46,8 +46,7 @@ function noteInvalidation(vm: Vm, instruction: Instruction): void {
 
 function attempt(vcpu: Processor, instruction: Instruction): CpuAbort | undefined {
   try {
-    executeSystemEvent(vcpu, instruction);
-    return undefined;
+    return executeSystemEvent(vcpu, instruction);
   } catch (problem) {
     if (!isCpuAbort(problem)) throw problem;
     return problem;

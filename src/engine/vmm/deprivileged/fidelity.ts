@@ -3,10 +3,11 @@
  * never hears of it. Each such instruction is carried out a second time, without effect, on the processor that the guest believes in; then both results are compared.
  * The watch only looks: the machine runs the same without it.
  */
+import { InvariantError } from "../../base/errors";
 import { hex } from "../../base/hex";
 import { format } from "../../codec/format";
 import type { Instruction } from "../../codec/types";
-import { isCpuAbort } from "../../cpu/abort";
+import { isCpuAbort, type CpuAbort } from "../../cpu/abort";
 import { executeSystemEvent } from "../../cpu/system";
 import { writableFlags } from "../../cpu/system/flags";
 import type { Processor } from "../../cpu/processor";
@@ -197,12 +198,18 @@ function flagsText(believed: number, real: number): string {
 
 /** Carries the instruction out on the guest's own processor; what refuses it there. */
 function carryOut(guest: Processor, instruction: Instruction): string | undefined {
+  const abort = abortOf(guest, instruction);
+  if (!abort) return undefined;
+  if (abort.abort !== "fault") throw new InvariantError("a VM exit without VMX");
+  const code = abort.errorCode === undefined ? "" : `(${hex(abort.errorCode)})`;
+  return `it should be ${vectorName(abort.vector)}${code}, hardware went on`;
+}
+
+function abortOf(guest: Processor, instruction: Instruction): CpuAbort | undefined {
   try {
-    executeSystemEvent(guest, instruction);
-    return undefined;
+    return executeSystemEvent(guest, instruction);
   } catch (problem) {
-    if (!isCpuAbort(problem) || problem.abort !== "fault") throw problem;
-    const code = problem.errorCode === undefined ? "" : `(${hex(problem.errorCode)})`;
-    return `it should be ${vectorName(problem.vector)}${code}, hardware went on`;
+    if (!isCpuAbort(problem)) throw problem;
+    return problem;
   }
 }

@@ -2,7 +2,7 @@
 import { decode } from "../../codec/decode";
 import type { Instruction } from "../../codec/types";
 import { InvariantError } from "../../base/errors";
-import { isCpuAbort } from "../../cpu/abort";
+import { isCpuAbort, type CpuAbort } from "../../cpu/abort";
 import { loadSegment } from "../../cpu/segmentation";
 import { loadPdptes } from "../../cpu/paging";
 import { executeSystemEvent } from "../../cpu/system";
@@ -201,13 +201,18 @@ export function leave(vm: Vm): string | undefined {
   const { cpu } = vm;
   if (!writeFrame(vm)) return "CS or SS reaches into the VMM's area";
   cpu.rip = BigInt(CODE.leave.at);
+  const abort = refusedBy(cpu);
+  if (abort) return abort.abort === "fault" ? abort.why : "a VM exit";
+  cpu.refresh();
+  return undefined;
+}
+
+function refusedBy(cpu: Processor): CpuAbort | undefined {
   try {
-    executeSystemEvent(cpu, IRETD);
-    cpu.refresh();
-    return undefined;
+    return executeSystemEvent(cpu, IRETD);
   } catch (problem) {
     if (!isCpuAbort(problem)) throw problem;
-    return problem.abort === "fault" ? problem.why : "a VM exit";
+    return problem;
   }
 }
 

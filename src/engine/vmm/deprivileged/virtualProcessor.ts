@@ -4,7 +4,7 @@
  */
 import { clonePlain } from "../../base/clone";
 import type { CpuModel } from "../../cpu/cpuModel";
-import { TLB_BYTES, TLB_NONE } from "../../cpu/layout";
+import { LOOKUP_BASE, LOOKUP_BYTES } from "../../cpu/layout";
 import { Processor } from "../../cpu/processor";
 import { RFLAGS } from "../../cpu/systemState";
 import type { GuestPagingState } from "../guestPaging";
@@ -12,8 +12,8 @@ import type { GuestPhysicalMemory } from "./guestPhysicalMemory";
 import type { KernelRing } from "./rings";
 import type { VirtualProcessorState } from "./state";
 
-/** Registers and TLB of a processor that no interpreter runs. */
-const BUFFER_BYTES = TLB_NONE + TLB_BYTES;
+/** Registers, TLB and look-ups of a processor that no interpreter runs: what lies before the micro-ops. */
+const BUFFER_BYTES = LOOKUP_BASE + LOOKUP_BYTES;
 
 /** Features that this VMM does not offer, though CPUID tells of them: it runs without a trap. */
 const NOT_OFFERED: Readonly<Record<KernelRing, readonly string[]>> = {
