@@ -72,14 +72,50 @@ class CachedTranslation implements Translation {
   }
 }
 
-/** The translations of one tag. Those of an earlier era are gone, those of an earlier epoch unless they are global; their place is kept. */
+/** Era of a translation that was dropped by itself. */
+const GONE = -1;
+
+/**
+ * The translations of one tag. Those of an earlier era are gone, those of an earlier epoch unless they are global; their place is kept, because a Map gets
+ * slow if the same keys are deleted and set all the time.
+ */
 class AddressSpace {
   epoch = 0;
   era = 0;
   readonly pages = new Map<number, CachedTranslation>();
+  /** By their size in 4 KiB pages: numbers of the large pages of which pieces are or were here. An invalidation takes the pieces together. */
+  private readonly large = new Map<number, Set<number>>();
 
   holds(entry: CachedTranslation): boolean {
     return entry.era === this.era && (entry.epoch === this.epoch || entry.global);
+  }
+
+  set(page: number, entry: CachedTranslation): void {
+    this.pages.set(page, entry);
+    this.noteSize(page, entry.pageSize);
+  }
+
+  noteSize(page: number, pageSize: number): void {
+    if (pageSize === 4096) return;
+    const size = pageSize / 4096;
+    let numbers = this.large.get(size);
+    if (!numbers) this.large.set(size, (numbers = new Set<number>()));
+    numbers.add(Math.floor(page / size));
+  }
+
+  /** Drops a page and those of a large page around it; true if there can have been such a one. */
+  drop(page: number): boolean {
+    const entry = this.pages.get(page);
+    if (entry) entry.era = GONE;
+    let isLarge = false;
+    for (const [size, numbers] of this.large) {
+      const number = Math.floor(page / size);
+      if (!numbers.delete(number)) continue;
+      isLarge = true;
+      for (const [other, piece] of this.pages)
+        if (piece.pageSize === size * 4096 && Math.floor(other / size) === number) piece.era = GONE;
+    }
+    return isLarge;
   }
 }
 
@@ -100,8 +136,6 @@ export class Tlb {
   private tag = 0;
   private current: AddressSpace;
   private readonly u32: Uint32Array;
-  /** A large page has been cached: it lies here in 4 KiB pieces that an invalidation takes together. */
-  private hasLarge = false;
   /** Addresses of L0 entries in use. */
   private filled: number[] = [];
 
@@ -179,7 +213,7 @@ export class Tlb {
       entry = new CachedTranslation();
       pages.set(page, entry);
     }
-    if (translation.pageSize > 4096) this.hasLarge = true;
+    this.current.noteSize(page, translation.pageSize);
     entry.fill(translation);
     entry.epoch = epoch;
     entry.era = era;
@@ -204,15 +238,9 @@ export class Tlb {
   /** INVLPG and INVPCID type 0: the page, global or not, and all of a large page that contains it. True if no other page can have been dropped. */
   flushPage(page: number, tag = this.tag): boolean {
     const space = tag === this.tag ? this.current : this.spaces.get(tag);
-    space?.pages.delete(page);
-    if (space && this.hasLarge) {
-      for (const [other, { pageSize }] of space.pages) {
-        const pages = pageSize / 4096;
-        if (Math.floor(other / pages) === Math.floor(page / pages)) space.pages.delete(other);
-      }
-    }
+    const isLarge = space?.drop(page) ?? false;
     this.flushL0();
-    return !this.hasLarge;
+    return !isLarge;
   }
 
   /** MOV CR3: everything of the tag but global pages. */
@@ -236,13 +264,13 @@ export class Tlb {
   /** What satisfies `matches`. */
   flushWhere(matches: (tag: number, entry: Translation) => boolean): void {
     for (const [tag, { pages }] of this.spaces) {
-      for (const [page, entry] of pages) if (matches(tag, entry)) pages.delete(page);
+      for (const entry of pages.values()) if (matches(tag, entry)) entry.era = GONE;
     }
     this.flushL0();
   }
 
   flushAll(): void {
-    for (const { pages } of this.spaces.values()) pages.clear();
+    for (const space of this.spaces.values()) space.era++;
     this.flushL0();
   }
 
@@ -264,12 +292,11 @@ export class Tlb {
 
   load(snapshot: TlbSnapshot): void {
     this.spaces.clear();
-    this.hasLarge = true;
     for (const { tag, epoch, era, entries } of snapshot.spaces) {
       const space = this.space(tag);
       space.epoch = epoch;
       space.era = era;
-      for (const [page, entry] of copyEntries(entries)) space.pages.set(page, entry);
+      for (const [page, entry] of copyEntries(entries)) space.set(page, entry);
     }
     this.tag = snapshot.tag;
     this.current = this.space(snapshot.tag);
