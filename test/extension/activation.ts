@@ -19,7 +19,7 @@ const SHIPPED = [
   /^examples\/(include\/)?[\w-]+[.](asm|inc)$/,
   /^examples\/cKernel\/[\w-]+[.](c|S|ld)$/,
   // The pages that diagnostics lead to.
-  /^docs\/(rules|sensitive)\/\w+[.]md$/,
+  /^docs\/(rules|sensitive|techniques)\/[\w-]+[.]md$/,
 ];
 
 export function defineActivationTests(): void {
