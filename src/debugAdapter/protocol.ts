@@ -102,7 +102,7 @@ export const EXCEPTION_FILTERS: readonly ExceptionFilter[] = [
   { filter: "exit:EXTERNAL_INTERRUPT", label: "VM exit: external interrupt", description: "Exit reasons 1 and 7", exits: ["EXTERNAL_INTERRUPT", "INTERRUPT_WINDOW"] },
   { filter: "exit:INVLPG", label: "VM exit: TLB invalidation", description: "INVLPG, INVPCID, INVEPT, INVVPID", exits: ["INVLPG", "INVPCID", "INVEPT", "INVVPID"] },
   { filter: "exit:ENTRY_FAILURE", label: "VM-entry failure", description: "Invalid guest state or MSR loading", exits: ["ENTRY_FAILURE_*"], events: ["vm-entry-failure"], default: true },
-  { filter: "exit:TRAP_GP", label: "Trap: #GP of the deprivileged guest", description: "A privileged instruction in a deprivileged guest kernel", exits: ["TRAP_GP", "TRAP_UD"] },
+  { filter: "exit:TRAP_GP", label: "Trap: #GP or #UD of the deprivileged guest", description: "A privileged instruction in a deprivileged guest kernel", exits: ["TRAP_GP", "TRAP_UD"] },
   { filter: "exit:TRAP_PF_HIDDEN", label: "Trap: hidden page fault", description: "The shadow page table lacked an entry; the guest never sees this fault", exits: ["TRAP_PF_HIDDEN"] },
   { filter: "exit:TRAP_PF_TRUE", label: "Trap: true page fault", description: "A page fault that the VMM hands to the guest", exits: ["TRAP_PF_TRUE"] },
   { filter: "exit:TRAP_INT", label: "Trap: software interrupt", description: "INT n of a deprivileged guest", exits: ["TRAP_INT"] },

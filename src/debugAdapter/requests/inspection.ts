@@ -106,7 +106,8 @@ function details(session: RingsideSession, stop: StopTelling): string {
   if (event?.kind === "vm-entry-failure") {
     lines.push(...event.violations.map(({ rule, text, hint }) => `${rule}: ${text} ${hint}`));
   }
-  if (event) lines.push(eventSentence(event, target.debuggee.exits()));
+  const sentence = event && eventSentence(event, target.debuggee.exits());
+  if (sentence !== undefined && sentence !== stop.text) lines.push(sentence);
   return [...new Set(lines)].join("\n");
 }
 

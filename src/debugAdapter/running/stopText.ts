@@ -56,7 +56,9 @@ export function eventSentence(event: MachineEvent, exits: readonly ExitCount[]):
   }
   const text = event.text.trim();
   if (text === "" || title.includes(text)) return title;
-  return text.startsWith(title) ? text : `${title}: ${text}`;
+  const begin = text.slice(0, title.length);
+  if (begin.toLowerCase() === title.toLowerCase()) return title + text.slice(title.length);
+  return `${title}: ${text}`;
 }
 
 type EntryFailure = MachineEvent & { readonly kind: "vm-entry-failure" };
