@@ -269,4 +269,52 @@ describe("debug facilities", () => {
     assert.equal(register(machine, "rbx"), 1n);
     assert.equal(register(machine, "rsi"), symbol(machine, "behind"));
   });
+
+  it("do not match an instruction right behind MOV SS or POP SS", () => {
+    for (const load of ["mov ss, ax", "push ss\npop ss"]) {
+      const outcome = runToEnd(`${TRAPS}
+        mov eax, target
+        mov dr0, eax
+        mov eax, 0x402
+        mov dr7, eax
+        mov eax, DATA0
+        ${load}
+      target:
+        nop
+        jmp end`);
+      assert.deepEqual(traps(outcome, "target"), [], load);
+    }
+  });
+
+  it("give up what MOV SS held back when INT1 or a general-detect fault raises #DB, but not for INT 1 and INT3", () => {
+    const behindMovSs = (instruction: string): string => `${TRAPS}
+      GATE 3, trap, 0x8e
+      mov eax, word_read
+      mov dr0, eax
+      mov eax, 0xf0402
+      mov dr7, eax
+      mov ss, [word_read]
+      ${instruction}
+    behind:
+      jmp end
+    align 4
+    word_read: dd DATA0`;
+    const places = (text: string): string[] => traps(runToEnd(text), "behind", "trap");
+    assert.deepEqual(places(behindMovSs("db 0xf1")), ["behind 0"]);
+    assert.deepEqual(places(behindMovSs("int 1")), ["trap 1", "behind 0"]);
+    assert.deepEqual(places(behindMovSs("int3")), ["trap 1", "behind 0"]);
+    const guarded = runToEnd(`${TRAPS}
+      mov eax, 0x2400
+      mov dr7, eax
+      mov eax, DATA0
+      pushfd
+      or dword [esp], 0x100
+      popfd
+      mov ss, ax
+    here:
+      mov ebx, dr6
+    behind:
+      jmp end`);
+    assert.deepEqual(traps(guarded, "here", "behind").slice(0, 2), ["here 2000", "behind 4000"]);
+  });
 });

@@ -143,4 +143,51 @@ describe("64-bit mode", () => {
     const outcome = runToEnd(`${LONG}push 0x4002\npopfq\nhere:\niretq`);
     assert.deepEqual(faults(outcome, "here"), ["13(0x0) at here"]);
   });
+
+  it("leaves the base of FS and GS when a return to an outer ring takes their selectors away", () => {
+    const { machine } = runToEnd(`${LONG}
+      mov eax, DATA0
+      mov fs, eax
+      mov gs, eax
+      mov ecx, 0xc0000101
+      mov eax, 0x123000
+      xor edx, edx
+      wrmsr
+      dec ecx
+      mov eax, 0x124000
+      wrmsr
+      RING3 user
+    user:
+      hlt`);
+    const { fs, gs } = machine.vcpu().segments;
+    assert.deepEqual([fs.selector, fs.base, gs.selector, gs.base], [0, 0x124000n, 0, 0x123000n]);
+  });
+
+  it("LTR and LLDT refuse a base that is not canonical, a type in the upper half, and half a descriptor", () => {
+    const upper = (type: string, value: string): string => `
+      mov rax, ${type}
+      mov [abs free], rax
+      mov rax, ${value}
+      mov [abs free + 8], rax`;
+    const [tss, ldt] = ["0x0000891000000067", "0x0000821000000067"] as const;
+    for (const [instruction, type] of [
+      ["ltr", tss],
+      ["lldt", ldt],
+    ] as const) {
+      for (const value of ["0x00008000", "0xffff7fff", "0x0000080000000000"]) {
+        const outcome = runToEnd(`${LONG}${upper(type, value)}
+          mov ax, FREE
+        here:
+          ${instruction} ax`);
+        assert.deepEqual(faults(outcome, "here"), ["13(0x48) at here"], `${instruction} ${value}`);
+      }
+      const half = runToEnd(`${LONG}${upper(type, "0")}
+        mov word [abs gdtr], FREE + 14
+        lgdt [abs gdtr]
+        mov ax, FREE
+      here:
+        ${instruction} ax`);
+      assert.deepEqual(faults(half, "here"), ["13(0x48) at here"], `half of ${instruction}`);
+    }
+  });
 });

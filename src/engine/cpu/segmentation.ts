@@ -4,6 +4,7 @@ import { CS, SS, type SegmentIndex } from "../isa/registers";
 import { gp, np, ss as stackFault, type GuestFault } from "./abort";
 import type { FetchedDescriptor } from "./decodedTables";
 import { readImplicit32, tableLinear, writeImplicit } from "./implicitAccess";
+import { canonicalLinear } from "./linear";
 import type { Processor } from "./processor";
 import type { SegmentRegister } from "./systemState";
 
@@ -43,10 +44,22 @@ export function tryFetchDescriptor(
   return cpu.decoded.descriptor(selector, address, low, high);
 }
 
-/** Base of a 16-byte system descriptor in IA-32e mode. */
+/** Type field of the third word of a 16-byte descriptor: it must be 0, so that the upper half is not taken for a descriptor. */
+const UPPER_TYPE = 0x1f00;
+
+/** Base of an LDT or TSS descriptor, which in IA-32e mode has 16 bytes. SDM Vol. 2A, "LLDT" and "LTR". */
 export function systemBase(cpu: Processor, descriptor: FetchedDescriptor): bigint {
   if (!cpu.longMode) return descriptor.base;
-  return descriptor.base | (BigInt(readImplicit32(cpu, descriptor.address + 8, 4)) << 32n);
+  const { selector, address } = descriptor;
+  const code = selector & 0xfffc;
+  if ((selector & 0xfff8) + 15 > cpu.system.gdtr.limit)
+    throw gp(code, `the 16 bytes of ${named(selector)} lie beyond the limit of the GDT`);
+  const base = descriptor.base | (BigInt(readImplicit32(cpu, address + 8, 4)) << 32n);
+  if (readImplicit32(cpu, address + 12, 4) & UPPER_TYPE)
+    throw gp(code, `the upper half of ${named(selector)} has a type`);
+  if (canonicalLinear(base) === undefined)
+    throw gp(code, `the base in ${named(selector)} is not canonical`);
+  return base;
 }
 
 /** Sets the accessed bit in memory and gives the segment register's new contents. `rpl` is that of the selector it will hold. */
@@ -167,7 +180,10 @@ export function setCodeSegment(cpu: Processor, cs: SegmentRegister, cpl: number)
 
 const DATA_SEGMENTS = [0, 3, 4, 5] as const;
 
-/** Data segments that the new, less privileged level may not keep become null. SDM Vol. 2, "RET" and "IRET". */
+/**
+ * Data segments that the new, less privileged level may not keep become null. SDM Vol. 2, "RET" and "IRET". Their bases stay, as on processors: IA-32e mode
+ * still uses those of FS and GS.
+ */
 export function dropInaccessibleSegments(cpu: Processor): void {
   let changed = false;
   for (const index of DATA_SEGMENTS) {
@@ -176,7 +192,8 @@ export function dropInaccessibleSegments(cpu: Processor): void {
     const conforming = isCode(ar) && isConforming(ar);
     const inaccessible = !conforming && dplOf(ar) < cpu.cpl;
     if (!inaccessible && !isNull(selector)) continue;
-    cpu.system.segments[index] = nullSegment(inaccessible ? 0 : selector);
+    const { base } = cpu.segment(index);
+    cpu.system.segments[index] = { ...nullSegment(inaccessible ? 0 : selector), base };
     changed = true;
   }
   if (changed) cpu.refresh();

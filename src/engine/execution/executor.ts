@@ -1,7 +1,7 @@
 /** Drives one processor: the interpreter for plain instructions, TypeScript for system events, and what happens between instructions. */
 import { InvariantError } from "../base/errors";
 import { INSTRUCTIONS } from "../isa/table";
-import { debugException, exception, gp, isCpuAbort } from "../cpu/abort";
+import { DB, debugException, exception, gp, isCpuAbort } from "../cpu/abort";
 import { dataAccess, readForUpdate, readMemory, writeLinear, writeMemory } from "../cpu/dataAccess";
 import { DEBUG_CAUSE, instructionBreakpoints } from "../cpu/debugRegisters";
 import { carryOut, deliver, raiseFault } from "../cpu/delivery";
@@ -253,8 +253,9 @@ export class Executor {
     if (!isCpuAbort(problem)) throw problem;
     this.cpu.clearPending();
     this.cpu.ticks++;
-    // Breakpoints on data trap after the instruction; one that faults has not matched.
-    this.cpu.system.pendingDebug = this.pendingDebugBefore;
+    // Breakpoints on data trap after the instruction; one that faults has not matched. What MOV SS held back is still to come, but not after another #DB.
+    const isDebug = problem.abort === "fault" && problem.vector === DB;
+    this.cpu.system.pendingDebug = isDebug ? 0 : this.pendingDebugBefore;
     carryOut(this.cpu, problem);
     return "done";
   }
@@ -348,7 +349,8 @@ export class Executor {
   private instructionBreakpoint(): boolean {
     const { cpu } = this;
     if ((cpu.system.dr7 & 0xff) === 0 || cpu.flagSystem & RFLAGS.RF) return false;
-    if (cpu.system.activity !== ACTIVITY.active) return false;
+    // SDM Vol. 3B, "Instruction-Breakpoint Exception Condition": not right behind MOV SS and POP SS.
+    if (cpu.system.activity !== ACTIVITY.active || cpu.system.shadow === "mov-ss") return false;
     const hit = instructionBreakpoints(cpu);
     if (hit === 0) return false;
     raiseFault(cpu, debugException(hit, "instruction breakpoint"));

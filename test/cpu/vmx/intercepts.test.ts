@@ -118,8 +118,8 @@ describe("Instructions that exit under a control", () => {
     });
   }
 
-  it("RDTSCP and INVPCID are undefined unless enabled", () => {
-    for (const text of ["rdtscp", "invpcid rax, [rbx]"]) {
+  it("RDTSCP, RDPID and INVPCID are undefined unless enabled", () => {
+    for (const text of ["rdtscp", "rdpid rax", "invpcid rax, [rbx]"]) {
       const rig = inGuest(text);
       assert.equal(rig.cpu.rip, BigInt(PLACE.data + 16 * 6));
     }

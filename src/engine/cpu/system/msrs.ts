@@ -200,6 +200,7 @@ const random: SystemEvent = (cpu, instruction) => {
 };
 
 const rdpid: SystemEvent = (cpu, instruction) => {
+  intercept(cpu, instruction);
   writeOperand(cpu, instruction, 0, cpu.system.msrs.tscAux & 0xffffffffn);
   return "next";
 };

@@ -18,6 +18,8 @@ function softwareInterrupt(vector: number, type: 4 | 5 | 6): SystemEvent {
     const returnRip = nextRip(cpu, instruction);
     const stays = type === EVENT.software && cpu.virtual8086;
     if (stays && interruptIn8086(cpu, actual, returnRip)) return "jumped";
+    // INT1 is a #DB: debug traps that MOV SS held back do not come after it. After INT n and INT3 they do, in the handler.
+    if (type === EVENT.privilegedSoftware) cpu.system.pendingDebug = 0;
     cpu.observe({ kind: "interrupt", vector: actual, source: "software" });
     deliver(cpu, { vector: actual, type, returnRip, length: instruction.length });
     return "jumped";

@@ -105,6 +105,12 @@ const rdtscp: Interceptor = (cpu, instruction) => {
   return underPrimary(EXIT.RDTSCP, "rdtscExiting")(cpu, instruction);
 };
 
+/** RDPID never exits, but needs what RDTSCP needs. SDM Vol. 3C, "Changes to Instruction Behavior in VMX Non-Root Operation". */
+const rdpid: Interceptor = (cpu) => {
+  if (!secondaryControl(cpu, "enableRdtscp")) throw ud('"enable RDTSCP" is 0');
+  return undefined;
+};
+
 /** The MSR bitmap: 1 KiB each for reads of low, reads of high, writes of low and writes of high MSRs. SDM Vol. 3C, "MSR-Bitmap Address". */
 function msrExits(cpu: Processor, number: number, isWrite: boolean): boolean {
   if (!control(cpu, "primary", "useMsrBitmaps")) return true;
@@ -180,6 +186,7 @@ export const INTERCEPTS: Readonly<Record<string, Interceptor>> = {
   rdpmc: underPrimary(EXIT.RDPMC, "rdpmcExiting"),
   rdtsc: underPrimary(EXIT.RDTSC, "rdtscExiting"),
   rdtscp,
+  rdpid,
   rdmsr: msrAccess(EXIT.RDMSR, false),
   wrmsr: msrAccess(EXIT.WRMSR, true),
   in: portIoExit(1),
