@@ -145,6 +145,18 @@ describe("VM exit", () => {
     assert.equal(system.msrs.lstar, 0xabcdn);
   });
 
+  it("stores the time-stamp counter without the guest's TSC offset", () => {
+    const rig = entered("long64", (r) => {
+      r.cpu.ram.write32(PLACE.msrArea, MSR.TIME_STAMP_COUNTER);
+      r.write("VM_EXIT_MSR_STORE_ADDRESS", PLACE.msrArea);
+      r.write("VM_EXIT_MSR_STORE_COUNT", 1);
+      r.write("TSC_OFFSET", 1 << 30);
+      r.setBits("PRIMARY_PROCESSOR_BASED_CONTROLS", controlMask("primary", "useTscOffsetting"));
+    });
+    rig.step(CPUID);
+    assert.ok(rig.cpu.ram.read64(PLACE.msrArea + 8) <= rig.cpu.tsc);
+  });
+
   it("is a VMX abort, with its number in the region, when a host MSR cannot be loaded", () => {
     const rig = entered("long64", (r) => {
       r.cpu.ram.write32(PLACE.msrArea, 0x12345);

@@ -75,9 +75,14 @@ export function loadMsrArea(cpu: Processor, area: MsrArea): MsrAreaFailure | und
   });
 }
 
+/** The TSC offset is for the guest's RDTSC and RDMSR alone. SDM Vol. 3C, "Time-Stamp Counter Offset". */
+function storedValue(cpu: Processor, number: number): bigint {
+  return number === MSR.TIME_STAMP_COUNTER ? cpu.tsc : readMsr(cpu, number);
+}
+
 export function storeMsrArea(cpu: Processor, area: MsrArea): MsrAreaFailure | undefined {
   return forEachEntry(cpu, area, (number, at) => {
-    cpu.ram.write64(at, readMsr(cpu, number));
+    cpu.ram.write64(at, storedValue(cpu, number));
     return undefined;
   });
 }
