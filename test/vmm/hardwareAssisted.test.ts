@@ -107,8 +107,8 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   "VMCALL is undefined": CATCH_FAULTS + TRY("vmcall", "a") + EXIT,
   "the time-stamp counter can be set":
     "mov ecx, 0x10\nmov eax, 0x1000\nmov edx, 5\nwrmsr\nrdtsc\nmov ebx, edx\nxor eax, eax\n" + EXIT,
-  "EFER.NXE and IA32_APIC_BASE read as written":
-    "mov ecx, 0xc0000080\nrdmsr\nor eax, 0x800\nwrmsr\nrdmsr\nmov ebx, eax\nmov ecx, 0x1b\nmov eax, 0xfee00900\nxor edx, edx\nwrmsr\nrdmsr\nmov esi, eax\n" + EXIT, // prettier-ignore
+  "EFER.NXE and IA32_MISC_ENABLE read as written":
+    "mov ecx, 0xc0000080\nrdmsr\nor eax, 0x800\nwrmsr\nrdmsr\nmov ebx, eax\nmov ecx, 0x1a0\nmov eax, 1\nxor edx, edx\nwrmsr\nrdmsr\nmov esi, eax\n" + EXIT, // prettier-ignore
   "addresses without RAM read as ones, also when written and by strings":
     "mov eax, [0xd0000000]\ninc dword [0xd0000ffe]\nmov ebx, [0xd0000ffe]\nmov esi, 0xe0000ff8\nmov edi, 0x8000\nmov ecx, 4\nrep movsd\nmov edx, [0x800c]\n" + EXIT, // prettier-ignore
   "single-stepping goes on behind instructions that exit":

@@ -23,6 +23,13 @@ export interface ExitAbort {
   readonly exit: VmExit;
 }
 
+/** Nothing happened yet: the instruction reaches a device in memory and must run by itself, at its exact tick. */
+export interface RunAlone {
+  readonly abort: "alone";
+}
+
+export const RUN_ALONE: RunAlone = { abort: "alone" };
+
 export type CpuAbort = GuestFault | ExitAbort;
 
 export const DE = 0;
@@ -86,5 +93,5 @@ export function pageFault(address: bigint, errorCode: number, why: () => string)
 
 /** True for values thrown by the CPU to end an instruction. */
 export function isCpuAbort(value: unknown): value is CpuAbort {
-  return typeof value === "object" && value !== null && "abort" in value;
+  return typeof value === "object" && value !== null && "abort" in value && value !== RUN_ALONE;
 }

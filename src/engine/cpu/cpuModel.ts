@@ -31,6 +31,7 @@ export const FEATURE_BITS: Readonly<Record<string, FeatureBit>> = {
   msr: { leaf: 1, register: "edx", bit: 5 },
   pae: { leaf: 1, register: "edx", bit: 6 },
   cx8: { leaf: 1, register: "edx", bit: 8 },
+  apic: { leaf: 1, register: "edx", bit: 9 },
   sep: { leaf: 1, register: "edx", bit: 11 },
   pge: { leaf: 1, register: "edx", bit: 13 },
   cmov: { leaf: 1, register: "edx", bit: 15 },
@@ -42,6 +43,7 @@ export const FEATURE_BITS: Readonly<Record<string, FeatureBit>> = {
   pcid: { leaf: 1, register: "ecx", bit: 17 },
   movbe: { leaf: 1, register: "ecx", bit: 22 },
   popcnt: { leaf: 1, register: "ecx", bit: 23 },
+  tscdeadline: { leaf: 1, register: "ecx", bit: 24 },
   rdrand: { leaf: 1, register: "ecx", bit: 30 },
   fsgsbase: { leaf: 7, register: "ebx", bit: 0 },
   smep: { leaf: 7, register: "ebx", bit: 7 },
@@ -88,7 +90,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     maxExtendedLeaf: 0x80000008,
     // prettier-ignore
     features: new Set([
-      "vme", "de", "pse", "tsc", "msr", "pae", "cx8", "sep", "pge", "cmov", "pat", "pse36", "clfsh", "cx16",
+      "vme", "de", "pse", "tsc", "msr", "pae", "cx8", "apic", "sep", "pge", "cmov", "pat", "pse36", "clfsh", "cx16",
       "lahf64", "syscall", "nx", "lm",
     ]),
   },
@@ -123,6 +125,8 @@ export interface CpuidResult {
 }
 
 const EXTENDED = 0x80000000;
+/** CPUID.1:EDX.APIC. */
+const APIC_FEATURE = 1 << 9;
 
 /** A leaf above the highest one gives what the highest basic leaf gives. SDM Vol. 2A, "CPUID". */
 function existingLeaf({ maxBasicLeaf, maxExtendedLeaf }: CpuModel, leaf: number): number {
@@ -149,8 +153,13 @@ function textLeaf(text: string, at: number): CpuidResult {
   return { eax: word(0), ebx: word(4), ecx: word(8), edx: word(12) };
 }
 
-/** CPUID as executed on the bare processor. `cr4OsXsave` is CR4.OSXSAVE, mirrored in leaf 1. */
-export function cpuid(model: CpuModel, leaf: number, subleaf: number): CpuidResult {
+/** CPUID as executed on the bare processor. `isApicEnabled`: IA32_APIC_BASE.EN, which leaf 1 follows. */
+export function cpuid(
+  model: CpuModel,
+  leaf: number,
+  subleaf: number,
+  isApicEnabled: boolean,
+): CpuidResult {
   const zero = { eax: 0, ebx: 0, ecx: 0, edx: 0 };
   const unsignedLeaf = existingLeaf(model, leaf >>> 0);
   switch (unsignedLeaf) {
@@ -164,10 +173,10 @@ export function cpuid(model: CpuModel, leaf: number, subleaf: number): CpuidResu
     case 1:
       return {
         eax: model.signature,
-        // One logical processor; CLFLUSH line of 64 bytes.
+        // Initial APIC ID 0; one logical processor; CLFLUSH line of 64 bytes.
         ebx: model.features.has("clfsh") ? 0x00010800 : 0,
         ecx: bitsOf(model, 1, "ecx"),
-        edx: bitsOf(model, 1, "edx"),
+        edx: (bitsOf(model, 1, "edx") & ~(isApicEnabled ? 0 : APIC_FEATURE)) >>> 0,
       };
     case 7:
       if (subleaf !== 0) return zero;

@@ -1,7 +1,7 @@
 /** Reads and writes of guest memory from TypeScript: segmented or linear, with all checks. */
 import { AR } from "../isa/descriptors";
 import { FS, GS, SS, type SegmentIndex } from "../isa/registers";
-import { exception, gp, ss, AC, type GuestFault } from "./abort";
+import { exception, gp, ss, AC, RUN_ALONE, type GuestFault } from "./abort";
 import { ACCESS } from "./access";
 import { STATE, TLB_NONE, TLB_SUPERVISOR, TLB_USER } from "./layout";
 import { noteDataAccess } from "./debugRegisters";
@@ -96,6 +96,11 @@ function tableFor(cpu: Processor, access: number): number {
   return isOwn || !(cpu.system.cr4 & CR4.SMAP) ? TLB_SUPERVISOR : TLB_NONE;
 }
 
+function throwRunAlone(): never {
+  // eslint-disable-next-line @typescript-eslint/only-throw-error -- aborts are plain data without a stack trace, see abort.ts
+  throw RUN_ALONE;
+}
+
 /** HPA of a byte, through the interpreter's table or into it. */
 export function hpaFor(cpu: Processor, linear: Linear, access: number): number {
   const table = tableFor(cpu, access);
@@ -103,7 +108,9 @@ export function hpaFor(cpu: Processor, linear: Linear, access: number): number {
   if (direct >= 0) return direct;
   const entry = translate(cpu, linear, access);
   if (table !== TLB_NONE) fillTable(cpu, linear, access, entry);
-  return entry.frame * 4096 + (linear & 0xfff);
+  const hpa = entry.frame * 4096 + (linear & 0xfff);
+  if (cpu.isAhead && !cpu.ram.isRam(hpa)) throwRunAlone();
+  return hpa;
 }
 
 /**

@@ -5,11 +5,14 @@ export interface PhysicalWindows {
   read(hpa: number, size: 1 | 2 | 4): number | undefined;
   /** False if no window is there. */
   write(hpa: number, size: 1 | 2 | 4, value: number): boolean;
+  /** A byte of a device's registers, read without effect, for debuggers; undefined where none can be. */
+  peek(hpa: number): number | undefined;
 }
 
 export const NO_WINDOWS: PhysicalWindows = {
   read: () => undefined,
   write: () => false,
+  peek: () => undefined,
 };
 
 /** Why a page must not be written behind the processor's back. */
@@ -34,6 +37,8 @@ export class PhysicalMemory {
   /** Pages written since `takeDirty`. */
   private dirty = new Set<number>();
   windows: PhysicalWindows = NO_WINDOWS;
+  /** Number of a page of RAM that a device window hides; -1 without one. */
+  coveredPage = -1;
   /** Called after a write into a page with PAGE.code. */
   onCodeWrite: (hpa: number, length: number) => void = () => undefined;
 
@@ -48,7 +53,23 @@ export class PhysicalMemory {
   }
 
   isRam(hpa: number): boolean {
-    return hpa >= 0 && hpa < this.size;
+    return hpa >= 0 && hpa < this.size && hpa >>> 12 !== this.coveredPage;
+  }
+
+  /** What a debugger can read: RAM, and devices that let themselves be looked at. */
+  isVisible(hpa: number): boolean {
+    return this.isRam(hpa) || this.windows.peek(hpa) !== undefined;
+  }
+
+  /** A copy of visible bytes of one page. */
+  peekBytes(hpa: number, length: number): Uint8Array {
+    if (this.isRam(hpa)) return this.readBytes(hpa, length);
+    return Uint8Array.from({ length }, (_, i) => this.windows.peek(hpa + i) ?? 0);
+  }
+
+  /** True if an access that stays within one page reaches RAM. */
+  private isPlain(hpa: number, bytes: number): boolean {
+    return hpa + bytes <= this.size && hpa >>> 12 !== this.coveredPage;
   }
 
   /** Address of a RAM byte in the WebAssembly memory. */
@@ -57,48 +78,48 @@ export class PhysicalMemory {
   }
 
   read8(hpa: number): number {
-    if (hpa < this.size) return this.bytes[hpa]!;
+    if (this.isPlain(hpa, 1)) return this.bytes[hpa]!;
     return this.windows.read(hpa, 1) ?? 0xff;
   }
 
   read16(hpa: number): number {
-    if (hpa + 2 <= this.size) return this.view.getUint16(hpa, true);
+    if (this.isPlain(hpa, 2)) return this.view.getUint16(hpa, true);
     return this.windows.read(hpa, 2) ?? 0xffff;
   }
 
   read32(hpa: number): number {
-    if (hpa + 4 <= this.size) return this.view.getUint32(hpa, true);
+    if (this.isPlain(hpa, 4)) return this.view.getUint32(hpa, true);
     return this.windows.read(hpa, 4) ?? 0xffffffff;
   }
 
   read64(hpa: number): bigint {
-    if (hpa + 8 <= this.size) return this.view.getBigUint64(hpa, true);
+    if (this.isPlain(hpa, 8)) return this.view.getBigUint64(hpa, true);
     return (BigInt(this.read32(hpa + 4)) << 32n) | BigInt(this.read32(hpa));
   }
 
   write8(hpa: number, value: number): void {
-    if (hpa < this.size) {
+    if (this.isPlain(hpa, 1)) {
       this.bytes[hpa] = value;
       this.wrote(hpa, 1);
     } else this.windows.write(hpa, 1, value & 0xff);
   }
 
   write16(hpa: number, value: number): void {
-    if (hpa + 2 <= this.size) {
+    if (this.isPlain(hpa, 2)) {
       this.view.setUint16(hpa, value, true);
       this.wrote(hpa, 2);
     } else this.windows.write(hpa, 2, value & 0xffff);
   }
 
   write32(hpa: number, value: number): void {
-    if (hpa + 4 <= this.size) {
+    if (this.isPlain(hpa, 4)) {
       this.view.setUint32(hpa, value, true);
       this.wrote(hpa, 4);
     } else this.windows.write(hpa, 4, value >>> 0);
   }
 
   write64(hpa: number, value: bigint): void {
-    if (hpa + 8 <= this.size) {
+    if (this.isPlain(hpa, 8)) {
       this.view.setBigUint64(hpa, BigInt.asUintN(64, value), true);
       this.wrote(hpa, 8);
       return;

@@ -19,6 +19,7 @@ import {
 } from "./layout";
 import { pageOf, type Linear } from "./linear";
 import type { ObservedEvent } from "./observation";
+import { NoLocalApic, type LocalApicPort } from "./localApicPort";
 import type { PhysicalMemory } from "./physicalMemory";
 import {
   CR0,
@@ -102,6 +103,12 @@ export class Processor {
   watchEverything = false;
   ports: Ports = { read: (_port, size) => 2 ** (8 * size) - 1, write: () => undefined };
   interrupts: InterruptSource = { pending: false, acknowledge: () => 0xff };
+  localApic: LocalApicPort = new NoLocalApic(this);
+  /**
+   * True while the interpreter runs several instructions: `ticks` is that of the first. Devices in memory need the exact one, so an access to them ends the
+   * run before its instruction (see `RunAlone`).
+   */
+  isAhead = false;
 
   constructor(
     readonly buffer: ArrayBuffer,

@@ -46,7 +46,7 @@ export interface SystemState {
   /** Without the no-flush bit. */
   cr3: number;
   cr4: number;
-  /** Task priority, 0-15. */
+  /** CR8 where no local APIC holds the task priority. */
   cr8: number;
   efer: number;
   dr: [bigint, bigint, bigint, bigint];
@@ -75,7 +75,6 @@ export interface SystemState {
     pat: bigint;
     tscAux: bigint;
     debugctl: bigint;
-    apicBase: bigint;
     featureControl: bigint;
     miscEnable: bigint;
     /** Added to the tick count to give the time-stamp counter. */
@@ -153,7 +152,6 @@ export function resetState(): SystemState {
       pat: PAT_RESET,
       tscAux: 0n,
       debugctl: 0n,
-      apicBase: 0xfee00100n,
       featureControl: 5n,
       miscEnable: 1n,
       tscOffset: 0n,

@@ -19,6 +19,8 @@ import {
   PORTS as KEYBOARD_PORTS,
   type Keyboard8042State,
 } from "./keyboard8042/device";
+import { LocalApic, type LocalApicState } from "./localApic/device";
+import type { TimeStampCounter } from "./localApic/timer";
 import { Pic8259, PORTS as PIC_PORTS, type PicState } from "./pic8259/device";
 import { Pit8254, PORTS as PIT_PORTS, type PitState } from "./pit8254/device";
 import { PORTS as SERIAL_PORTS, Serial16550, type SerialState } from "./serial16550/device";
@@ -39,6 +41,8 @@ export interface StandardPcConfig {
   /** The processor's INTR pin. */
   readonly intr: InterruptLine;
   readonly memorySizeBytes: number;
+  /** The processor's local APIC, between the 8259 and the INTR pin; without it the processor has none. */
+  readonly localApic?: LocalApicFacts;
   /** The processor's A20M# pin: true while address bit 20 passes, which it does at power-on. */
   readonly a20?: InterruptLine;
   /** Prefix of all alarm names, for several computers on one clock: "vm1.". */
@@ -55,6 +59,15 @@ export interface StandardPcConfig {
   readonly firmware?: boolean;
 }
 
+/** What the local APIC needs of its processor. */
+export interface LocalApicFacts {
+  readonly nmi: () => void;
+  readonly tsc: TimeStampCounter;
+  readonly hasTscDeadline: boolean;
+  /** IA32_APIC_BASE was written. */
+  readonly baseChanged?: () => void;
+}
+
 /** Plain data; due times of alarms are in the clock's own state. */
 export interface StandardPcState {
   readonly pic8259: PicState;
@@ -66,6 +79,7 @@ export interface StandardPcState {
   readonly a20: A20State;
   readonly bios: BiosState;
   readonly fwCfg: FwCfgState;
+  readonly localApic: LocalApicState | undefined;
 }
 
 export class StandardPc {
@@ -79,12 +93,14 @@ export class StandardPc {
   readonly cmos: CmosRtc;
   readonly bios: Bios;
   readonly fwCfg: FwCfg;
+  readonly localApic: LocalApic | undefined;
   private readonly gate: A20Gate;
   private readonly a20Port: A20Port;
 
   constructor(config: StandardPcConfig) {
     const { clock, output, memorySizeBytes, alarmPrefix = "" } = config;
-    const pic = new Pic8259({ intr: config.intr });
+    this.localApic = this.createLocalApic(config);
+    const pic = new Pic8259({ intr: this.lint0(config.intr) });
     this.pic = pic;
     this.gate = new A20Gate(config.a20);
     this.a20Port = new A20Port({ gate: this.gate, output });
@@ -111,7 +127,27 @@ export class StandardPc {
     });
     this.fwCfg = new FwCfg({ memorySizeBytes, processorCount: 1 });
     this.placeWindows(output);
-    if (config.firmware ?? true) runFirmware(this.ports);
+    if (config.firmware ?? true) {
+      runFirmware(this.ports);
+      this.localApic?.enterVirtualWireMode();
+    }
+  }
+
+  private createLocalApic({ clock, intr, localApic, alarmPrefix = "" }: StandardPcConfig) {
+    if (!localApic) return undefined;
+    const acknowledgeExternal = (): number => this.pic.acknowledge();
+    return new LocalApic({ ...localApic, clock, intr, alarmPrefix, acknowledgeExternal });
+  }
+
+  /** Where the 8259's INTR output leads. */
+  private lint0(intr: InterruptLine): InterruptLine {
+    const apic = this.localApic;
+    if (!apic) return intr;
+    return {
+      set: (level) => {
+        apic.setLint0(level);
+      },
+    };
   }
 
   /** False while the A20 gate holds address bit 20 at 0. */
@@ -121,7 +157,7 @@ export class StandardPc {
 
   /** The processor's interrupt acknowledge: the vector. */
   acknowledgeInterrupt(): number {
-    return this.pic.acknowledge();
+    return this.localApic ? this.localApic.acknowledge() : this.pic.acknowledge();
   }
 
   /** Bytes come in on the serial line; the guest gets them at the line's pace. */
@@ -153,6 +189,7 @@ export class StandardPc {
       a20: this.a20Port.save(),
       bios: this.bios.save(),
       fwCfg: this.fwCfg.save(),
+      localApic: this.localApic?.save(),
     };
   }
 
@@ -167,6 +204,7 @@ export class StandardPc {
     this.bios.load(state.bios);
     this.fwCfg.load(state.fwCfg);
     this.pic.load(state.pic8259);
+    if (state.localApic) this.localApic?.load(state.localApic);
   }
 
   private placeWindows(output: DeviceOutput): void {

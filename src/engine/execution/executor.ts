@@ -1,7 +1,7 @@
 /** Drives one processor: the interpreter for plain instructions, TypeScript for system events, and what happens between instructions. */
 import { InvariantError } from "../base/errors";
 import { INSTRUCTIONS } from "../isa/table";
-import { DB, debugException, exception, gp, isCpuAbort } from "../cpu/abort";
+import { DB, debugException, exception, gp, isCpuAbort, RUN_ALONE } from "../cpu/abort";
 import { dataAccess, readForUpdate, readMemory, writeLinear, writeMemory } from "../cpu/dataAccess";
 import { DEBUG_CAUSE, instructionBreakpoints } from "../cpu/debugRegisters";
 import { carryOut, deliver, raiseFault } from "../cpu/delivery";
@@ -58,6 +58,8 @@ export class Executor {
   private updateAddress: Linear = 0;
   /** Set from outside (an observer, a watchpoint): leave as soon as the current instruction is done. */
   private stopRequested = false;
+  /** The next instruction reaches a device in memory: it must be the only one of its slice. */
+  private runsAlone = false;
 
   constructor(
     private readonly cpu: Processor,
@@ -97,6 +99,11 @@ export class Executor {
       try {
         return action();
       } catch (problem) {
+        if (problem === RUN_ALONE) {
+          this.runsAlone = true;
+          cpu.setPending(PENDING.abort);
+          return fallback;
+        }
         if (!isCpuAbort(problem)) throw problem;
         cpu.abort(problem);
         return fallback;
@@ -150,7 +157,10 @@ export class Executor {
       const limit = Math.min(end, deadline, nextVmxDeadline(cpu)) - cpu.ticks;
       const before = cpu.ticks;
       if (single) this.beforeSingleStep();
-      const result = this.slice(single ? 1 : Math.max(1, Math.min(limit, MAX_SLICE)), ignore);
+      const alone = this.runsAlone;
+      const budget = single || alone ? 1 : Math.max(1, Math.min(limit, MAX_SLICE));
+      const result = this.slice(budget, ignore);
+      if (alone && cpu.ticks !== before) this.runsAlone = false;
       if (single) this.afterSingleStep(cpu.ticks !== before);
       if (result === "breakpoint") return "breakpoint";
       if (cpu.ticks !== before) ignore = false;
@@ -191,7 +201,9 @@ export class Executor {
 
   private enter(budget: number): Status {
     const { cpu } = this;
+    cpu.isAhead = budget > 1;
     const status = this.interpret(budget);
+    cpu.isAhead = false;
     cpu.ticks += budget - cpu.view.getInt32(STATE.budgetLeft, true);
     return status;
   }
@@ -225,6 +237,10 @@ export class Executor {
       case STATUS.abort: {
         const cause = cpu.pendingAbort;
         cpu.pendingAbort = undefined;
+        if (!cause && this.runsAlone) {
+          cpu.clearPending();
+          return "done";
+        }
         if (!cause) throw new InvariantError("the interpreter aborted without a cause");
         return this.abortWith(cause);
       }

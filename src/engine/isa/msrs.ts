@@ -224,6 +224,7 @@ export const MSRS: readonly MsrRow[] = [
   controls(0x48f, "IA32_VMX_TRUE_EXIT_CTLS", "allowed VM-exit controls, default1 class included"),
   controls(0x490, "IA32_VMX_TRUE_ENTRY_CTLS", "allowed VM-entry controls, default1 class included"),
   capability(0x491, "IA32_VMX_VMFUNC", "allowed VM functions"),
+  msr(0x6e0, "IA32_TSC_DEADLINE", "time-stamp count at which the local APIC's timer fires"),
   msr(0xc0000080, "IA32_EFER", "extended features", { bits: EFER_LAYOUT }),
   msr(0xc0000081, "IA32_STAR", "selectors for SYSCALL and SYSRET", { bits: STAR_LAYOUT }),
   msr(0xc0000082, "IA32_LSTAR", "RIP for SYSCALL", { canonical: true }),
@@ -239,6 +240,7 @@ export const MSRS: readonly MsrRow[] = [
 export const MSR = {
   TIME_STAMP_COUNTER: 0x10,
   APIC_BASE: 0x1b,
+  TSC_DEADLINE: 0x6e0,
   FEATURE_CONTROL: 0x3a,
   MTRRCAP: 0xfe,
   SYSENTER_CS: 0x174,

@@ -1,6 +1,7 @@
 /** A physical computer: processor, memory, devices and perhaps a supervisor, wired together and run. */
 import { hex } from "../base/hex";
 import { InvariantError } from "../base/errors";
+import type { FoundWindow } from "../bus/mmioSpace";
 import { VirtualClock } from "../bus/virtualClock";
 import { machineCpuModel } from "./cpuChoice";
 import { RAM_BASE } from "../cpu/layout";
@@ -10,7 +11,7 @@ import { Processor } from "../cpu/processor";
 import { RFLAGS } from "../cpu/systemState";
 import { UnsupportedFeature } from "../cpu/unsupported";
 import type { FirmwareMemory } from "../devices/bios/memory";
-import { createStandardPc, type StandardPc } from "../devices/standardPc";
+import { createStandardPc, type LocalApicFacts, type StandardPc } from "../devices/standardPc";
 import { Executor } from "../execution/executor";
 import type { GuestStart } from "../vmm/guestStart";
 import type { Supervisor, TrapReport } from "../vmm/supervisor";
@@ -60,6 +61,8 @@ export class Machine {
   /** Ticks that passed while the processor was halted. */
   idleTicks = 0;
   private intr = false;
+  /** Number of the physical page with the local APIC's registers; -1 while it is off. */
+  private apicPage = -1;
   /** Level of the PC's INTR line; under a VMM that of the virtual machine's interrupt controller. */
   readonly interruptRequested = (): boolean => this.intr;
   private mode: CpuMode = "real16";
@@ -103,6 +106,7 @@ export class Machine {
           this.intr = level;
         },
       },
+      ...(this.hasLocalApic ? { localApic: this.localApicFacts() } : {}),
       // A hypervisor's guest has the gate to read and write, but its addresses are not masked.
       ...(this.config.vmm === "none" ? { a20: { set: (level) => { this.cpu.setA20(level); } } } : {}), // prettier-ignore
       output: {
@@ -121,6 +125,39 @@ export class Machine {
         },
       },
     });
+  }
+
+  /** A hypervisor's guest has none. */
+  private get hasLocalApic(): boolean {
+    return this.config.vmm === "none" && this.cpu.model.features.has("apic");
+  }
+
+  private localApicFacts(): LocalApicFacts {
+    const { cpu } = this;
+    return {
+      nmi: () => {
+        cpu.system.nmiPending = true;
+      },
+      tsc: {
+        get offset() {
+          return cpu.system.msrs.tscOffset;
+        },
+      },
+      hasTscDeadline: cpu.model.features.has("tscdeadline"),
+      baseChanged: () => {
+        this.placeLocalApic();
+      },
+    };
+  }
+
+  /** The registers answer at IA32_APIC_BASE, where they hide RAM. */
+  private placeLocalApic(): void {
+    const apic = this.pc.localApic;
+    const page = apic?.isEnabled === true ? apic.address / PAGE_BYTES : -1;
+    this.apicPage = page;
+    this.ram.coveredPage = page;
+    this.cpu.tlb.flushL0();
+    this.cpu.translationChanged();
   }
 
   /** Guest-physical memory as a device reaches it: past the processor's segments and pages. */
@@ -168,6 +205,32 @@ export class Machine {
         return isPending();
       },
       acknowledge: () => pc.acknowledgeInterrupt(),
+    };
+    if (pc.localApic) cpu.localApic = pc.localApic;
+    this.placeLocalApic();
+    const windowAt = (hpa: number): FoundWindow | undefined => {
+      const apic = pc.localApic;
+      if (!apic || Math.floor(hpa / PAGE_BYTES) !== this.apicPage) return pc.mmio.find(hpa);
+      return { window: apic.memoryWindow, offset: hpa % PAGE_BYTES, name: apic.name };
+    };
+    this.ram.windows = {
+      read: (hpa, size) => {
+        const found = windowAt(hpa);
+        if (!found) return undefined;
+        now();
+        return found.window.read(found.offset, size);
+      },
+      write: (hpa, size, value) => {
+        const found = windowAt(hpa);
+        if (!found) return false;
+        now();
+        found.window.write(found.offset, size, value);
+        return true;
+      },
+      peek: (hpa) => {
+        if (!pc.localApic || Math.floor(hpa / PAGE_BYTES) !== this.apicPage) return undefined;
+        return pc.localApic.peek(hpa % PAGE_BYTES);
+      },
     };
     cpu.ports = {
       read: (port, size) => {
@@ -245,10 +308,10 @@ export class Machine {
     return vmx.vmxon >= 0 ? "root" : "bare";
   }
 
-  /** HPA of a guest-physical address in RAM; on the bare machine the same number. */
+  /** HPA of a guest-physical address in RAM, or of a device's registers; on the bare machine the same number. */
   guestToHost(gpa: number): number | undefined {
     if (this.supervisor) return this.supervisor.guestToHost(gpa);
-    return this.ram.isRam(gpa) ? gpa : undefined;
+    return this.ram.isVisible(gpa) ? gpa : undefined;
   }
 
   private finish(stop: Stop): void {
@@ -434,7 +497,7 @@ export class Machine {
     const { vmx } = cpu.system;
     this.idleSince ??= this.position;
     const due = Math.min(clock.nextDue(), vmx.nonRoot ? vmx.preemptionDue : Infinity);
-    const masked = (cpu.flagSystem & RFLAGS.IF) === 0 && !vmx.nonRoot;
+    const masked = (cpu.flagSystem & RFLAGS.IF) === 0 && !vmx.nonRoot && !this.mayRaiseNmi;
     if (masked && !cpu.system.nmiPending) {
       this.finalStop = {
         reason: "halt",
@@ -454,6 +517,11 @@ export class Machine {
     this.idleTicks += wake - cpu.ticks;
     cpu.ticks = wake;
     return undefined;
+  }
+
+  /** A device's interrupt could come as an NMI. */
+  private get mayRaiseNmi(): boolean {
+    return this.supervisor === undefined && this.pc.localApic?.turnsInterruptsIntoNmi === true;
   }
 
   // ------------------------------------------------------------------ input

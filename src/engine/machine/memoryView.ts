@@ -11,13 +11,14 @@ function eachPiece(
   space: AddressSpace,
   address: bigint,
   length: number,
+  isThere: (hpa: number) => boolean,
   visit: (hpa: number, offset: number, count: number) => void,
 ): number {
   let done = 0;
   while (done < length) {
     const at = BigInt.asUintN(64, address + BigInt(done));
     const { hpa } = translate(machine, space, at);
-    if (hpa === undefined || !machine.ram.isRam(Number(hpa))) break;
+    if (hpa === undefined || !isThere(Number(hpa))) break;
     const count = Math.min(length - done, Number(PAGE_SIZE - (at % PAGE_SIZE)));
     visit(Number(hpa), done, count);
     done += count;
@@ -33,8 +34,10 @@ export function readSpace(
   length: number,
 ): Uint8Array {
   const bytes = new Uint8Array(length);
-  const done = eachPiece(machine, space, address, length, (hpa, offset, count) => {
-    bytes.set(machine.ram.readBytes(hpa, count), offset);
+  const { ram } = machine;
+  const isThere = (hpa: number): boolean => ram.isVisible(hpa);
+  const done = eachPiece(machine, space, address, length, isThere, (hpa, offset, count) => {
+    bytes.set(ram.peekBytes(hpa, count), offset);
   });
   return bytes.slice(0, done);
 }
@@ -46,7 +49,9 @@ export function writeSpace(
   address: bigint,
   bytes: Uint8Array,
 ): number {
-  return eachPiece(machine, space, address, bytes.length, (hpa, offset, count) => {
-    machine.ram.writeBytes(hpa, bytes.subarray(offset, offset + count));
+  const { ram } = machine;
+  const isThere = (hpa: number): boolean => ram.isRam(hpa);
+  return eachPiece(machine, space, address, bytes.length, isThere, (hpa, offset, count) => {
+    ram.writeBytes(hpa, bytes.subarray(offset, offset + count));
   });
 }

@@ -79,7 +79,7 @@ function view(
     cr2: system.cr2,
     cr3,
     cr4,
-    cr8: BigInt(system.cr8),
+    cr8: BigInt(cpu.localApic.taskPriority >> 4),
     efer,
   });
   system.dr.forEach((value, i) => {

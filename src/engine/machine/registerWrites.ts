@@ -67,7 +67,7 @@ function setSpecial(cpu: Processor, name: string, value: bigint): boolean {
       writeCr4(cpu, Number(value));
       return true;
     case "cr8":
-      system.cr8 = Number(value) & 15;
+      cpu.localApic.taskPriority = (Number(value) & 15) << 4;
       return true;
     case "efer":
       writeMsr(cpu, MSR.EFER, value);

@@ -219,9 +219,9 @@ export function translate(
 ): Translation {
   if (space === "gva") return translateLinear(machine, address);
   if (space === "hpa") {
-    return machine.ram.isRam(Number(address))
+    return machine.ram.isVisible(Number(address))
       ? { hpa: address, steps: [] }
-      : { steps: [], failure: `HPA ${hex(address)} is not RAM` };
+      : { steps: [], failure: `HPA ${hex(address)} is neither RAM nor a device's registers` };
   }
   const steps: WalkStep[] = [];
   const result = toHost(machine, guestPaging(machine), address, steps);

@@ -179,7 +179,7 @@ const movToCr: SystemEvent = (cpu, instruction) => {
       break;
     default:
       if (value > 15n) throw gp(0, "CR8 bits 63-4 are reserved");
-      cpu.system.cr8 = Number(value);
+      cpu.localApic.taskPriority = Number(value) << 4;
   }
   return "next";
 };
@@ -199,7 +199,7 @@ const movFromCr: SystemEvent = (cpu, instruction) => {
           ? BigInt(system.cr3)
           : register === 4
             ? BigInt(readCr4(cpu) >>> 0)
-            : BigInt(system.cr8);
+            : BigInt(cpu.localApic.taskPriority >> 4);
   writeOperand(cpu, instruction, 0, value);
   return "next";
 };

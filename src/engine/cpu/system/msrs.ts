@@ -1,5 +1,6 @@
 /** RDMSR, WRMSR, CPUID, time-stamp counter, random numbers. SDM Vol. 4, "Model-Specific Registers"; Vol. 2. */
-import { DEBUGCTL_SUPPORTED, MSR, isValidPat, msrText } from "../../isa/msrs";
+import { supportedMask } from "../../isa/bitFields";
+import { APIC_BASE_LAYOUT, DEBUGCTL_SUPPORTED, MSR, isValidPat, msrText } from "../../isa/msrs";
 import { capabilityMsrs, vmxCapabilities } from "../../isa/vmx/capabilities";
 import { FS, GS, RAX, RBX, RCX, RDX } from "../../isa/registers";
 import { gp } from "../abort";
@@ -37,7 +38,6 @@ const PLAIN: ReadonlyMap<number, PlainMsr> = new Map<number, PlainMsr>([
     MSR.DEBUGCTL,
     { name: "debugctl", check: (value: bigint) => (value & ~DEBUGCTL_SUPPORTED) === 0n },
   ],
-  [MSR.APIC_BASE, { name: "apicBase", check: (value: bigint) => value >> 40n === 0n }],
 ]);
 
 /** MSRs that came with a feature: without it they do not exist. Those of VMX are `capabilities`. */
@@ -56,7 +56,12 @@ const FEATURE_OF_MSR: ReadonlyMap<number, string> = new Map([
   [MSR.KERNEL_GS_BASE, "lm"],
   [MSR.TSC_AUX, "rdtscp"],
   [MSR.FEATURE_CONTROL, "vmx"],
+  [MSR.APIC_BASE, "apic"],
+  [MSR.TSC_DEADLINE, "tscdeadline"],
 ]);
+
+/** Bits 11:0 of IA32_APIC_BASE that can be set. */
+const APIC_BASE_WRITABLE = supportedMask(APIC_BASE_LAYOUT) & 0xfffn;
 
 const capabilities = capabilityMsrs(vmxCapabilities());
 
@@ -85,6 +90,10 @@ export function readMsr(cpu: Processor, number: number): bigint {
       return cpu.segment(GS).base;
     case MSR.FEATURE_CONTROL:
       return cpu.system.msrs.featureControl;
+    case MSR.APIC_BASE:
+      return BigInt(cpu.localApic.base ?? unknown(number));
+    case MSR.TSC_DEADLINE:
+      return cpu.localApic.tscDeadline;
     case MSR.MTRRCAP:
     case MSR.MTRR_DEF_TYPE:
       return 0n;
@@ -106,6 +115,15 @@ function writeEfer(cpu: Processor, value: bigint): void {
   cpu.translationChanged();
 }
 
+/** SDM Vol. 3A, "Local APIC Status and Location": EXTD is reserved without x2APIC. */
+function writeApicBase({ localApic, model }: Processor, value: bigint): void {
+  if (localApic.base === undefined) unknown(MSR.APIC_BASE);
+  const isBeyond = value >> BigInt(model.physicalAddressBits) !== 0n;
+  if (isBeyond || (value & ~APIC_BASE_WRITABLE & 0xfffn) !== 0n)
+    throw gp(0, "IA32_APIC_BASE has a reserved bit set");
+  localApic.base = Number(value);
+}
+
 /** Writes an MSR; throws #GP(0) for unknown and read-only ones and impossible values. */
 export function writeMsr(cpu: Processor, number: number, value: bigint): void {
   checkExists(cpu, number);
@@ -119,6 +137,13 @@ export function writeMsr(cpu: Processor, number: number, value: bigint): void {
   switch (number) {
     case MSR.TIME_STAMP_COUNTER:
       cpu.system.msrs.tscOffset = BigInt.asUintN(64, value - BigInt(cpu.ticks));
+      cpu.localApic.tscChanged();
+      return;
+    case MSR.TSC_DEADLINE:
+      cpu.localApic.tscDeadline = value;
+      return;
+    case MSR.APIC_BASE:
+      writeApicBase(cpu, value);
       return;
     case MSR.EFER:
       writeEfer(cpu, value);
@@ -159,7 +184,7 @@ const wrmsr: SystemEvent = (cpu, instruction) => {
 const cpuidEvent: SystemEvent = (cpu, instruction) => {
   const exit = intercept(cpu, instruction);
   if (exit) return exit;
-  const result = cpuid(cpu.model, cpu.gpr32(RAX), cpu.gpr32(RCX));
+  const result = cpuid(cpu.model, cpu.gpr32(RAX), cpu.gpr32(RCX), cpu.localApic.isEnabled);
   cpu.setGpr(RAX, BigInt(result.eax));
   cpu.setGpr(RBX, BigInt(result.ebx));
   cpu.setGpr(RCX, BigInt(result.ecx));
@@ -200,7 +225,8 @@ const random: SystemEvent = (cpu, instruction) => {
 };
 
 const rdpid: SystemEvent = (cpu, instruction) => {
-  intercept(cpu, instruction);
+  const exit = intercept(cpu, instruction);
+  if (exit) return exit;
   writeOperand(cpu, instruction, 0, cpu.system.msrs.tscAux & 0xffffffffn);
   return "next";
 };

@@ -67,7 +67,6 @@ export interface VirtualCpu {
   registers: bigint[];
   /** True from "save the registers" to "restore the registers". */
   holdsRegisters: boolean;
-  apicBase: bigint;
   miscEnable: bigint;
   /** Shadow paging: the guest's CR3, PDPTEs and IA32_EFER, which the hardware's differ from. */
   cr3: number;
@@ -114,7 +113,6 @@ export function initialVirtualCpu(): VirtualCpu {
   return {
     registers: Array.from({ length: 16 }, () => 0n),
     holdsRegisters: true,
-    apicBase: 0xfee00100n,
     miscEnable: 1n,
     cr3: 0,
     pdptes: [0n, 0n, 0n, 0n],

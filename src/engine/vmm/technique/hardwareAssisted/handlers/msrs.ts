@@ -11,7 +11,6 @@ import type { Handler, Step, Vm } from "../vm";
 
 const GENERAL_PROTECTION = 13;
 const EFER_BITS = BigInt(EFER.SCE | EFER.LME | EFER.LMA | EFER.NXE);
-const APIC_BASE_BITS = 40n;
 
 function decode(vm: Vm): void {
   const value = (vm.gpr(RDX, 32) << 32n) | vm.gpr(RAX, 32);
@@ -36,14 +35,12 @@ function accessOf(vm: Vm): MsrAccess {
   return msr;
 }
 
-/** Value of a virtual MSR; undefined if this guest's processor has none of that number. VMX and its MSRs are hidden. */
+/** Value of a virtual MSR; undefined if this guest's processor has none of that number. VMX and its MSRs are hidden, and there is no local APIC. */
 function readVirtual(vm: Vm, number: number): bigint | undefined {
   const { vcpu } = vm.state;
   switch (number) {
     case MSR.EFER:
       return BigInt(vm.memory.efer(vm));
-    case MSR.APIC_BASE:
-      return vcpu.apicBase;
     case MSR.MISC_ENABLE:
       return vcpu.miscEnable;
     case MSR.MTRRCAP:
@@ -87,10 +84,6 @@ function writeVirtual(vm: Vm, { number, value }: MsrAccess): boolean {
       return writeEfer(vm, value);
     case MSR.TIME_STAMP_COUNTER:
       vm.write("TSC_OFFSET", BigInt.asUintN(64, value - vm.cpu.tsc));
-      return true;
-    case MSR.APIC_BASE:
-      if (value >> APIC_BASE_BITS !== 0n) return false;
-      vcpu.apicBase = value;
       return true;
     case MSR.MISC_ENABLE:
       vcpu.miscEnable = value;
