@@ -56,6 +56,8 @@ export interface LaunchArguments {
   readonly disk?: string;
   /** The BIOS's number of that disk, in DL: 0 or 0x80 (default). */
   readonly bootDrive?: number | string;
+  /** Arguments for a kernel, behind its name on the multiboot command line. */
+  readonly append?: string;
   /** Name of a cost profile. */
   readonly costProfile?: string;
   /** Keep checkpoints so that time can run backwards. Default true. */

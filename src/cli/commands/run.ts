@@ -28,6 +28,7 @@ const OPTIONS = {
   "serial-in": { type: "string" },
   disk: { type: "string" },
   "boot-drive": { type: "string" },
+  append: { type: "string" },
   keys: { type: "string" },
   screen: { type: "boolean" },
   json: { type: "boolean" },
@@ -44,6 +45,7 @@ export function settingsOf(options: Parsed): MachineSettings {
     vcpus: options.text("vcpus"),
     disk: options.text("disk"),
     bootDrive: options.text("boot-drive"),
+    append: options.text("append"),
     cpu: options.text("cpu"),
     kernelRing: options.text("kernel-ring"),
   });
@@ -165,6 +167,7 @@ export const runCommand: Command = {
     "--serial-in FILE                      bytes that arrive on COM1",
     "--disk FILE                           the disk that the BIOS reads (default: the program itself)",
     "--boot-drive 0|0x80                   the BIOS's number of that disk, in DL at the start (0x80)",
+    "--append TEXT                         arguments for a kernel, behind its name on the multiboot command line",
     "--keys TEXT                           typed on the keyboard, a character every 20 ms",
     "--screen                              print the text screen at the end",
     "--json                                one JSON object instead of the serial output",

@@ -28,6 +28,7 @@ export interface RawSettings {
   readonly vcpus?: number | string | undefined;
   readonly disk?: string | undefined;
   readonly bootDrive?: number | string | undefined;
+  readonly append?: string | undefined;
   readonly cpu?: string | undefined;
   readonly kernelRing?: number | string | undefined;
 }
@@ -41,6 +42,7 @@ export interface MachineSettings {
   /** File with the disk that the BIOS boots from. */
   readonly disk: string | undefined;
   readonly bootDrive: number | undefined;
+  readonly append: string | undefined;
   readonly cpu: string;
   /** Ring of the hardware for a deprivileged kernel. */
   readonly kernelRing: KernelRing;
@@ -61,6 +63,7 @@ export function machineSettings(raw: RawSettings): MachineSettings {
     memoryBytes: parseMemory(raw.memory),
     disk: raw.disk,
     bootDrive: parseBootDrive(raw.bootDrive),
+    append: raw.append,
     cpu: oneOf("cpu", raw.cpu, CPU_NAMES) ?? CPU_NAMES[0]!,
     kernelRing: parseKernelRing(raw.kernelRing, vmm),
   };

@@ -12,6 +12,7 @@ export interface ProgramSettings extends AssembleSettings {
   readonly memoryBytes: number;
   readonly disk?: string | undefined;
   readonly bootDrive?: number | undefined;
+  readonly append?: string | undefined;
 }
 
 /** Sources of other languages: what they are built into can be run, they cannot. */
@@ -60,6 +61,7 @@ export function loadProgram(path: string, settings: ProgramSettings): LoadedProg
     ...(settings.loadAddress === undefined ? {} : { loadAddress: settings.loadAddress }),
     ...(settings.disk === undefined ? {} : { disk: readProgram(settings.disk) }),
     ...(settings.bootDrive === undefined ? {} : { bootDrive: settings.bootDrive }),
+    ...(settings.append === undefined ? {} : { append: settings.append }),
   };
   refuseSource(path);
   if (!isSource(path)) {

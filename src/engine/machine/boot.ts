@@ -5,6 +5,7 @@ import { CS, RAX, RBX, RDI, RDX, RSP } from "../isa/registers";
 import { RFLAGS } from "../cpu/systemState";
 import type { GuestStart, StartSegment } from "../vmm/guestStart";
 import { biosMemory } from "./bios/rom";
+import { commandLine, MULTIBOOT_MAGIC, multibootInformation } from "./multiboot";
 import type { GuestImage } from "./types";
 
 /** Fixed places in low memory, chosen below what kernels load at. GPA. */
@@ -17,7 +18,6 @@ export const LOW_MEMORY = {
   stackTop: 0x70000,
 } as const;
 
-const MULTIBOOT_MAGIC = 0x2badb002n;
 const CODE = 0xb;
 const DATA = 3;
 /** Bit 1 of RFLAGS is always 1. */
@@ -35,25 +35,12 @@ function words(values: readonly number[]): Uint8Array {
   return new Uint8Array(Uint32Array.from(values).buffer);
 }
 
-/** Multiboot 0.6.96 information with mem_* and mmap. */
-function multibootInformation(memoryBytes: number): Uint8Array {
-  const mapAt = LOW_MEMORY.multiboot + 0x100;
-  const regions: [number, number, number][] = [
-    [0, 0xa0000, 1],
-    [0xa0000, 0x60000, 2],
-    [0x100000, memoryBytes - 0x100000, 1],
-  ];
-  const map = regions.flatMap(([base, length, type]) => [20, base, 0, length, 0, type]);
-  const info = new Array<number>(29).fill(0);
-  info[0] = 1 | 0x40;
-  info[1] = 640;
-  info[2] = memoryBytes / 1024 - 1024;
-  info[11] = map.length * 4;
-  info[12] = mapAt;
-  const bytes = new Uint8Array(0x100 + map.length * 4);
-  bytes.set(words(info));
-  bytes.set(words(map), 0x100);
-  return bytes;
+function information(image: GuestImage, memoryBytes: number): Uint8Array {
+  return multibootInformation({
+    address: LOW_MEMORY.multiboot,
+    memoryBytes,
+    commandLine: commandLine(image.name, image.append),
+  });
 }
 
 /** GDT with a 64-bit code segment at 8 and data at 16. */
@@ -100,7 +87,7 @@ function protected32(image: GuestImage, memoryBytes: number): GuestStart {
     entry: "protected32",
     entryPoint: image.entryPoint,
     memory: [
-      { gpa: LOW_MEMORY.multiboot, bytes: multibootInformation(memoryBytes) },
+      { gpa: LOW_MEMORY.multiboot, bytes: information(image, memoryBytes) },
       { gpa: LOW_MEMORY.gdt, bytes: gdt },
       { gpa: image.loadAddress, bytes: image.bytes },
     ],
@@ -125,7 +112,7 @@ function long64(image: GuestImage, memoryBytes: number): GuestStart {
     entry: "long64",
     entryPoint: image.entryPoint,
     memory: [
-      { gpa: LOW_MEMORY.multiboot, bytes: multibootInformation(memoryBytes) },
+      { gpa: LOW_MEMORY.multiboot, bytes: information(image, memoryBytes) },
       { gpa: LOW_MEMORY.pageTables, bytes: identityTables() },
       { gpa: LOW_MEMORY.gdt, bytes: gdt },
       { gpa: image.loadAddress, bytes: image.bytes },

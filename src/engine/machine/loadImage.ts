@@ -24,7 +24,19 @@ export function loadImage(request: LoadRequest): GuestImage {
     ? loadAssembly(request, request.assembly)
     : loadFile(request, request.bytes ?? new Uint8Array(0));
   checkPlace(image.name, image.loadAddress, image.bytes.length, request.memoryBytes);
-  return withDisk(image, request);
+  return withCommandLine(withDisk(image, request), request);
+}
+
+function withCommandLine(image: GuestImage, { append }: LoadRequest): GuestImage {
+  if (append === undefined) return image;
+  if (image.entry === "real16") {
+    throw new UserError(
+      "no-command-line",
+      `${image.name} starts as ${image.entry}: a BIOS passes no command line.`,
+      "Leave out append, or start it with entry protected32 or long64.",
+    );
+  }
+  return { ...image, append };
 }
 
 function withDisk(image: GuestImage, { disk, bootDrive }: LoadRequest): GuestImage {

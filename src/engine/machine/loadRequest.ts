@@ -14,6 +14,8 @@ export interface LoadRequest {
   readonly disk?: Uint8Array;
   /** The BIOS's number of that disk: 0 for a diskette, 80h for a hard disk. */
   readonly bootDrive?: number;
+  /** Arguments for a kernel, on the multiboot command line. */
+  readonly append?: string;
   /** Checked against the image when given. */
   readonly memoryBytes?: number;
   /** Where a source file is on this computer, by the path that a compiler wrote into the file. */

@@ -35,6 +35,8 @@ export interface GuestImage {
   readonly disk?: Uint8Array;
   /** `real16`: the BIOS's number of that disk, in DL; 80h without it. */
   readonly bootDrive?: number;
+  /** `protected32` and `long64`: arguments for the kernel, behind its name on the multiboot command line. */
+  readonly append?: string;
   /** Lines and symbols: from the assembler, or from an ELF file. */
   readonly debugInformation?: DebugInformation;
 }

@@ -115,6 +115,10 @@ const launchProperties = (
     description:
       "The BIOS's number of the disk, in DL at the start: 0 (diskette) or 0x80 (default).",
   },
+  append: {
+    type: "string",
+    description: "Arguments for a kernel, behind its name on the multiboot command line.",
+  },
   costProfile: {
     type: "string",
     description: "The profile that says what each event costs in cycles.",
