@@ -107,8 +107,16 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   "VMCALL is undefined": CATCH_FAULTS + TRY("vmcall", "a") + EXIT,
   "the time-stamp counter can be set":
     "mov ecx, 0x10\nmov eax, 0x1000\nmov edx, 5\nwrmsr\nrdtsc\nmov ebx, edx\nxor eax, eax\n" + EXIT,
-  "EFER.NXE and IA32_MISC_ENABLE read as written":
-    "mov ecx, 0xc0000080\nrdmsr\nor eax, 0x800\nwrmsr\nrdmsr\nmov ebx, eax\nmov ecx, 0x1a0\nmov eax, 1\nxor edx, edx\nwrmsr\nrdmsr\nmov esi, eax\n" + EXIT, // prettier-ignore
+  "EFER.NXE and IA32_APIC_BASE read as written":
+    "mov ecx, 0xc0000080\nrdmsr\nor eax, 0x800\nwrmsr\nrdmsr\nmov ebx, eax\nmov ecx, 0x1b\nmov eax, 0xfee00900\nxor edx, edx\nwrmsr\nrdmsr\nmov esi, eax\n" + EXIT, // prettier-ignore
+  "reserved bits of IA32_APIC_BASE fault":
+    CATCH_FAULTS + "mov ecx, 0x1b\nmov eax, 0xfee00901\nxor edx, edx\n" + TRY("wrmsr", "a") + EXIT,
+  "the local APIC goes away with IA32_APIC_BASE.EN, for CPUID too, and moves with its base":
+    "mov ecx, 0x1b\nmov eax, 0xfee00100\nxor edx, edx\nwrmsr\nmov eax, 1\ncpuid\nmov edi, edx\nmov esi, [0xfee00030]\nmov ecx, 0x1b\nmov eax, 0xfed40900\nxor edx, edx\nwrmsr\nmov ebx, [0xfed40030]\nmov ebp, [0xfee00030]\n" + EXIT, // prettier-ignore
+  "registers of the local APIC are read, written, and read and written in one instruction":
+    "mov dword [0xfee00080], 0x57\nor dword [0xfee000d0], 0x1234567f\nxor eax, eax\nxchg eax, [0xfee00320]\nmov ebx, [0xfee00080]\nmov ecx, [0xfee000d0]\nmov edx, [0xfee00320]\nmovzx esi, byte [0xfee00032]\n" + EXIT, // prettier-ignore
+  "IA32_TSC_DEADLINE holds a deadline in its mode alone":
+    "mov ecx, 0x6e0\nmov eax, -1\nxor edx, edx\nwrmsr\nrdmsr\nmov ebx, eax\nmov dword [0xfee00320], 0x50030\nmov eax, -1\nwrmsr\nrdmsr\nmov esi, eax\n" + EXIT, // prettier-ignore
   "addresses without RAM read as ones, also when written and by strings":
     "mov eax, [0xd0000000]\ninc dword [0xd0000ffe]\nmov ebx, [0xd0000ffe]\nmov esi, 0xe0000ff8\nmov edi, 0x8000\nmov ecx, 4\nrep movsd\nmov edx, [0x800c]\n" + EXIT, // prettier-ignore
   "single-stepping goes on behind instructions that exit":

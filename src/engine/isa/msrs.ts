@@ -67,6 +67,12 @@ export const APIC_BASE_LAYOUT = layout("IA32_APIC_BASE", 64, [
   bits(51, 12, "BASE", "physical page number of the APIC registers"),
 ]);
 
+/** Whether no reserved bit of IA32_APIC_BASE is set; EXTD is one without x2APIC. */
+export function isPossibleApicBase(value: bigint, physicalAddressBits: number): boolean {
+  const isBeyond = value >> BigInt(physicalAddressBits) !== 0n;
+  return !isBeyond && (value & ~supportedMask(APIC_BASE_LAYOUT)) === 0n;
+}
+
 // SDM Vol. 3C, "Enabling and Entering VMX Operation".
 // prettier-ignore
 export const FEATURE_CONTROL_LAYOUT = layout("IA32_FEATURE_CONTROL", 64, [

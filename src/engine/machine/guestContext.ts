@@ -1,4 +1,5 @@
 /** The guest's paging state, wherever it is held now: in the processor while the guest runs, in the VMCS while the VMM does. */
+import type { LocalApicPort } from "../cpu/localApicPort";
 import type { PhysicalMemory } from "../cpu/physicalMemory";
 import type { Processor } from "../cpu/processor";
 import { CR0, CR4, EFER, type SegmentRegister } from "../cpu/systemState";
@@ -12,6 +13,8 @@ export interface ViewedMachine {
   readonly ram: PhysicalMemory;
   readonly supervisor: Supervisor | undefined;
   readonly world: "bare" | "guest" | "root" | "vmm";
+  /** The local APIC that the guest sees: the processor's, or the virtual one. */
+  readonly guestLocalApic: LocalApicPort;
   guestToHost(gpa: number): number | undefined;
 }
 

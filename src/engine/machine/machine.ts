@@ -6,10 +6,12 @@ import { VirtualClock } from "../bus/virtualClock";
 import { machineCpuModel } from "./cpuChoice";
 import { RAM_BASE } from "../cpu/layout";
 import type { ObservedEvent } from "../cpu/observation";
+import type { LocalApicPort } from "../cpu/localApicPort";
 import { PhysicalMemory } from "../cpu/physicalMemory";
 import { Processor } from "../cpu/processor";
 import { RFLAGS } from "../cpu/systemState";
 import { UnsupportedFeature } from "../cpu/unsupported";
+import { readVmcs } from "../cpu/vmx/vmcs";
 import type { FirmwareMemory } from "../devices/bios/memory";
 import { createStandardPc, type LocalApicFacts, type StandardPc } from "../devices/standardPc";
 import { Executor } from "../execution/executor";
@@ -127,27 +129,38 @@ export class Machine {
     });
   }
 
-  /** A hypervisor's guest has none. */
+  /** A guest of the deprivileging techniques has none. */
   private get hasLocalApic(): boolean {
-    return this.config.vmm === "none" && this.cpu.model.features.has("apic");
+    const { vmm } = this.config;
+    return (vmm === "none" || vmm === "hardware-assisted") && this.cpu.model.features.has("apic");
   }
 
+  /** The processor's local APIC; under a VMM that of the virtual processor. */
   private localApicFacts(): LocalApicFacts {
-    const { cpu } = this;
+    const { cpu, config } = this;
+    const isBare = config.vmm === "none";
     return {
       nmi: () => {
-        cpu.system.nmiPending = true;
+        if (isBare) cpu.system.nmiPending = true;
+        else this.supervisor?.raiseNmi?.();
       },
       tsc: {
         get offset() {
-          return cpu.system.msrs.tscOffset;
+          const { msrs, vmx } = cpu.system;
+          return isBare || vmx.current < 0
+            ? msrs.tscOffset
+            : msrs.tscOffset + readVmcs(cpu, "TSC_OFFSET");
         },
       },
       hasTscDeadline: cpu.model.features.has("tscdeadline"),
       baseChanged: () => {
-        this.placeLocalApic();
+        if (isBare) this.placeLocalApic();
       },
     };
+  }
+
+  get guestLocalApic(): LocalApicPort {
+    return this.pc.localApic ?? this.cpu.localApic;
   }
 
   /** The registers answer at IA32_APIC_BASE, where they hide RAM. */

@@ -1,6 +1,6 @@
 import { readMsr } from "../cpu/system/msrs";
 import { isCpuAbort } from "../cpu/abort";
-import { MSRS } from "../isa/msrs";
+import { MSR, MSRS } from "../isa/msrs";
 import { guestIsInVmcs, guestsProcessor, type ViewedMachine } from "./guestContext";
 import { readVmcs } from "../cpu/vmx/vmcs";
 import type { VmcsFieldName } from "../isa/vmx/vmcsFields";
@@ -17,6 +17,14 @@ const IN_VMCS: Readonly<Record<string, VmcsFieldName>> = {
   IA32_DEBUGCTL: "GUEST_IA32_DEBUGCTL",
 };
 
+/** MSRs of the local APIC, which under a VMM is a virtual one. */
+function inLocalApic({ guestLocalApic }: ViewedMachine, number: number): bigint | undefined {
+  const { base, tscDeadline } = guestLocalApic;
+  if (base === undefined) return undefined;
+  if (number === MSR.APIC_BASE) return BigInt(base);
+  return number === MSR.TSC_DEADLINE ? tscDeadline : undefined;
+}
+
 /** The guest's MSRs, wherever they lie. */
 export function msrView(machine: ViewedMachine): { name: string; number: number; value: bigint }[] {
   const { cpu } = machine;
@@ -24,6 +32,8 @@ export function msrView(machine: ViewedMachine): { name: string; number: number;
   return MSRS.flatMap(({ name, number }) => {
     const field = IN_VMCS[name];
     if (field && guestIsInVmcs(machine)) return [{ name, number, value: readVmcs(cpu, field) }];
+    const held = inLocalApic(machine, number);
+    if (held !== undefined) return [{ name, number, value: held }];
     try {
       return [{ name, number, value: readMsr(guest, number) }];
     } catch (problem) {

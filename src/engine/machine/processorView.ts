@@ -14,6 +14,7 @@ interface Core {
   readonly cr0: bigint;
   readonly cr3: bigint;
   readonly cr4: bigint;
+  readonly cr8: bigint;
   readonly efer: bigint;
   readonly rip: bigint;
   readonly rsp: bigint | undefined;
@@ -71,7 +72,7 @@ function view(
     registers[name] = gprs[i]!;
   });
   if (core.rsp !== undefined) registers.rsp = core.rsp;
-  const { rip, rflags, cr0, cr3, cr4, efer, dr7 } = core;
+  const { rip, rflags, cr0, cr3, cr4, cr8, efer, dr7 } = core;
   Object.assign(registers, {
     rip,
     rflags,
@@ -79,7 +80,7 @@ function view(
     cr2: system.cr2,
     cr3,
     cr4,
-    cr8: BigInt(cpu.localApic.taskPriority >> 4),
+    cr8,
     efer,
   });
   system.dr.forEach((value, i) => {
@@ -114,6 +115,7 @@ function hardwareCore(cpu: Processor): Core {
     cr0: BigInt(system.cr0 >>> 0),
     cr3: BigInt(system.cr3),
     cr4: BigInt(system.cr4 >>> 0),
+    cr8: BigInt(cpu.localApic.taskPriority >> 4),
     efer: BigInt(system.efer >>> 0),
     rip: cpu.rip,
     rsp: undefined,
@@ -136,6 +138,7 @@ function vmcsCore(cpu: Processor): Core {
     cr0: readVmcs(cpu, "GUEST_CR0"),
     cr3: readVmcs(cpu, "GUEST_CR3"),
     cr4: readVmcs(cpu, "GUEST_CR4"),
+    cr8: BigInt(cpu.localApic.taskPriority >> 4),
     efer: readVmcs(cpu, "GUEST_IA32_EFER"),
     rip: readVmcs(cpu, "GUEST_RIP"),
     rsp: readVmcs(cpu, "GUEST_RSP"),

@@ -66,9 +66,6 @@ function setSpecial(cpu: Processor, name: string, value: bigint): boolean {
     case "cr4":
       writeCr4(cpu, Number(value));
       return true;
-    case "cr8":
-      cpu.localApic.taskPriority = (Number(value) & 15) << 4;
-      return true;
     case "efer":
       writeMsr(cpu, MSR.EFER, value);
       return true;
@@ -87,8 +84,13 @@ function setSpecial(cpu: Processor, name: string, value: bigint): boolean {
 }
 
 /** Sets a register of the guest by name: in the processor that runs it, or in the VCPU. */
-export function setRegister({ cpu, supervisor }: ViewedMachine, name: string, value: bigint): void {
-  if (!supervisor?.changeGuest) setIn(cpu, name, value);
+export function setRegister(
+  { cpu, guestLocalApic, supervisor }: ViewedMachine,
+  name: string,
+  value: bigint,
+): void {
+  if (name.toLowerCase() === "cr8") guestLocalApic.taskPriority = (Number(value) & 15) << 4;
+  else if (!supervisor?.changeGuest) setIn(cpu, name, value);
   else
     supervisor.changeGuest((vcpu) => {
       setIn(vcpu, name, value);

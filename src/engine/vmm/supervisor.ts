@@ -86,9 +86,16 @@ export interface Supervisor {
   /** Entry format of the shadow tables; 4-level if not said. */
   shadowFormat?(): "4-level" | "pae" | "32-bit";
   /** Control-register values that the guest believes (shadows applied); registers not listed are the processor's or the VMCS's. */
-  guestControlRegisters(): { readonly cr0: bigint; readonly cr3: bigint; readonly cr4: bigint };
+  guestControlRegisters(): {
+    readonly cr0: bigint;
+    readonly cr3: bigint;
+    readonly cr4: bigint;
+    readonly cr8?: bigint;
+  };
   /** The guest's general registers by number while they lie in the VCPU record; undefined while the processor holds them. RSP is in the VMCS. */
   guestRegisters?(): readonly bigint[] | undefined;
+  /** The virtual local APIC has an NMI for the guest. */
+  raiseNmi?(): void;
   /** Plain data for snapshots. */
   save(): unknown;
   load(state: unknown): void;

@@ -1,6 +1,5 @@
 /** RDMSR, WRMSR, CPUID, time-stamp counter, random numbers. SDM Vol. 4, "Model-Specific Registers"; Vol. 2. */
-import { supportedMask } from "../../isa/bitFields";
-import { APIC_BASE_LAYOUT, DEBUGCTL_SUPPORTED, MSR, isValidPat, msrText } from "../../isa/msrs";
+import { DEBUGCTL_SUPPORTED, isPossibleApicBase, isValidPat, MSR, msrText } from "../../isa/msrs";
 import { capabilityMsrs, vmxCapabilities } from "../../isa/vmx/capabilities";
 import { FS, GS, RAX, RBX, RCX, RDX } from "../../isa/registers";
 import { gp } from "../abort";
@@ -60,9 +59,6 @@ const FEATURE_OF_MSR: ReadonlyMap<number, string> = new Map([
   [MSR.TSC_DEADLINE, "tscdeadline"],
 ]);
 
-/** Bits 11:0 of IA32_APIC_BASE that can be set. */
-const APIC_BASE_WRITABLE = supportedMask(APIC_BASE_LAYOUT) & 0xfffn;
-
 const capabilities = capabilityMsrs(vmxCapabilities());
 
 const unknown = (number: number): never => {
@@ -115,11 +111,10 @@ function writeEfer(cpu: Processor, value: bigint): void {
   cpu.translationChanged();
 }
 
-/** SDM Vol. 3A, "Local APIC Status and Location": EXTD is reserved without x2APIC. */
+/** SDM Vol. 3A, "Local APIC Status and Location". */
 function writeApicBase({ localApic, model }: Processor, value: bigint): void {
   if (localApic.base === undefined) unknown(MSR.APIC_BASE);
-  const isBeyond = value >> BigInt(model.physicalAddressBits) !== 0n;
-  if (isBeyond || (value & ~APIC_BASE_WRITABLE & 0xfffn) !== 0n)
+  if (!isPossibleApicBase(value, model.physicalAddressBits))
     throw gp(0, "IA32_APIC_BASE has a reserved bit set");
   localApic.base = Number(value);
 }

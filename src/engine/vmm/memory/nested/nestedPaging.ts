@@ -7,8 +7,11 @@ import { GUEST_VPID } from "../../technique/hardwareAssisted/powerOn";
 import type { NestedState } from "../../technique/hardwareAssisted/state";
 import { around } from "../../technique/hardwareAssisted/steps";
 import type { Handler, MemoryVirtualization, Step, Vm } from "../../technique/hardwareAssisted/vm";
+import { lendRegister } from "../../technique/hardwareAssisted/localApicPage";
 import { buildEpt, eptEntryAt, eptLeaf, eptPointer, type TableMaker } from "./eptTables";
 
+/** Exit qualification of an EPT violation: a data write. */
+const WRITE = 2n;
 const PDPTE_FIELDS = ["GUEST_PDPTE0", "GUEST_PDPTE1", "GUEST_PDPTE2", "GUEST_PDPTE3"] as const;
 
 function stateOf(vm: Vm): NestedState {
@@ -59,7 +62,7 @@ export function closeNestedHoles(vm: Vm): void {
 
 const CHECK_ADDRESS: Step = {
   name: "See what lies at the guest-physical address",
-  text: "All RAM is mapped with all rights, so a violation means that there is no RAM. Anything else is an error of the VMM.",
+  text: "All RAM is mapped with all rights, so a violation means that there is no RAM: nothing, or the virtual local APIC. Anything else is an error of the VMM.",
   run: (vm) => {
     const { guestPhysical } = vm.exit;
     if (vm.parts.guest.toHost(guestPhysical) === undefined) return;
@@ -73,9 +76,11 @@ const CHECK_ADDRESS: Step = {
 
 const MAP_SCRATCH: Step = {
   name: "Map the scratch page there",
-  text: "On a PC nobody answers at such an address: reads give ones and writes vanish. A page full of ones stands in, so that the processor itself executes the instruction.",
+  text: "On a PC nobody answers at such an address: reads give ones and writes vanish. A page full of ones stands in, so that the processor itself executes the instruction. For the virtual local APIC the register's value is put there first.",
   run: (vm) => {
-    openHole(vm, vm.exit.guestPhysical);
+    const { guestPhysical, qualification } = vm.exit;
+    lendRegister(vm, guestPhysical, (qualification & WRITE) !== 0n);
+    openHole(vm, guestPhysical);
   },
 };
 

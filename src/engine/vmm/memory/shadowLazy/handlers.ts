@@ -7,6 +7,7 @@ import {
   translateOperand,
   fieldOf,
 } from "../../technique/hardwareAssisted/guestOperands";
+import { lendRegister } from "../../technique/hardwareAssisted/localApicPage";
 import { around, aroundInstruction } from "../../technique/hardwareAssisted/steps";
 import type { Handler, Step, Vm } from "../../technique/hardwareAssisted/vm";
 import { INSTRUCTION_INFORMATION_LAYOUTS } from "../../../isa/vmx/instructionInformation";
@@ -16,6 +17,8 @@ import { shadowOf } from "./vmxShadow";
 
 const PAGE_FAULT = 14;
 const PAGE = 0xfffn;
+/** Bit 1 of a page-fault error code. */
+const WRITE = 2;
 
 const WALK_GUEST_TABLES: Step = {
   name: "Walk the guest's page tables",
@@ -38,6 +41,7 @@ const FILL_SHADOW: Step = {
     const leaf = shadowLeafOf(vm.parts.guest, pageFault);
     const space = shadowOf(vm);
     if (!("hpa" in leaf)) {
+      lendRegister(vm, pageFault.gpa, (pageFault.hardwareErrorCode & WRITE) !== 0);
       space.openHole(address, leaf);
       vm.setControl("primary", "monitorTrapFlag", true);
     } else if (changesNothing(space, address, leaf))

@@ -10,10 +10,11 @@ function shadowed(cpu: Processor, register: "CR0" | "CR4"): number {
   return ((real & ~mask) | (readVmcs32(cpu, `${register}_READ_SHADOW`) & mask)) >>> 0;
 }
 
-export function believedControlRegisters({ cpu, memory, state }: Vm): {
+export function believedControlRegisters({ cpu, memory, parts, state }: Vm): {
   readonly cr0: bigint;
   readonly cr3: bigint;
   readonly cr4: bigint;
+  readonly cr8: bigint;
   readonly efer: bigint;
 } {
   const runs = cpu.system.vmx.nonRoot;
@@ -25,6 +26,7 @@ export function believedControlRegisters({ cpu, memory, state }: Vm): {
   return {
     cr0: BigInt(cr0),
     cr4: BigInt(cr4),
+    cr8: BigInt((parts.devices.localApic?.taskPriority ?? 0) >> 4),
     cr3: isShadow ? BigInt(state.vcpu.cr3) : nestedCr3,
     efer: isShadow ? BigInt(state.vcpu.efer) : nestedEfer,
   };

@@ -7,6 +7,7 @@ import type { Vm } from "./vm";
 
 const VALID = 0x80000000;
 const HAS_ERROR_CODE = 0x800;
+const NMI = 2;
 const DOUBLE_FAULT = 8;
 /** IDT-vectoring bit 12 is undefined; everything else goes back as it came. */
 const REINJECTED = VALID | 0xfff;
@@ -83,6 +84,18 @@ function isWindowOpen(vm: Vm): boolean {
   );
 }
 
+/** An NMI waits for IRET of the one before (virtual NMI blocking), shadows and debug traps; RFLAGS.IF does not matter. */
+function injectNmi(vm: Vm): boolean {
+  const { vcpu } = vm.state;
+  const blocking = vm.read32("GUEST_INTERRUPTIBILITY_STATE");
+  const isBlocked = (blocking & (INTERRUPTIBILITY.STI | INTERRUPTIBILITY.MOV_SS | INTERRUPTIBILITY.NMI)) !== 0; // prettier-ignore
+  if (!vcpu.nmiPending || isBlocked || vm.read("GUEST_PENDING_DEBUG_EXCEPTIONS") !== 0n)
+    return false;
+  vcpu.nmiPending = false;
+  vm.write("VM_ENTRY_INTERRUPTION_INFORMATION", (VALID | (EVENT_TYPES.nmi << 8) | NMI) >>> 0);
+  return true;
+}
+
 function injectInterrupt(vm: Vm): boolean {
   if (!vm.parts.interruptRequested() || !isWindowOpen(vm)) return false;
   const vector = vm.parts.devices.acknowledgeInterrupt();
@@ -90,12 +103,13 @@ function injectInterrupt(vm: Vm): boolean {
   return true;
 }
 
-/** At most one event an entry: the handler's exception, else what the exit interrupted, else a device's interrupt. */
+/** At most one event an entry: the handler's exception, else what the exit interrupted, else an NMI, else a device's interrupt. */
 export function chooseEvent(vm: Vm): void {
   // While an instruction runs under the monitor trap flag nothing may come between: interrupts wait for the MTF exit.
   const isStepping = vm.memory.hasOpenHoles(vm);
   const isTaken = injectException(vm) || (vm.state.isLaunched && reinject(vm));
-  if (!isTaken && !isStepping) injectInterrupt(vm);
+  if (!isTaken && !isStepping && !injectNmi(vm)) injectInterrupt(vm);
+  vm.setControl("primary", "nmiWindowExiting", !isStepping && vm.state.vcpu.nmiPending);
   vm.setControl("primary", "interruptWindowExiting", !isStepping && vm.parts.interruptRequested());
 }
 

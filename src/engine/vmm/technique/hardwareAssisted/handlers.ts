@@ -33,7 +33,6 @@ export function handlersOf(memory: MemoryVirtualization): readonly Handler[] {
 
 /** Exits that this processor produces but this VMM does not ask for. */
 export const UNREACHABLE_EXITS: Readonly<Partial<Record<ExitReasonKey, string>>> = {
-  NMI_WINDOW: '"NMI-window exiting" is 0: no device raises a virtual NMI',
   RDPMC: '"RDPMC exiting" is 0: the processor raises the #GP itself',
   RDTSC: '"RDTSC exiting" is 0: a TSC offset is enough',
   RDTSCP: '"RDTSC exiting" is 0',

@@ -160,6 +160,10 @@ export class HardwareAssistedSupervisor implements Supervisor {
     return vcpu.holdsRegisters ? vcpu.registers : undefined;
   }
 
+  raiseNmi(): void {
+    this.vm.state.vcpu.nmiPending = true;
+  }
+
   save(): unknown {
     return clonePlain(this.vm.state);
   }

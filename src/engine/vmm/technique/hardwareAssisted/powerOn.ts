@@ -37,6 +37,8 @@ function writeControls(vm: Vm): void {
       "useIoBitmaps",
       "useMsrBitmaps",
       "activateSecondaryControls",
+      "cr8LoadExiting",
+      "cr8StoreExiting",
       ...memory.primary,
     ]),
   );

@@ -68,6 +68,10 @@ export interface VirtualCpu {
   /** True from "save the registers" to "restore the registers". */
   holdsRegisters: boolean;
   miscEnable: bigint;
+  /** The local APIC's register that the instruction under the monitor trap flag reaches, by its offset. */
+  lentRegister: { readonly offset: number; readonly isWrite: boolean } | undefined;
+  /** An NMI of the virtual local APIC waits. */
+  nmiPending: boolean;
   /** Shadow paging: the guest's CR3, PDPTEs and IA32_EFER, which the hardware's differ from. */
   cr3: number;
   pdptes: bigint[];
@@ -114,6 +118,8 @@ export function initialVirtualCpu(): VirtualCpu {
     registers: Array.from({ length: 16 }, () => 0n),
     holdsRegisters: true,
     miscEnable: 1n,
+    lentRegister: undefined,
+    nmiPending: false,
     cr3: 0,
     pdptes: [0n, 0n, 0n, 0n],
     efer: 0,

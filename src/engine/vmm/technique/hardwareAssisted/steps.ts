@@ -57,7 +57,7 @@ export const ADVANCE_RIP: Step = {
 
 export const CHOOSE_EVENT: Step = {
   name: "Choose the event to inject",
-  text: "A raised exception, else the event whose delivery the exit interrupted, else a device's interrupt if the guest accepts it; otherwise ask for an interrupt-window exit. Arm the preemption timer for the next device alarm.",
+  text: "A raised exception, else the event whose delivery the exit interrupted, else an NMI, else a device's interrupt if the guest accepts it; otherwise ask for an NMI-window or interrupt-window exit. Arm the preemption timer for the next device alarm.",
   run: (vm) => {
     chooseEvent(vm);
     armTimer(vm);

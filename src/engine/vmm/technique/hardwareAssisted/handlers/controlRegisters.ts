@@ -2,6 +2,7 @@
 import { InvariantError } from "../../../../base/errors";
 import { AR } from "../../../../isa/descriptors";
 import { CR_ACCESS_LAYOUT } from "../../../../isa/vmx/exitQualification";
+import type { LocalApic } from "../../../../devices/localApic/device";
 import { CR0, CR4, EFER } from "../../../../cpu/systemState";
 import { readPdptes } from "../../../guestPaging";
 import { raise } from "../events";
@@ -164,6 +165,24 @@ function writeCr3(vm: Vm, wide: bigint): boolean {
   return true;
 }
 
+/** False: #GP(0). The upper half of the virtual local APIC's TPR. */
+function writeCr8(vm: Vm, value: bigint): boolean {
+  if (value > 15n) return false;
+  localApicOf(vm).taskPriority = Number(value) << 4;
+  return true;
+}
+
+function localApicOf({ parts }: Vm): LocalApic {
+  const { localApic } = parts.devices;
+  if (!localApic) throw new InvariantError("CR8 exits only on a processor with a local APIC");
+  return localApic;
+}
+
+/** CR3 or CR8. */
+function read(vm: Vm, { register }: ControlRegisterAccess): number {
+  return register === 8 ? localApicOf(vm).taskPriority >> 4 : vm.memory.cr3(vm);
+}
+
 function write(vm: Vm, { register, value }: ControlRegisterAccess): boolean {
   switch (register) {
     case 0:
@@ -172,6 +191,8 @@ function write(vm: Vm, { register, value }: ControlRegisterAccess): boolean {
       return writeCr3(vm, value);
     case 4:
       return writeCr4(vm, value);
+    case 8:
+      return writeCr8(vm, value);
     default:
       throw new InvariantError(`writes of CR${register} do not exit`);
   }
@@ -183,7 +204,7 @@ const CARRY_OUT: Step = {
   run: (vm) => {
     const access = vm.state.work.controlRegister;
     if (!access) throw new InvariantError("the control-register access has not been decoded");
-    if (access.kind === "read") vm.setGpr(access.gpr, BigInt(vm.memory.cr3(vm)), vm.is64 ? 64 : 32);
+    if (access.kind === "read") vm.setGpr(access.gpr, BigInt(read(vm, access)), vm.is64 ? 64 : 32);
     else if (!write(vm, access)) raise(vm, GENERAL_PROTECTION, 0);
   },
 };

@@ -7,16 +7,22 @@ import type { Handler, Step } from "../vm";
 
 const INVALID_OPCODE = 6;
 const FEATURES_LEAF = 1;
-/** CPUID.1:ECX.VMX and TSC_Deadline, a mode of the local APIC's timer. */
-const HIDDEN_FEATURES = (1 << 5) | (1 << 24);
+/** CPUID.1:ECX.VMX. */
+const VMX_FEATURE = 1 << 5;
 
 const ANSWER_CPUID: Step = {
   name: "Answer as the processor would",
-  text: "The same values as on bare metal, without VMX, which this VMM does not offer to its guest, and without a local APIC, which the virtual processor does not have.",
+  text: "The same values as on bare metal, without the VMX feature: this VMM does not offer VMX to its guest. The APIC feature follows the virtual IA32_APIC_BASE.",
   run: (vm) => {
     const leaf = Number(vm.gpr(RAX, 32));
-    const { eax, ebx, ecx, edx } = cpuid(vm.cpu.model, leaf, Number(vm.gpr(RCX, 32)), false);
-    const hidden = leaf === FEATURES_LEAF ? HIDDEN_FEATURES : 0;
+    const isApicEnabled = vm.parts.devices.localApic?.isEnabled ?? false;
+    const { eax, ebx, ecx, edx } = cpuid(
+      vm.cpu.model,
+      leaf,
+      Number(vm.gpr(RCX, 32)),
+      isApicEnabled,
+    );
+    const hidden = leaf === FEATURES_LEAF ? VMX_FEATURE : 0;
     vm.setGpr(RAX, BigInt(eax), 32);
     vm.setGpr(RBX, BigInt(ebx), 32);
     vm.setGpr(RCX, BigInt((ecx & ~hidden) >>> 0), 32);

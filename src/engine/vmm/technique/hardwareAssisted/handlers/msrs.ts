@@ -1,7 +1,7 @@
 /** RDMSR and WRMSR of the MSRs that the bitmap does not pass through. */
 import { EFER } from "../../../../cpu/systemState";
 import { CR0 } from "../../../../cpu/systemState";
-import { MSR } from "../../../../isa/msrs";
+import { isPossibleApicBase, MSR } from "../../../../isa/msrs";
 import { RAX, RCX, RDX } from "../../../../isa/registers";
 import { InvariantError } from "../../../../base/errors";
 import { raise } from "../events";
@@ -35,12 +35,17 @@ function accessOf(vm: Vm): MsrAccess {
   return msr;
 }
 
-/** Value of a virtual MSR; undefined if this guest's processor has none of that number. VMX and its MSRs are hidden, and there is no local APIC. */
+/** Value of a virtual MSR; undefined if this guest's processor has none of that number. VMX and its MSRs are hidden. */
 function readVirtual(vm: Vm, number: number): bigint | undefined {
   const { vcpu } = vm.state;
+  const { localApic } = vm.parts.devices;
   switch (number) {
     case MSR.EFER:
       return BigInt(vm.memory.efer(vm));
+    case MSR.APIC_BASE:
+      return localApic && BigInt(localApic.base);
+    case MSR.TSC_DEADLINE:
+      return localApic?.tscDeadline;
     case MSR.MISC_ENABLE:
       return vcpu.miscEnable;
     case MSR.MTRRCAP:
@@ -76,6 +81,23 @@ function writeEfer(vm: Vm, value: bigint): boolean {
   return true;
 }
 
+function writeDeadline({ parts }: Vm, value: bigint): boolean {
+  const { localApic } = parts.devices;
+  if (localApic) localApic.tscDeadline = value;
+  return localApic !== undefined;
+}
+
+/** The page may lie where there is no RAM. SDM Vol. 3A, "Local APIC Status and Location". */
+function writeApicBase(vm: Vm, value: bigint): boolean {
+  const { localApic } = vm.parts.devices;
+  if (!localApic || !isPossibleApicBase(value, vm.cpu.model.physicalAddressBits)) return false;
+  localApic.base = Number(value);
+  if (localApic.isEnabled && vm.parts.guest.toHost(localApic.address) !== undefined) {
+    vm.stop("error", "apic-over-ram", `The guest put its local APIC over RAM, at GPA 0x${localApic.address.toString(16)}, which this VMM does not virtualize.`); // prettier-ignore
+  }
+  return true;
+}
+
 /** False: #GP(0). */
 function writeVirtual(vm: Vm, { number, value }: MsrAccess): boolean {
   const { vcpu } = vm.state;
@@ -84,7 +106,12 @@ function writeVirtual(vm: Vm, { number, value }: MsrAccess): boolean {
       return writeEfer(vm, value);
     case MSR.TIME_STAMP_COUNTER:
       vm.write("TSC_OFFSET", BigInt.asUintN(64, value - vm.cpu.tsc));
+      vm.parts.devices.localApic?.tscChanged();
       return true;
+    case MSR.TSC_DEADLINE:
+      return writeDeadline(vm, value);
+    case MSR.APIC_BASE:
+      return writeApicBase(vm, value);
     case MSR.MISC_ENABLE:
       vcpu.miscEnable = value;
       return true;
