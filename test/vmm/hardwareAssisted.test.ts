@@ -109,6 +109,11 @@ const PROGRAMS: Readonly<Record<string, string>> = {
     "mov ecx, 0x10\nmov eax, 0x1000\nmov edx, 5\nwrmsr\nrdtsc\nmov ebx, edx\nxor eax, eax\n" + EXIT,
   "EFER.NXE and IA32_APIC_BASE read as written":
     "mov ecx, 0xc0000080\nrdmsr\nor eax, 0x800\nwrmsr\nrdmsr\nmov ebx, eax\nmov ecx, 0x1b\nmov eax, 0xfee00900\nxor edx, edx\nwrmsr\nrdmsr\nmov esi, eax\n" + EXIT, // prettier-ignore
+  "there is a machine-check architecture without banks":
+    CATCH_FAULTS +
+    "mov ecx, 0x179\nrdmsr\nmov ebx, eax\ninc ecx\nmov eax, 4\nxor edx, edx\nwrmsr\nrdmsr\nmov esi, eax\nmov ecx, 0x400\n" + // prettier-ignore
+    TRY("rdmsr", "a") +
+    EXIT,
   "reserved bits of IA32_APIC_BASE fault":
     CATCH_FAULTS + "mov ecx, 0x1b\nmov eax, 0xfee00901\nxor edx, edx\n" + TRY("wrmsr", "a") + EXIT,
   "the local APIC goes away with IA32_APIC_BASE.EN, for CPUID too, and moves with its base":

@@ -30,10 +30,12 @@ export const FEATURE_BITS: Readonly<Record<string, FeatureBit>> = {
   tsc: { leaf: 1, register: "edx", bit: 4 },
   msr: { leaf: 1, register: "edx", bit: 5 },
   pae: { leaf: 1, register: "edx", bit: 6 },
+  mce: { leaf: 1, register: "edx", bit: 7 },
   cx8: { leaf: 1, register: "edx", bit: 8 },
   apic: { leaf: 1, register: "edx", bit: 9 },
   sep: { leaf: 1, register: "edx", bit: 11 },
   pge: { leaf: 1, register: "edx", bit: 13 },
+  mca: { leaf: 1, register: "edx", bit: 14 },
   cmov: { leaf: 1, register: "edx", bit: 15 },
   pat: { leaf: 1, register: "edx", bit: 16 },
   pse36: { leaf: 1, register: "edx", bit: 17 },
@@ -90,7 +92,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     maxExtendedLeaf: 0x80000008,
     // prettier-ignore
     features: new Set([
-      "vme", "de", "pse", "tsc", "msr", "pae", "cx8", "apic", "sep", "pge", "cmov", "pat", "pse36", "clfsh", "cx16",
+      "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", "sep", "pge", "mca", "cmov", "pat", "pse36", "clfsh", "cx16",
       "lahf64", "syscall", "nx", "lm",
     ]),
   },

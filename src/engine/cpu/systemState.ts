@@ -77,6 +77,7 @@ export interface SystemState {
     debugctl: bigint;
     featureControl: bigint;
     miscEnable: bigint;
+    mcgStatus: bigint;
     /** Added to the tick count to give the time-stamp counter. */
     tscOffset: bigint;
   };
@@ -154,6 +155,7 @@ export function resetState(): SystemState {
       debugctl: 0n,
       featureControl: 5n,
       miscEnable: 1n,
+      mcgStatus: 0n,
       tscOffset: 0n,
     },
     vmx: {

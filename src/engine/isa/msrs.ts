@@ -73,6 +73,14 @@ export function isPossibleApicBase(value: bigint, physicalAddressBits: number): 
   return !isBeyond && (value & ~supportedMask(APIC_BASE_LAYOUT)) === 0n;
 }
 
+// SDM Vol. 3B, "IA32_MCG_STATUS MSR".
+// prettier-ignore
+export const MCG_STATUS_LAYOUT = layout("IA32_MCG_STATUS", 64, [
+  bit(0, "RIPV", "the return address is valid"),
+  bit(1, "EIPV", "the return address belongs to the error"),
+  bit(2, "MCIP", "a machine check is in progress"),
+]);
+
 // SDM Vol. 3C, "Enabling and Entering VMX Operation".
 // prettier-ignore
 export const FEATURE_CONTROL_LAYOUT = layout("IA32_FEATURE_CONTROL", 64, [
@@ -208,6 +216,8 @@ export const MSRS: readonly MsrRow[] = [
   msr(0x174, "IA32_SYSENTER_CS", "CS for SYSENTER; SS is 8 above it"),
   msr(0x175, "IA32_SYSENTER_ESP", "RSP for SYSENTER", { canonical: true }),
   msr(0x176, "IA32_SYSENTER_EIP", "RIP for SYSENTER", { canonical: true }),
+  capability(0x179, "IA32_MCG_CAP", "machine-check architecture: how many banks of error registers"),
+  msr(0x17a, "IA32_MCG_STATUS", "state of a machine check", { bits: MCG_STATUS_LAYOUT }),
   msr(0x1a0, "IA32_MISC_ENABLE", "miscellaneous processor features", { bits: MISC_ENABLE_LAYOUT }),
   msr(0x1d9, "IA32_DEBUGCTL", "trace and debug control", { bits: DEBUGCTL_LAYOUT }),
   msr(0x277, "IA32_PAT", "page attribute table", { bits: PAT_LAYOUT }),
@@ -249,6 +259,8 @@ export const MSR = {
   TSC_DEADLINE: 0x6e0,
   FEATURE_CONTROL: 0x3a,
   MTRRCAP: 0xfe,
+  MCG_CAP: 0x179,
+  MCG_STATUS: 0x17a,
   SYSENTER_CS: 0x174,
   SYSENTER_ESP: 0x175,
   SYSENTER_EIP: 0x176,

@@ -31,7 +31,7 @@ const CR4_SUPPORTED: readonly (readonly [number, string])[] = [
   [CR4.PSE, "pse"],
   [CR4.TSD, "tsc"],
   [CR4.PAE, "pae"],
-  [CR4.MCE, "msr"],
+  [CR4.MCE, "mce"],
   [CR4.PGE, "pge"],
   [CR4.PCE, "msr"],
   [CR4.OSFXSR, "msr"],
@@ -44,7 +44,7 @@ const CR4_SUPPORTED: readonly (readonly [number, string])[] = [
   [CR4.SMAP, "smap"],
 ];
 
-/** Reserved CR4 bits of this model. MCE, PCE and the SSE bits may be set as on any PC with MSRs; they do nothing here. */
+/** Reserved CR4 bits of this model. PCE and the SSE bits may be set as on any PC with MSRs; they do nothing here. */
 function reservedCr4(cpu: Processor): number {
   let allowed = 0;
   for (const [mask, feature] of CR4_SUPPORTED) {

@@ -1,5 +1,13 @@
 /** RDMSR, WRMSR, CPUID, time-stamp counter, random numbers. SDM Vol. 4, "Model-Specific Registers"; Vol. 2. */
-import { DEBUGCTL_SUPPORTED, isPossibleApicBase, isValidPat, MSR, msrText } from "../../isa/msrs";
+import { supportedMask } from "../../isa/bitFields";
+import {
+  DEBUGCTL_SUPPORTED,
+  isPossibleApicBase,
+  isValidPat,
+  MCG_STATUS_LAYOUT,
+  MSR,
+  msrText,
+} from "../../isa/msrs";
 import { capabilityMsrs, vmxCapabilities } from "../../isa/vmx/capabilities";
 import { FS, GS, RAX, RBX, RCX, RDX } from "../../isa/registers";
 import { gp } from "../abort";
@@ -34,6 +42,13 @@ const PLAIN: ReadonlyMap<number, PlainMsr> = new Map<number, PlainMsr>([
   [MSR.TSC_AUX, { name: "tscAux", check: (value) => value >> 32n === 0n }],
   [MSR.MISC_ENABLE, { name: "miscEnable", check: any }],
   [
+    MSR.MCG_STATUS,
+    {
+      name: "mcgStatus",
+      check: (value: bigint) => (value & ~supportedMask(MCG_STATUS_LAYOUT)) === 0n,
+    },
+  ],
+  [
     MSR.DEBUGCTL,
     { name: "debugctl", check: (value: bigint) => (value & ~DEBUGCTL_SUPPORTED) === 0n },
   ],
@@ -55,6 +70,8 @@ const FEATURE_OF_MSR: ReadonlyMap<number, string> = new Map([
   [MSR.KERNEL_GS_BASE, "lm"],
   [MSR.TSC_AUX, "rdtscp"],
   [MSR.FEATURE_CONTROL, "vmx"],
+  [MSR.MCG_CAP, "mca"],
+  [MSR.MCG_STATUS, "mca"],
   [MSR.APIC_BASE, "apic"],
   [MSR.TSC_DEADLINE, "tscdeadline"],
 ]);
@@ -92,6 +109,7 @@ export function readMsr(cpu: Processor, number: number): bigint {
       return cpu.localApic.tscDeadline;
     case MSR.MTRRCAP:
     case MSR.MTRR_DEF_TYPE:
+    case MSR.MCG_CAP:
       return 0n;
   }
   return capabilities.get(number) ?? unknown(number);
@@ -156,7 +174,8 @@ export function writeMsr(cpu: Processor, number: number, value: bigint): void {
     case MSR.FEATURE_CONTROL:
       throw gp(0, "IA32_FEATURE_CONTROL is locked");
   }
-  if (capabilities.has(number)) throw gp(0, `MSR ${msrText(number)} is read-only`);
+  if (capabilities.has(number) || number === MSR.MCG_CAP)
+    throw gp(0, `MSR ${msrText(number)} is read-only`);
   unknown(number);
 }
 

@@ -12,7 +12,7 @@ const SWITCHED_BY_VMX = [
   MSR.DEBUGCTL,
 ] as const;
 
-/** The VMM executes neither SYSCALL nor SWAPGS nor RDTSCP, so these may keep the guest's values in root operation. */
+/** The VMM executes neither SYSCALL nor SWAPGS nor RDTSCP, and nothing raises a machine check, so these may keep the guest's values in root operation. */
 const UNUSED_BY_VMM = [
   MSR.STAR,
   MSR.LSTAR,
@@ -20,6 +20,7 @@ const UNUSED_BY_VMM = [
   MSR.FMASK,
   MSR.KERNEL_GS_BASE,
   MSR.TSC_AUX,
+  MSR.MCG_STATUS,
 ] as const;
 
 const PASSED = [...SWITCHED_BY_VMX, ...UNUSED_BY_VMM];

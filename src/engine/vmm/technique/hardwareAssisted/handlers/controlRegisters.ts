@@ -20,7 +20,8 @@ const NO_FLUSH = 1n << 63n;
 
 /** CR4 bits that this VMM lets its guest set, by the CPUID feature that announces them. VMXE is not among them. */
 const GUEST_CR4: readonly (readonly [number, string | undefined])[] = [
-  [CR4.VME | CR4.MCE | CR4.PCE | CR4.OSFXSR | CR4.OSXMMEXCPT, undefined],
+  [CR4.VME | CR4.PCE | CR4.OSFXSR | CR4.OSXMMEXCPT, undefined],
+  [CR4.MCE, "mce"],
   [CR4.DE, "de"],
   [CR4.PSE, "pse"],
   [CR4.TSD, "tsc"],

@@ -50,6 +50,7 @@ function readVirtual(vm: Vm, number: number): bigint | undefined {
       return vcpu.miscEnable;
     case MSR.MTRRCAP:
     case MSR.MTRR_DEF_TYPE:
+    case MSR.MCG_CAP:
       return 0n;
     default:
       return undefined;
