@@ -109,7 +109,7 @@ export function hpaFor(cpu: Processor, linear: Linear, access: number): number {
   const entry = translate(cpu, linear, access);
   if (table !== TLB_NONE) fillTable(cpu, linear, access, entry);
   const hpa = entry.frame * 4096 + (linear & 0xfff);
-  if (cpu.isAhead && !cpu.ram.isRam(hpa)) throwRunAlone();
+  if (cpu.isAhead && !cpu.ram.isRam(hpa) && cpu.ram.windows.has(hpa)) throwRunAlone();
   return hpa;
 }
 

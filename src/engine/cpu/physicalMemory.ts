@@ -2,6 +2,8 @@ import { RAM_BASE } from "./layout";
 
 /** Device windows in physical memory; everything that is neither RAM nor a window reads as ones and swallows writes. */
 export interface PhysicalWindows {
+  /** Whether a device answers here. */
+  has(hpa: number): boolean;
   read(hpa: number, size: 1 | 2 | 4): number | undefined;
   /** False if no window is there. */
   write(hpa: number, size: 1 | 2 | 4, value: number): boolean;
@@ -10,6 +12,7 @@ export interface PhysicalWindows {
 }
 
 export const NO_WINDOWS: PhysicalWindows = {
+  has: () => false,
   read: () => undefined,
   write: () => false,
   peek: () => undefined,

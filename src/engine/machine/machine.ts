@@ -227,6 +227,7 @@ export class Machine {
       return { window: apic.memoryWindow, offset: hpa % PAGE_BYTES, name: apic.name };
     };
     this.ram.windows = {
+      has: (hpa) => windowAt(hpa) !== undefined,
       read: (hpa, size) => {
         const found = windowAt(hpa);
         if (!found) return undefined;
