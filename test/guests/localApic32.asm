@@ -195,7 +195,8 @@ start:
         dec     eax
         shr     eax, 17                 ; not 0, not more than was set
         call    mix
-.zero:  cmp     dword [APIC_CURRENT], 0
+.zero:  call    settle                  ; under a hypervisor each look costs two VM exits
+        cmp     dword [APIC_CURRENT], 0
         jne     .zero
         MIX     [APIC_IRR1]
         ; Periodic: again and again.
