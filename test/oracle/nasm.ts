@@ -18,6 +18,17 @@ export function nasmVersion(): string | undefined {
   }
 }
 
+/** The NASM whose bytes and words are promised (docs/quirks.md, "Assembler"). */
+export const PINNED = "2.16.01";
+
+/** For `before`: skips the suite and says why, if the installed NASM is another one or missing. */
+export function skipWithoutPinnedNasm(context: Mocha.Context): void {
+  const version = nasmVersion();
+  if (version === PINNED) return;
+  console.log(`      skipped: needs NASM ${PINNED}, found ${version ?? "none"}`);
+  context.skip();
+}
+
 interface Run {
   readonly status: number;
   readonly stderr: string;
@@ -78,6 +89,12 @@ function offsetsOf(listing: string): Map<number, number> {
   return offsets;
 }
 
+/** NASM itself has broken: what it says, and the line that it was at. */
+function failure(stderr: string, lines: readonly string[]): string {
+  const at = /in\.asm:(\d+): assertion/.exec(stderr)?.[1];
+  return `NASM failed at \`${lines[Number(at) - 2] ?? "?"}\`: ${stderr.slice(-300)}`;
+}
+
 /** Assembles the lines for one code size; refused lines are taken out and the rest is assembled again. */
 export function assembleLines(lines: readonly string[], bits: number): LineResult[] {
   const directory = mkdtempSync(join(tmpdir(), "nasm-lines-"));
@@ -89,7 +106,7 @@ export function assembleLines(lines: readonly string[], bits: number): LineResul
       const found = errorsOf(done.stderr);
       for (const [number, text] of found) errors.set(number - 2, text);
       if (done.status === 0) return resultsOf(lines, errors, done);
-      if (found.size === 0) throw new Error(`NASM failed: ${done.stderr.slice(-500)}`);
+      if (found.size === 0) throw new Error(failure(done.stderr, lines));
     }
     throw new Error("NASM keeps finding errors");
   } finally {

@@ -1,7 +1,7 @@
 /** Floating-point constants under every `float` option against the installed NASM. */
 import assert from "node:assert/strict";
-import { nasmVersion } from "./nasm";
-import { NasmFolder, ourOutcome, PINNED } from "./nasmProgram";
+import { skipWithoutPinnedNasm } from "./nasm";
+import { NasmFolder, ourOutcome } from "./nasmProgram";
 
 const SEED = Number(process.env.NASM_SEED ?? 1);
 const ROUNDINGS = ["near", "up", "down", "zero"];
@@ -45,8 +45,8 @@ describe("floating-point options, against the installed NASM", function () {
   let folder: NasmFolder | undefined;
 
   before(function () {
-    if (nasmVersion() === PINNED) folder = new NasmFolder();
-    else this.skip();
+    skipWithoutPinnedNasm(this);
+    folder = new NasmFolder();
   });
 
   after(() => folder?.remove());

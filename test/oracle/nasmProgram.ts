@@ -8,7 +8,6 @@ import type { Assembly, Diagnostic } from "../../src/engine/asm/types";
 import { warningSuffix } from "../../src/engine/asm/warningClasses";
 import { hexBytes } from "../../src/engine/base/hex";
 
-export const PINNED = "2.16.01";
 const FILE = "program.asm";
 
 /** What programs may include. */

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Prng } from "../../src/engine/base/prng";
-import { nasmVersion } from "./nasm";
-import { NasmFolder, ourOutcome, PINNED } from "./nasmProgram";
+import { skipWithoutPinnedNasm } from "./nasm";
+import { NasmFolder, ourOutcome } from "./nasmProgram";
 
 /** Programs are separated by lines `=== name`. */
 function programs(): { readonly name: string; readonly source: string }[] {
@@ -49,18 +49,11 @@ function randomProgram(seed: number): string {
 }
 
 describe("programs, against the installed NASM", () => {
-  const version = nasmVersion();
   let folder: NasmFolder | undefined;
 
   before(function () {
-    if (version === PINNED) {
-      folder = new NasmFolder();
-      return;
-    }
-    console.log(
-      `      skipped: NASM ${PINNED} is the reference, ${version ?? "none"} is installed`,
-    );
-    this.skip();
+    skipWithoutPinnedNasm(this);
+    folder = new NasmFolder();
   });
 
   after(() => folder?.remove());

@@ -1,7 +1,7 @@
 /** Random programs of several lines against the installed NASM: bytes, acceptance, diagnostics and listing. */
 import assert from "node:assert/strict";
-import { nasmVersion } from "./nasm";
-import { NasmFolder, ourOutcome, PINNED } from "./nasmProgram";
+import { skipWithoutPinnedNasm } from "./nasm";
+import { NasmFolder, ourOutcome } from "./nasmProgram";
 import { FAMILIES } from "./randomPrograms";
 
 /** Programs of each family; NASM_SEED starts elsewhere, NASM_PROGRAMS makes more. */
@@ -13,12 +13,8 @@ describe("random programs, against the installed NASM", function () {
   let folder: NasmFolder | undefined;
 
   before(function () {
-    const version = nasmVersion();
-    if (version === PINNED) folder = new NasmFolder();
-    else {
-      console.log(`      skipped: needs NASM ${PINNED}, found ${version ?? "none"}`);
-      this.skip();
-    }
+    skipWithoutPinnedNasm(this);
+    folder = new NasmFolder();
   });
 
   after(() => folder?.remove());

@@ -8,19 +8,13 @@ import { assemble } from "../../src/engine/asm/assemble";
 import { hexBytes } from "../../src/engine/base/hex";
 import { benchProgram } from "../../src/cli/bench/programs";
 import { relaxationProgram } from "../support/relaxationPrograms";
-import { nasmVersion } from "./nasm";
-
-const PINNED = "2.16.01";
+import { skipWithoutPinnedNasm } from "./nasm";
 
 describe("programs full of distances, against the installed NASM", () => {
-  const version = nasmVersion();
   let directory = "";
 
   before(function () {
-    if (version !== PINNED) {
-      console.log(`      skipped: NASM ${PINNED} is the reference, ${version ?? "none"} is installed`); // prettier-ignore
-      this.skip();
-    }
+    skipWithoutPinnedNasm(this);
     directory = mkdtempSync(join(tmpdir(), "nasm-relaxation-"));
   });
 
