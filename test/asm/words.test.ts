@@ -17,6 +17,7 @@ describe("a question mark", () => {
 describe("words in braces", () => {
   it("ask for a REX prefix", () => {
     assert.equal(image("bits 64\n{rex} mov eax, ebx"), "4089d8");
+    assert.equal(image("bits 32\n{vex3} vxorps xmm0, xmm0"), "c4e17857c0");
     assert.equal(image("bits 64\n{vex} vaddps xmm0, xmm1, xmm2"), "c5f058c2");
   });
 

@@ -105,6 +105,39 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     [32, "add", [mem({ base: "bx", segment: 4 }), reg("ax")], "f06466670107", ["lock"]],
     [16, "movsd", [], "f366a5", ["rep"]],
   ],
+  "takes the encoding that a word in braces asks for, or refuses": [
+    [64, "vandps", ["xmm1", "xmm2", "xmm3"].map(reg), "c5e854cb", ["{vex2}"]],
+    [64, "vandps", ["xmm1", "xmm2", "xmm3"].map(reg), "c4e16854cb", ["{vex3}"]],
+    [
+      64,
+      "vandps",
+      ["xmm1", "xmm2", "xmm9"].map(reg),
+      "instruction not encodable with {vex2} prefix",
+      ["{vex2}"],
+    ],
+    [32, "andn", ["eax", "ebx", "ecx"].map(reg), "c4e260f2c1", ["{vex}"]],
+    [64, "nop", [], "instruction not encodable with {vex} prefix", ["{vex}"]],
+    [32, "nop", [], "instruction not encodable with {rex} prefix", ["{rex}"]],
+  ],
+  "puts AMD's bit manipulation under XOP": [
+    [32, "blcfill", [reg("eax"), reg("ebx")], "8fe97801cb"],
+    [64, "bextr", [reg("eax"), reg("ebx"), imm(5n)], "8fea7810c305000000"],
+  ],
+  "takes the address size from the register that holds the address": [
+    [16, "umonitor", [reg("eax")], "67f30faef0"],
+    [64, "movdir64b", [reg("rax"), mem({ base: "rbx" })], "660f38f803"],
+    [32, "enqcmds", [reg("eax"), mem({ base: "bx" })], "67f30f38f807"],
+  ],
+  "knows instructions that nobody has any more": [
+    [16, "pop", [reg("cs")], "0f"],
+    [32, "loadall", [], "0f07"],
+    [32, "xcryptecb", [], "f30fa7c8"],
+    [32, "xcryptecb", [], "f30fa7c8", ["rep"]],
+  ],
+  "leaves the accumulator's offset form where lock elision does": [
+    [32, "mov", [mem({ displacement: 4n }), reg("al")], "f3880504000000", ["xrelease"]],
+    [32, "mov", [reg("al"), mem({ displacement: 4n })], "f3a004000000", ["xrelease"]],
+  ],
   "chooses jumps by distance": [
     [32, "jmp", [here(129)], "eb7f"],
     [32, "jmp", [here(130)], "e97d000000"],
@@ -249,6 +282,9 @@ function isOrdinary(instruction: Instruction): boolean {
     return false;
   // NASM moves a quadword from memory without REX.W.
   if (/^movq_(x?mm_rm64|rm64_x?mm)/.test(form.id) && operands.some(({ kind }) => kind === "mem"))
+    return false;
+  // NASM leaves out its F3, and takes 16-bit addresses for the first form that fits.
+  if (form.mnemonic === "ptwrite" || (form.mnemonic.startsWith("enqcmd") && bits === 32))
     return false;
   // NASM puts 66 before it in 16-bit code, which makes it another instruction.
   if (form.mnemonic === "wrssd" && bits === 16) return false;

@@ -64,6 +64,7 @@ function vexBytes(form: InstructionForm, bits: Bits, random: Prng): number[] {
   const other = needs67 ? [0x67] : chance;
   const l = vex?.l ?? random.next32() & 1;
   const wide = vex?.w ?? random.next32() & 1;
+  const isXop = map >= 9;
   const usesVvvv = form.operands.some(({ kind }) => /^v(r\d|[xy]mm)/.test(kind));
   const vvvv = usesVvvv ? (random.next32() & 7) | (bits === 64 ? random.next32() & 8 : 8) : 15;
   const last = (vvvv << 3) | (l << 2) | VEX_PREFIXES[mandatory ?? "none"];
@@ -71,13 +72,13 @@ function vexBytes(form: InstructionForm, bits: Bits, random: Prng): number[] {
   const prefix =
     map === 1 && wide === 0 && random.next32() % 2 === 0
       ? [0xc5, (bits === 64 ? inverted & 0x80 : 0x80) | last]
-      : [0xc4, inverted | map, (wide << 7) | last];
+      : [isXop ? 0x8f : 0xc4, inverted | map, (wide << 7) | last];
   return [...other, ...prefix, opcode];
 }
 
 function opcodeBytes(form: InstructionForm, random: Prng): number[] {
   const { map, opcode, plusReg } = form.encoding;
-  const escape = [[], [0x0f], [0x0f, 0x38], [0x0f, 0x3a]][map]!;
+  const escape = [[], [0x0f], [0x0f, 0x38], [0x0f, 0x3a]][map] ?? [];
   return [...escape, plusReg ? opcode | (random.next32() & 7) : opcode];
 }
 

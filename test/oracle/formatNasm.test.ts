@@ -5,7 +5,7 @@ import { format } from "../../src/engine/codec/format";
 import type { DecodedOperand, Instruction } from "../../src/engine/codec/types";
 import { hexBytes } from "../../src/engine/base/hex";
 import type { Bits } from "../../src/engine/isa/types";
-import { assembleLines, nasmVersion } from "./nasm";
+import { assembleLines, skipWithoutPinnedNasm } from "./nasm";
 import { sampleInstructions } from "../codec/samples";
 
 const ADDRESS = 0x4000n;
@@ -73,6 +73,9 @@ function cannotBeWritten(instruction: Instruction): boolean {
     return operandSize === 16;
   // NASM writes four bytes of distance behind 66 in 64-bit code.
   if (form.id === "xbegin_rel16" && bits === 64) return true;
+  // NASM leaves out its F3, and takes 16-bit addresses for the first form that fits.
+  if (form.mnemonic === "ptwrite" || (form.mnemonic.startsWith("enqcmd") && bits === 32))
+    return true;
   // NASM puts 66 before it in 16-bit code, which makes it another instruction.
   if (form.mnemonic === "wrssd" && bits === 16) return true;
   // NASM moves a quadword from memory without REX.W.
@@ -111,10 +114,7 @@ function differencesFor(bits: Bits): { count: number; exact: number; differences
 describe("the formatter's text in the installed NASM", function () {
   this.timeout(300_000);
   before(function () {
-    const version = nasmVersion();
-    if (version === "2.16.01") return;
-    console.log(`      skipped: needs NASM 2.16.01, found ${version ?? "none"}`);
-    this.skip();
+    skipWithoutPinnedNasm(this);
   });
   for (const bits of [16, 32, 64] as const)
     it(`keeps its meaning in ${bits}-bit code`, () => {

@@ -10,10 +10,9 @@ import type { Pattern } from "../../src/engine/codec/nasm/operandTypes";
 import { processorLevel, PROCESSORS, type ProcessorName } from "../../src/engine/isa/processors";
 import { MNEMONICS } from "../../src/engine/isa/table";
 import type { Bits } from "../../src/engine/isa/types";
-import { assembleLines, nasmVersion, type LineResult } from "./nasm";
+import { assembleLines, skipWithoutPinnedNasm, type LineResult } from "./nasm";
 import { far, here, imm, mem, reg, toRegister, type Shape } from "./shapes";
 
-const PINNED = "2.16.01";
 const BATCH = 6000;
 
 interface Case {
@@ -73,6 +72,12 @@ function operandLists({ patterns }: Template): Shape[][] {
   return [choices.map((list) => list[0]!), choices.map((list) => list.at(-1)!)];
 }
 
+/** NASM 2.16.01 stops with a failed assertion where RAX counts or holds an address and the memory operand has 32-bit addresses. */
+function isFatal({ mnemonic, operands }: Case): boolean {
+  const isWide = operands[0]?.text === "rax" || operands[0]?.text.startsWith("r") === true;
+  return isWide && /^(movdir64b|enqcmds?)$/.test(mnemonic);
+}
+
 function casesOf(mnemonic: string): Case[] {
   const texts = new Map<string, Case>();
   const add = (operands: readonly Shape[], prefixes: readonly string[] = []): void => {
@@ -86,8 +91,7 @@ function casesOf(mnemonic: string): Case[] {
     const [first] = lists;
     if (first && template.lockAsRexR) add([reg("cr8"), reg("eax")]);
   }
-  if (mnemonic === "pop") texts.delete("pop cs");
-  return [...texts.values()];
+  return [...texts.values()].filter((one) => !isFatal(one));
 }
 
 function allCases(): Case[] {
@@ -148,11 +152,8 @@ function compare(cases: readonly Case[], bits: Bits, cpu: ProcessorName, tally: 
 
 describe("the CPU directive against the installed NASM", function () {
   this.timeout(1_200_000);
-  const version = nasmVersion();
   before(function () {
-    if (version === PINNED) return;
-    console.log(`      skipped: needs NASM ${PINNED}, found ${version ?? "none"}`);
-    this.skip();
+    skipWithoutPinnedNasm(this);
   });
   for (const bits of [16, 32, 64] as const)
     it(`allows and refuses the same of every template in ${bits}-bit code`, () => {

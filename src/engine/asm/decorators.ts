@@ -19,15 +19,11 @@ export function isDecorator(token: Token | undefined): boolean {
 /** Masks, broadcasts and rounding are of AVX-512. */
 const NOT_ASSEMBLED = "decorators are not supported: known, not assembled";
 
-/** Why none of the instructions that we assemble takes the word; undefined if it does no harm. */
+/** Why none of the instructions that we assemble takes the word; undefined: the encoder looks at it. */
 export function decoratorProblem(token: Token, mnemonic: string): string | undefined {
   const word = token.text.toLowerCase();
   const isVector = /^[vk]/.test(mnemonic) && !/^(ver[rw]|vm)/.test(mnemonic);
-  if (isBracedPrefix(token)) {
-    if (word === (isVector ? "{vex}" : "{rex}")) return undefined;
-    const isKnown = isVector && word !== "{rex}";
-    return isKnown ? NOT_ASSEMBLED : `instruction not encodable with ${word} prefix`;
-  }
+  if (isBracedPrefix(token)) return isVector && word === "{evex}" ? NOT_ASSEMBLED : undefined;
   if (!isDecorator(token)) return undefined;
   if (isVector) return NOT_ASSEMBLED;
   if (word.startsWith("{1to")) return "broadcast not permitted on this operand";

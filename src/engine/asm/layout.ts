@@ -2,7 +2,7 @@
  * Gives every statement its address and bytes. A program is run through again and again, each pass with the label values that the one before
  * found, until no label moves: NASM's -Ox. The first pass takes unknown values optimistically, so code only grows.
  */
-import { emitPrefixes, sortPrefixes } from "../codec/nasm/prefixes";
+import { elisionProblem, emitPrefixes, sortPrefixes } from "../codec/nasm/prefixes";
 import type { AsmOperand, EncodeWarning } from "../codec/types";
 import type { Bits } from "../isa/types";
 import { DataWriter } from "./dataBytes";
@@ -210,6 +210,9 @@ export class Layout extends LayoutState {
     }
     const lock = statement.prefixTokens.find((token) => token.text.toLowerCase() === "lock");
     if (lock && this.pass > 1) this.warn(lock, "prefix-lock", "instruction is not lockable");
+    const elision = elisionProblem(undefined, slots, false);
+    if (elision !== undefined && this.pass > 1)
+      this.warn(statement.prefixTokens[0]!, "prefix-hle", `${slots.repeat} ${elision}`);
     if (bytes.length > 0) this.place(statement, "code", Uint8Array.from(bytes), times, true);
   }
 

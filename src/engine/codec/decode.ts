@@ -5,6 +5,7 @@ import { CS, DS, ES, FS, GS, RBP, RBX, RDI, RSI, RSP, SS } from "../isa/register
 import type { Decode, DecodedOperand, DecodeFailure, Instruction, MemoryOperand } from "./types";
 import {
   effectiveAddressSize,
+  FIRST_XOP_MAP,
   KEY_66,
   KEY_67,
   KEY_B,
@@ -12,12 +13,14 @@ import {
   KEY_F3,
   KEY_L,
   KEY_W,
+  LAST_XOP_MAP,
   nodesFor,
   rowOperandSize,
   rowWithSuffix,
   select,
   Slot,
   VEX_NODES,
+  XOP_NODES,
 } from "./rowTables";
 import type { NodeTable, OpcodeNode, OperandPlan, RowPlan } from "./rowTables";
 
@@ -326,14 +329,24 @@ function opcodeMap(first: number): number {
 /** Prefix keys of VEX.pp. */
 const VEX_PREFIXES = [0, KEY_66, KEY_F3, KEY_F2] as const;
 
-/** C5 and C4 are LDS and LES where a ModRM byte for memory follows them outside of 64-bit mode. */
+/**
+ * C5 and C4 are LDS and LES where a ModRM byte for memory follows them outside of 64-bit mode; 8F is POP where its extension is 0, so
+ * AMD's XOP maps begin with 8 (APM Vol. 3, "XOP Prefix").
+ */
 function isVex(first: number): boolean {
+  if (first === 0x8f) return at < limit && (code[at]! & 31) >= FIRST_XOP_MAP;
   if (first !== 0xc4 && first !== 0xc5) return false;
   return mode === 64 || (at < limit && code[at]! >= 0xc0);
 }
 
 /** Where there are no nodes. */
-const NO_MAP = 2 * VEX_NODES;
+const NO_MAP = -4096;
+
+function nodesOfMap(first: number, map: number): number {
+  if (first === 0xc5) return VEX_NODES + 256;
+  if (first === 0xc4) return map <= 3 ? VEX_NODES + map * 256 : NO_MAP;
+  return map <= LAST_XOP_MAP ? XOP_NODES + (map - FIRST_XOP_MAP) * 256 : NO_MAP;
+}
 
 /**
  * Reads a VEX prefix and the opcode: SDM Vol. 2A, "The VEX Prefix". Returns where the map's nodes start. REX, 66, F2 and F3 before it are
@@ -350,7 +363,7 @@ function vexMap(first: number, prefixes: number): number {
   vvvv = mode === 64 ? field : field & 7;
   vexKey = VEX_PREFIXES[last & 3]! | ((last & 4) === 0 ? 0 : KEY_L);
   opcode = byteAt();
-  return isSpoilt ? NO_MAP : VEX_NODES + (first === 0xc5 ? 1 : second & 31) * 256;
+  return isSpoilt ? NO_MAP : nodesOfMap(first, second & 31);
 }
 
 function failure(kind: DecodeFailure["failure"], length: number): DecodeFailure {

@@ -171,8 +171,10 @@ export function encodeInstruction(request: EncodeRequest): EncodeResult {
   };
   const isTooNew =
     target && ((template: Template) => levelOfTemplate(template, mnemonic) > target.level);
-  const allowed = target?.hasVex === false ? templates.filter(isWithoutVex) : templates;
-  const context = { bits, repeat: prefixes.repeat, jumpFits, isTooNew };
+  const { repeat, encoding } = prefixes;
+  const allowed =
+    target?.hasVex === false && encoding === "" ? templates.filter(isWithoutVex) : templates;
+  const context = { bits, repeat, encoding, jumpFits, isTooNew };
   const found = findTemplate(allowed, operands, context);
   const { template } = found;
   if (template === undefined) {
@@ -181,7 +183,7 @@ export function encodeInstruction(request: EncodeRequest): EncodeResult {
     if ((beyond || isVexLeftOut) && (target === undefined || target.level >= BEYOND_LEVEL))
       return refuse(BEYOND);
     const match = beyond ? Match.BadProcessor : isVexLeftOut ? Match.BadEncoding : found.match;
-    return refuse(refusal(match, bits, prefixes.repeat));
+    return refuse(refusal(match, bits, prefixes));
   }
   // NASM itself breaks on JRCXZ with another address size: there is no such form.
   if (template.addressSize === 64 && addressSize !== 64)

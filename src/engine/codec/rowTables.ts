@@ -186,6 +186,16 @@ export const KEY_L = 64;
 
 /** VEX opcodes have nodes of their own, behind those of the four plain maps. */
 export const VEX_NODES = 1024;
+/** Behind them those of XOP, from its map 8 on. */
+export const XOP_NODES = 2 * VEX_NODES;
+export const FIRST_XOP_MAP = 8;
+export const LAST_XOP_MAP = 10;
+const ALL_NODES = XOP_NODES + (LAST_XOP_MAP + 1 - FIRST_XOP_MAP) * 256;
+
+function mapNodes({ vex, map }: InstructionForm["encoding"]): number {
+  if (map >= FIRST_XOP_MAP) return XOP_NODES + (map - FIRST_XOP_MAP) * 256;
+  return (vex === undefined ? 0 : VEX_NODES) + map * 256;
+}
 
 /** SDM Vol. 1, "Operand-Size and Address-Size Attributes". */
 export function effectiveOperandSize(bits: Bits, key: number): 16 | 32 | 64 {
@@ -318,14 +328,13 @@ function buildNodes(bits: Bits, plans: readonly RowPlan[]): (OpcodeNode | undefi
     const { encoding, modes } = plan.form;
     if (modes === (bits === 64 ? "legacy" : "long")) continue;
     for (let low = 0; low < (encoding.plusReg ? 8 : 1); low++) {
-      const index =
-        (encoding.vex === undefined ? 0 : VEX_NODES) + encoding.map * 256 + encoding.opcode + low;
+      const index = mapNodes(encoding) + encoding.opcode + low;
       const list = rows.get(index);
       if (list === undefined) rows.set(index, [plan]);
       else list.push(plan);
     }
   }
-  const nodes = new Array<OpcodeNode | undefined>(2 * VEX_NODES).fill(undefined);
+  const nodes = new Array<OpcodeNode | undefined>(ALL_NODES).fill(undefined);
   for (const [index, list] of rows)
     nodes[index] = {
       bits,

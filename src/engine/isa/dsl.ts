@@ -177,6 +177,8 @@ export const op0f = (opcode: number): OpcodeBuilder => opcodeIn(1, opcode);
 export const op38 = (opcode: number): OpcodeBuilder => opcodeIn(2, opcode);
 /** 0F 3A xx. */
 export const op3a = (opcode: number): OpcodeBuilder => opcodeIn(3, opcode);
+/** In a map of AMD's XOP: APM Vol. 3, "XOP Prefix". */
+export const opXop = (map: 9 | 10, opcode: number): OpcodeBuilder => opcodeIn(map, opcode);
 
 /** The immediate field of an operand size: a 64-bit operand takes 32 bits, sign-extended. */
 export const IMMEDIATE = {

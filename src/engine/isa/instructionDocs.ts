@@ -1,5 +1,6 @@
 /** One line per mnemonic: what it does, for hover and completion. */
 import { CONDITIONS } from "./dsl";
+import { OBSOLETE_MNEMONICS } from "./instructions/obsolete";
 import { vectorText } from "./vectorDocs";
 
 /** When each condition holds, in encoding order. SDM Vol. 1, "Condition Codes". */
@@ -317,6 +318,20 @@ const TEXTS: Readonly<Record<string, string>> = {
   adcx: "destination ← destination + source + CF; only CF changes",
   adox: "destination ← destination + source + OF; only OF changes",
   movdiri: "memory ← register, past the caches",
+  movdir64b: "write 64 bytes at once, past the caches, to the address in the register",
+  enqcmd: "send a 64-byte command of this process to a device's queue; ZF ← it was not taken",
+  enqcmds: "send a 64-byte command of the supervisor to a device's queue; ZF ← it was not taken",
+  umonitor: "watch the line at an address for UMWAIT",
+  ptwrite: "write the operand to the processor trace",
+  pvalidate: "AMD: validate or rescind the page at (E/R)AX of an SNP guest",
+  rmpadjust: "AMD: change the permissions of the page at (E/R)AX of an SNP guest",
+  aadd: "memory ← memory + register, at once; no flag changes",
+  aand: "memory ← memory AND register, at once; no flag changes",
+  axor: "memory ← memory XOR register, at once; no flag changes",
+  llwpcb: "AMD: load the address of the lightweight-profiling control block",
+  slwpcb: "AMD: store the address of the lightweight-profiling control block",
+  lwpins: "AMD: write an event to the profiling buffer; CF ← the buffer was full",
+  lwpval: "AMD: count an event, and write every so many of them to the profiling buffer",
   tpause: "wait until the time-stamp counter is EDX:EAX",
   umwait: "wait for a write to the line of UMONITOR, or until the time-stamp counter is EDX:EAX",
   hreset: "reset the parts of the prediction history that EAX selects",
@@ -418,6 +433,8 @@ function conditionalText(mnemonic: string): string | undefined {
       if (mnemonic === `j${name}`) return `jump if ${when}`;
       if (mnemonic === `set${name}`) return `operand ← 1 if ${when}, else 0`;
       if (mnemonic === `cmov${name}`) return `destination ← source if ${when}`;
+      if (mnemonic === `cmp${name}xadd`)
+        return `compare memory with the second operand, which takes the old value; memory ← memory + third operand if ${when}`;
     }
   return undefined;
 }
@@ -428,5 +445,7 @@ export function operationText(mnemonic: string): string | undefined {
   if (text !== undefined) return text;
   if (mnemonic.startsWith("hint_nop"))
     return "reserved hint: runs as a NOP that decodes its operand";
+  if (OBSOLETE_MNEMONICS.has(mnemonic))
+    return "obsolete, or of another maker: today's processors have another instruction at these bytes, or none";
   return x87Text(mnemonic) ?? conditionalText(mnemonic) ?? vectorText(mnemonic);
 }

@@ -25,7 +25,7 @@ type Words = readonly (readonly [ProcessorName, string])[];
 
 /** Rows by CPUID feature. */
 const FEATURES: Words = [
-  ["8086", "fpu sse4_1 sse4_2 sse42 sse4a ssse3 svm monitorx vmx"],
+  ["8086", "snp lwp obsolete fpu sse4_1 sse4_2 sse42 sse4a ssse3 svm monitorx vmx"],
   ["pentium", "cx8 mmx 3dnow msr tsc"],
   ["p6", "cmov fxsr lzcnt syscall sep"],
   ["katmai", "sse smx"],
@@ -37,7 +37,7 @@ const FEATURES: Words = [
   ["sandybridge", "avx"],
   [
     "future",
-    "adx avx2 bmi1 bmi2 cet_ss clflushopt clwb clzero f16c fma fsgsbase gfni hreset invpcid movdiri msrlist pconfig pku rdpid rdrand " +
+    "cmpccxadd enqcmd movdir64b pcommit ptwrite raoint tbm adx avx2 bmi1 bmi2 cet_ss clflushopt clwb clzero f16c fma fsgsbase gfni hreset invpcid movdiri msrlist pconfig pku rdpid rdrand " +
       "rdseed rtm serialize sgx sha smap tsxldtrk uintr vaes vpclmulqdq waitpkg wrmsrns",
   ],
 ];
@@ -82,10 +82,18 @@ const LEAST: Words = [
   ],
 ];
 
+const PADLOCK = "xstore xcryptecb xcryptcbc xcryptctr xcryptcfb xcryptofb montmul xsha1 xsha256";
+
 /** Mnemonics whose feature and operands do not count. */
 const EXACTLY: Words = [
   ["8086", "invept invvpid retd retfd retnd"],
   ["186", "ud0 ud1 ud2b"],
+  ["286", "loadall286"],
+  ["386", "loadall umov ibts xbts"],
+  ["486", "cmpxchg486 svdc rsdc svldt rsldt svts rsts smintold"],
+  ["pentium", `bb0_reset bb1_reset cpu_read cpu_write ${PADLOCK}`],
+  ["p6", "dmint rdm smint rdshr wrshr"],
+  ["ia64", "jmpe"],
   ["katmai", "sfence"],
 ];
 

@@ -66,6 +66,7 @@ export type OperandKind =
   | "sreg"
   | "cr"
   | "dr"
+  | "tr"
   | "one"
   | "imm8"
   | "imm16"
@@ -130,8 +131,8 @@ export interface OperandSpec {
 
 /** How a row is encoded. */
 export interface Encoding {
-  /** Opcode map: 0 one byte, 1 = 0F, 2 = 0F 38, 3 = 0F 3A. */
-  readonly map: 0 | 1 | 2 | 3;
+  /** Opcode map: 0 one byte, 1 = 0F, 2 = 0F 38, 3 = 0F 3A; 9 and 10 are of XOP. */
+  readonly map: 0 | 1 | 2 | 3 | 9 | 10;
   /** The last opcode byte; with `plusReg` the low three bits are the register. */
   readonly opcode: number;
   readonly plusReg: boolean;
@@ -141,7 +142,7 @@ export interface Encoding {
   readonly modrm?: "reg" | number;
   /** A byte behind the operands that belongs to the opcode (3DNow!). */
   readonly suffix?: number;
-  /** VEX instead of the escape bytes and the mandatory prefix; `w` and `l` as the row needs them, undefined: ignored. */
+  /** VEX (XOP in its maps) instead of the escape bytes and the mandatory prefix; `w` and `l` as the row needs them, undefined: ignored. */
   readonly vex?: { readonly w?: 0 | 1; readonly l?: 0 | 1 };
   /** ModRM.mod restriction. */
   readonly mod?: "reg" | "mem";

@@ -56,7 +56,7 @@ function fixedLength({ encoding }: InstructionForm, addressBytes: number): numbe
     (sum, field) => sum + (field === "mo" ? addressBytes : (IMMEDIATE_BYTES[field] ?? 0)),
     0,
   );
-  const opcode = [1, 2, 3, 3][encoding.map]!;
+  const opcode = [1, 2, 3, 3][encoding.map] ?? 4;
   const modrm = encoding.modrm !== undefined || encoding.fixedModrm !== undefined ? 1 : 0;
   return opcode + modrm + immediates;
 }

@@ -67,10 +67,10 @@ function byteText(byte: number): string {
 /** "VEX.128.66.0F38.W0 18 /r". */
 function vexText({ vex, mandatory, map, opcode, modrm, immediates }: Encoding): string {
   const parts = [
-    "VEX",
+    map >= 8 ? "XOP" : "VEX",
     vex?.l === undefined ? "LIG" : String(128 << vex.l),
     ...(typeof mandatory === "number" ? [byteText(mandatory)] : []),
-    ["", "0F", "0F38", "0F3A"][map]!,
+    ["", "0F", "0F38", "0F3A"][map] ?? `M${map}`,
     vex?.w === undefined ? "WIG" : `W${vex.w}`,
   ];
   const operand = modrm === undefined ? [] : [modrm === "reg" ? "/r" : `/${modrm}`];

@@ -1,5 +1,6 @@
 /** Template lines compiled against the instruction table, one mnemonic at a time. */
 import { InvariantError } from "../../base/errors";
+import { OBSOLETE_BY_ID } from "../../isa/instructions/obsolete";
 import { INSTRUCTION_BY_ID, formsByMnemonic } from "../../isa/table";
 import type { InstructionForm, OperandKind } from "../../isa/types";
 import {
@@ -68,7 +69,12 @@ export interface Template {
   readonly bnd: boolean;
   readonly lockAsRexR: boolean;
   readonly withModrm: boolean;
-  readonly obsolete: boolean;
+  /** NASM warns of it, and what has become of it. */
+  readonly obsolete: false | "removed" | "neverMade";
+  /** F3 stands in front, also if nobody has written REP. */
+  readonly repeated: boolean;
+  /** The mandatory prefix of the row is left out. */
+  readonly bare: boolean;
   readonly wait: boolean;
   readonly empty: boolean;
   /** Takes memory indexed by a vector register. */
@@ -136,7 +142,7 @@ function placeOf(
   form: InstructionForm,
 ): Exclude<keyof Places, "fields"> | undefined {
   if (/^r(8|16|32|64)$/.test(kind)) return form.encoding.plusReg ? "plus" : "reg";
-  if (kind === "sreg" || kind === "cr" || kind === "dr") return "reg";
+  if (kind === "sreg" || kind === "cr" || kind === "dr" || kind === "tr") return "reg";
   if (/^(rm\d|rr|vm|sti)/.test(kind) || /^m(\d|$)/.test(kind)) return "rm";
   if (/mm\/m\d/.test(kind)) return "rm";
   if (kind === "mm" || kind === "xmm" || kind === "ymm") return "reg";
@@ -209,7 +215,7 @@ function addressSizeOf(flags: ReadonlySet<string>): Template["addressSize"] {
 
 function formOf(stem: string, row: string): InstructionForm {
   const id = row === "." ? stem : row.startsWith("@") ? row.slice(1) : `${stem}_${row}`;
-  const form = INSTRUCTION_BY_ID.get(id);
+  const form = INSTRUCTION_BY_ID.get(id) ?? OBSOLETE_BY_ID.get(id);
   if (form === undefined) throw new InvariantError(`no instruction row ${id}`);
   return form;
 }
@@ -245,7 +251,9 @@ function templateOf(
     bnd: flags.has("BND"),
     lockAsRexR: flags.has("REXL"),
     withModrm: !flags.has("BARE"),
-    obsolete: flags.has("OBSOLETE"),
+    obsolete: flags.has("NEVER") ? "neverMade" : flags.has("OBSOLETE") && "removed",
+    repeated: flags.has("REP"),
+    bare: flags.has("NP"),
     wait: flags.has("WAIT"),
     empty: flags.has("EMPTY"),
     ...placesOf(form, flags, patterns.length),

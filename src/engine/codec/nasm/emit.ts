@@ -1,13 +1,14 @@
 /** The bytes of a chosen template. */
 import { processorLevel } from "../../isa/processors";
 import type { Bits } from "../../isa/types";
+import { FIRST_XOP_MAP } from "../rowTables";
 import type { AsmOperand, EncodeWarning, Target } from "../types";
 import type { FieldStyle, Placement, Template } from "./compile";
 import { effectiveAddress, isPlainOffset, isVectorIndex } from "./effectiveAddress";
 import type { AddressBytes, Memory } from "./effectiveAddress";
 import { IMMEDIATE, IP_REL, MEMORY, REGISTER, SIZE16, SIZE32, SIZE64, SIZE8 } from "./operandTypes";
 import type { TypedOperand } from "./operandTypes";
-import { emitPrefixes } from "./prefixes";
+import { elisionProblem, emitPrefixes } from "./prefixes";
 import type { Prefixes } from "./prefixes";
 import { levelOfTemplate } from "./processors";
 
@@ -73,7 +74,8 @@ class Emitter {
   emit(): Emitted | Refused {
     const { statement } = this;
     const { template } = statement;
-    if (template.obsolete) this.warnObsolete();
+    if (template.obsolete !== false) this.warnObsolete();
+    if (template.repeated && statement.prefixes.repeat === "") statement.prefixes.repeat = "rep";
     this.settleOperandSize();
     const modrm = this.modrmOf();
     if (typeof modrm === "string") return { error: modrm };
@@ -99,7 +101,9 @@ class Emitter {
 
   private warnObsolete(): void {
     const { template, mnemonic, target } = this.statement;
-    if (target?.level === levelOfTemplate(template, mnemonic))
+    if (template.obsolete === "neverMade")
+      this.warn("obsolete-nop", "instruction never implemented and is a noop on the target CPU");
+    else if (target?.level === levelOfTemplate(template, mnemonic))
       this.warn("obsolete-valid", "instruction obsolete but valid on the target CPU");
     else this.warn("obsolete-removed", "instruction obsolete and removed from the target CPU");
   }
@@ -188,7 +192,7 @@ class Emitter {
     }
     if (template.noRexW) this.rex &= ~REX_W;
     if (template.noHigh) this.rex &= ~REX_FORCE;
-    if (this.statement.prefixes.rex) this.rex |= REX_FORCE;
+    if (this.statement.prefixes.encoding === "{rex}") this.rex |= REX_FORCE;
   }
 
   private checkRex(): string | undefined {
@@ -209,6 +213,13 @@ class Emitter {
 
   /** Settles VEX.W, which the row gives and no operand, and looks for what VEX cannot say. */
   private checkVex(wide: boolean): string | undefined {
+    const refused = this.checkVexBits(wide);
+    if (refused !== undefined) return refused;
+    const isTooShort = this.statement.prefixes.encoding === "{vex2}" && !this.isShortVex();
+    return isTooShort ? "instruction not encodable with {vex2} prefix" : undefined;
+  }
+
+  private checkVexBits(wide: boolean): string | undefined {
     if ((this.rex & HIGH_BYTE) !== 0) return "cannot use high register in AVX instruction";
     this.rex = wide ? this.rex | REX_W : this.rex & ~REX_W;
     if (this.statement.bits === 64) return undefined;
@@ -216,19 +227,26 @@ class Emitter {
     return other || this.vvvv() > 7 ? "invalid operands in non-64-bit mode" : undefined;
   }
 
+  /** The short form has neither W, X, B nor a map other than 0F. */
+  private isShortVex(): boolean {
+    return this.statement.template.form.encoding.map === 1 && (this.rex & (REX_W | REX_X | REX_B)) === 0; // prettier-ignore
+  }
+
   private vvvv(): number {
     return this.at(this.statement.template.vvvv)?.register ?? 0;
   }
 
-  /** The short form has neither W, X, B nor a map other than 0F. */
   private emitVex(): void {
     const { encoding } = this.statement.template.form;
     const prefix = VEX_PREFIXES[encoding.mandatory ?? "none"];
     const last = ((~this.vvvv() & 15) << 3) | ((encoding.vex?.l ?? 0) << 2) | prefix;
     const inverted = ~this.rex & (REX_R | REX_X | REX_B);
-    if (encoding.map === 1 && (this.rex & (REX_W | REX_X | REX_B)) === 0)
+    if (this.isShortVex() && this.statement.prefixes.encoding !== "{vex3}")
       this.bytes.push(0xc5, ((inverted & REX_R) << 5) | last);
-    else this.bytes.push(0xc4, encoding.map | (inverted << 5), ((this.rex & REX_W) << 4) | last);
+    else {
+      const first = encoding.map >= FIRST_XOP_MAP ? 0x8f : 0xc4;
+      this.bytes.push(first, encoding.map | (inverted << 5), ((this.rex & REX_W) << 4) | last);
+    }
   }
 
   private checkLock(): void {
@@ -236,6 +254,8 @@ class Emitter {
     const inMemory = operands[0] !== undefined && (operands[0].types & MEMORY) !== 0;
     if (prefixes.lock && !(template.form.lock && inMemory))
       this.warn("prefix-lock", "instruction is not lockable");
+    const elision = elisionProblem(template.form, prefixes, inMemory);
+    if (elision !== undefined) this.warn("prefix-hle", `${prefixes.repeat} ${elision}`);
   }
 
   /** Prefixes that stand in the template: address size, mandatory prefix, and LOCK for REX.R. */
@@ -254,7 +274,7 @@ class Emitter {
       this.emitVex();
       return;
     }
-    if (typeof mandatory === "number") this.bytes.push(mandatory);
+    if (typeof mandatory === "number" && !template.bare) this.bytes.push(mandatory);
     if (bits === 64 && (this.rex & ~HIGH_BYTE) !== 0) this.bytes.push((this.rex & 0x4f) | 0x40);
   }
 

@@ -14,6 +14,7 @@ import {
   TO,
 } from "./operandTypes";
 import type { Pattern, TypedOperand } from "./operandTypes";
+import type { Prefixes } from "./prefixes";
 
 /** Reasons to refuse, the more specific the greater: the greatest is reported. */
 export const enum Match {
@@ -34,6 +35,8 @@ export interface MatchContext {
   readonly bits: Bits;
   /** The repeat-slot prefix word, or "". */
   readonly repeat: string;
+  /** `{rex}`, `{vex}` ... in front, or "". */
+  readonly encoding: string;
   /** Whether a jump's target is in range of the short form. */
   readonly jumpFits: (template: Template) => boolean;
   /** What needs a later processor than that of the CPU directive; undefined: nothing. */
@@ -78,7 +81,15 @@ function sizesAgree(template: Template, operands: readonly TypedOperand[], bits:
 }
 
 const REPNE = new Set(["repne", "repnz"]);
+const HLE = new Set(["xacquire", "xrelease"]);
 const BND = new Set(["bnd", "nobnd"]);
+
+/** Whether the template has the encoding that a word in braces asks for. */
+function isEncodable({ form }: Template, { encoding, bits }: MatchContext): boolean {
+  const isVex = form.encoding.vex !== undefined;
+  if (encoding === "{rex}") return !isVex && bits === 64;
+  return isVex && encoding !== "{evex}";
+}
 
 function tryTemplate(
   template: Template,
@@ -86,6 +97,7 @@ function tryTemplate(
   context: MatchContext,
 ): Match {
   if (template.patterns.length !== operands.length) return Match.InvalidOperands;
+  if (context.encoding !== "" && !isEncodable(template, context)) return Match.BadEncoding;
   for (let i = 0; i < operands.length; i++) {
     // A colon or a TO that the template does not want.
     if ((operands[i]!.types & ~template.patterns[i]!.types & (COLON | TO)) !== 0)
@@ -103,6 +115,9 @@ function tryTemplate(
   if (context.repeat !== "") {
     if (!template.bnd && BND.has(context.repeat)) return Match.BadBnd;
     if (template.bnd && REPNE.has(context.repeat)) return Match.BadRepne;
+    // Of the two stores to an offset the other one has lock elision.
+    const isOffset = template.form.operands[0]?.kind.startsWith("moffs") === true;
+    if (isOffset && HLE.has(context.repeat)) return Match.InvalidOperands;
   }
   return Match.Good;
 }
@@ -180,7 +195,8 @@ export function findTemplate(
   operands: readonly TypedOperand[],
   context: MatchContext,
 ): MatchResult {
-  const templates = templatesFor(all, operands);
+  // With an encoding asked for, that none has it is said first.
+  const templates = context.encoding === "" ? templatesFor(all, operands) : all;
   const first = search(templates, operands, context, Match.InvalidOperands);
   const { candidates } = first;
   if (first.template !== undefined || candidates === undefined) return first;
@@ -210,7 +226,7 @@ export function haveShape(
 }
 
 /** NASM's words. */
-export function refusal(match: Match, bits: Bits, repeat: string): string {
+export function refusal(match: Match, bits: Bits, { repeat, encoding }: Prefixes): string {
   switch (match) {
     case Match.SizeMissing:
       return "operation size not specified";
@@ -219,7 +235,9 @@ export function refusal(match: Match, bits: Bits, repeat: string): string {
     case Match.BadProcessor:
       return "no instruction for this cpu level";
     case Match.BadEncoding:
-      return "instruction not encodable without explicit prefix";
+      return encoding === ""
+        ? "instruction not encodable without explicit prefix"
+        : `instruction not encodable with ${encoding} prefix`;
     case Match.BadMode:
       return `instruction not supported in ${bits}-bit mode`;
     case Match.BadBnd:

@@ -305,6 +305,7 @@ const PATTERNS: Readonly<Record<string, Pattern>> = Object.fromEntries(
       ["sreg", REGISTER | SREG, SIZE16],
       ["creg", REGISTER | CREG, SIZE32],
       ["dreg", REGISTER | DREG, SIZE32],
+      ["treg", REGISTER | TREG, SIZE32],
     ] as const
   ).map(([name, types, size]) => [name, { types, size, register: -1 }]),
 );

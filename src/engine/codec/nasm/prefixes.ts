@@ -1,5 +1,5 @@
 /** Prefix words in NASM's slots, and the bytes that they become. */
-import type { Bits } from "../../isa/types";
+import type { Bits, InstructionForm } from "../../isa/types";
 import { SEGMENTS } from "../../isa/registers";
 import type { EncodeWarning } from "../types";
 
@@ -14,8 +14,8 @@ export interface Prefixes {
   operandSize: string;
   /** a16, a32, a64, asp, or "". */
   addressSize: string;
-  /** `{rex}` was asked for. */
-  rex: boolean;
+  /** `{rex}`, `{vex}`, `{vex2}`, `{vex3}`, `{evex}`, or "". */
+  encoding: string;
 }
 
 const REPEAT_BYTES: Readonly<Record<string, number>> = {
@@ -41,14 +41,14 @@ export function sortPrefixes(words: readonly string[]): Prefixes {
     segment: -1,
     operandSize: "",
     addressSize: "",
-    rex: false,
+    encoding: "",
   };
   for (const word of words) {
     const segment = (SEGMENTS as readonly string[]).indexOf(word);
     if (segment >= 0) slots.segment = segment;
     else if (word === "wait") slots.wait = true;
     else if (word === "lock") slots.lock = true;
-    else if (word === "rex" || word === "{rex}") slots.rex = true;
+    else if (word.startsWith("{")) slots.encoding = word;
     else if (REPEAT_BYTES[word] !== undefined) slots.repeat = word;
     else if (word.startsWith("o")) slots.operandSize = word;
     else slots.addressSize = word;
@@ -89,4 +89,34 @@ export function emitPrefixes(
   }
   if (changesOperandSize(operandSize, bits)) bytes.push(0x66);
   if (changesAddressSize(prefixes.addressSize, bits)) bytes.push(0x67);
+}
+
+/** What hardware lock elision asks of an instruction: SDM Vol. 1, "HLE Lock Elision". */
+function elisionOf({
+  mnemonic,
+  lock,
+  operands,
+}: InstructionForm): "none" | "release" | "bare" | "locked" {
+  if (mnemonic === "xchg") return "bare";
+  if (mnemonic === "mov") {
+    const [target, source] = operands;
+    return target!.kind.startsWith("rm") && source!.kind !== "sreg" ? "release" : "none";
+  }
+  return lock && mnemonic !== "cmpxchg16b" && mnemonic !== "cmpxchg486" ? "locked" : "none";
+}
+
+/**
+ * Why XACQUIRE or XRELEASE does nothing there, in NASM's words; undefined where it does, or is not written. Without a row: the prefixes
+ * stand alone.
+ */
+export function elisionProblem(
+  form: InstructionForm | undefined,
+  { repeat, lock }: Prefixes,
+  inMemory: boolean,
+): string | undefined {
+  if (repeat !== "xacquire" && repeat !== "xrelease") return undefined;
+  const elision = form !== undefined && inMemory ? elisionOf(form) : "none";
+  if (elision === "locked") return lock ? undefined : "with this instruction requires lock";
+  const fits = elision === "bare" || (elision === "release" && repeat === "xrelease");
+  return fits ? undefined : "invalid with this instruction";
 }

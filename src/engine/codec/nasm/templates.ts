@@ -11,7 +11,7 @@
  *  o16 o32 o64 nw odf none   operand size: 16, 32, 64 with REX.W, 64 without it, that of the mode, any (from the row if not said)
  *  a16 a32 a64   address size
  *  U           the byte is unsigned; W32: the dword is not sign-extended; #0a: the byte is that number; SWAP: operands in the other order than the row's; DUP: the first operand is also the second
- *  JUMP        only if the target is in range; OVER: the opposite condition jumps over a near JMP; BND: a BND prefix is allowed; REXL: LOCK can stand for REX.R; BARE: no ModRM byte; OBSOLETE: NASM warns of it; WAIT: 9B in front; EMPTY: no opcode;
+ *  JUMP        only if the target is in range; OVER: the opposite condition jumps over a near JMP; BND: a BND prefix is allowed; REXL: LOCK can stand for REX.R; BARE: no ModRM byte; OBSOLETE: NASM warns of it; NEVER: of what no processor has had; REP: F3 in front; NP: without the row's mandatory prefix; WAIT: 9B in front; EMPTY: no opcode;
  *              ST1: ST1 is implied; NOHI: no REX for SPL to DIL
  */
 import { CONDITIONS } from "../../isa/dsl";
@@ -146,6 +146,8 @@ const mov = [
   "reg64,dreg = rr64_dr",
   "dreg,reg32 = dr_rr32",
   "dreg,reg64 = dr_rr64",
+  "reg32,treg = rr32_tr",
+  "treg,reg32 = tr_rr32",
   ...store(ALL),
   ...load(ALL),
   "reg8,imm SM = r8_imm8",
@@ -190,7 +192,7 @@ const push = [
 const pop = [
   ...WIDE.map((n) => `reg${n} = r${n}`),
   ...WIDE.map((n) => `rm${n} = rm${n}`),
-  ...SEGMENTS.filter((name) => name !== "cs").map((name) => `${name} none = ${name}`),
+  ...SEGMENTS.map((name) => `${name} none${name === "cs" ? " OBSOLETE BOTH" : ""} = ${name}`),
 ];
 
 const indirect = (distance: string): string[] => [
@@ -368,6 +370,62 @@ function extensionTemplates(add: AddTemplates): void {
   add("smi=int1", ["void = ."]);
 }
 
+const CACHE_LINE = [
+  "reg16,mem512 a16 NL = r16_m512_a16",
+  "reg32,mem512 a32 BOTH = r32_m512_a32",
+  "reg64,mem512 nw a64 LONG = r64_m512_a64",
+];
+
+function laterTemplates(add: AddTemplates): void {
+  add("movdir64b", CACHE_LINE);
+  // Thanks to its order NASM takes 16-bit addresses for a 32-bit register outside of 64-bit code.
+  const [first = "", ...others] = CACHE_LINE.map((line) => line.replace(" nw", "").replace(" = ", " SZ = ")); // prettier-ignore
+  add("enqcmd enqcmds", [first, first.replace("reg16", "reg32"), ...others]);
+  add("umonitor", [
+    "reg16 a16 NL = rr16_a16",
+    "reg32 a32 BOTH = rr32_a32",
+    "reg64 nw a64 LONG = rr64_a64",
+  ]);
+  add("ptwrite", ["rm32 none NP = rm32", "rm64 NP = rm64"]);
+  add("aadd aand axor", ["mem32,reg32 SD = m32_r32", "mem64,reg64 SQ = m64_r64"]);
+  add("pcommit", ["void NEVER = ."]);
+  add("rmpadjust", ["void BOTH = ."]);
+  for (const [first, ...others] of CONDITIONS)
+    for (const name of [first, ...others])
+      add(`cmp${name}xadd=cmp${first}xadd`, [
+        "mem32,reg32,reg32 SD = m32_r32_vr32",
+        "mem64,reg64,reg64 SQ = m64_r64_vr64",
+      ]);
+  add("llwpcb slwpcb", ["reg32 = rr32", "reg64 = rr64"]);
+  add("lwpins lwpval", [
+    "reg32,rm32,imm32 = vr32_rm32_imm32",
+    "reg64,rm32,imm32 = vr64_rm32_imm32",
+  ]);
+}
+
+/** The rows of isa/instructions/obsolete.ts. */
+function obsoleteTemplates(add: AddTemplates): void {
+  add("loadall286 loadall bb0_reset bb1_reset smintold", ["void OBSOLETE = ."]);
+  add("smint dmint rdm cpu_write cpu_read xstore", ["void = ."]);
+  add("xcryptecb xcryptcbc xcryptctr xcryptcfb xcryptofb montmul xsha1 xsha256", ["void REP = ."]);
+  const obsolete = (lines: readonly string[]): string[] =>
+    lines.map((line) => line.replace(" = ", " OBSOLETE = "));
+  add("cmpxchg486", obsolete(store([8, 16, 32])));
+  const sized = (line: string, n: number): string =>
+    line.includes("mem") ? line.replace("SM", n === 16 ? "SW" : "SD") : line;
+  add("ibts", obsolete([16, 32].flatMap((n) => store([n]).map((line) => sized(line, n)))));
+  add(
+    "xbts",
+    [16, 32].flatMap((n) => load([n]).map((line) => sized(line, n))),
+  );
+  add("umov", [...store([8, 16, 32]), ...load([8, 16, 32])]);
+  add("jmpe", ["imm odf = rel16", "imm16 = rel16", "imm32 = rel32", "rm16 = rm16", "rm32 = rm32"]);
+  add("rdshr wrshr", ["rm32 = rm32"]);
+  add("svdc", ["mem80,sreg = m80_sreg"]);
+  add("rsdc", ["sreg,mem80 = sreg_m80"]);
+  add("svldt rsldt svts rsts", ["mem80 = m80"]);
+}
+
 function source(stem: string, lines: TemplateLines): TemplateSource {
   return { stem, lines };
 }
@@ -532,6 +590,8 @@ function explicitTemplates(): Map<string, TemplateSource> {
   add("ldmxcsr stmxcsr", ["mem32 = m32"]);
   add("clflushopt clwb", ["mem = m8"]);
   extensionTemplates(add);
+  laterTemplates(add);
+  obsoleteTemplates(add);
   add("pushfq popfq", ["void o32 = ."]);
   add("pushfw popfw", ["void o16 BOTH = ."]);
   add("xlat=xlatb_strbx8 icebp=int1 int01=int1 int03=int3 ud2a=ud2", ["void = ."]);

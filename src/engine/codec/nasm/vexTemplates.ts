@@ -335,11 +335,15 @@ function bitManipulation(add: Add): void {
     sized((n) => `reg${n},reg${n},rm${n} = r${n}_vr${n}_rm${n}`),
   );
   add(
-    "bextr bzhi sarx shlx shrx",
+    "bzhi sarx shlx shrx",
     sized((n) => `reg${n},rm${n},reg${n} = r${n}_rm${n}_vr${n}`),
   );
+  add("bextr", [
+    ...sized((n) => `reg${n},rm${n},reg${n} = r${n}_rm${n}_vr${n}`),
+    ...sized((n) => `reg${n},rm${n},imm32 W32 = r${n}_rm${n}_imm32`),
+  ]);
   add(
-    "blsi blsmsk blsr",
+    "blsi blsmsk blsr blcfill blci blcic blcmsk blcs blsfill blsic t1mskc tzmsk",
     sized((n) => `reg${n},rm${n} = vr${n}_rm${n}`),
   );
   add(
@@ -361,7 +365,6 @@ export const BEYOND_VEX: ReadonlyMap<string, readonly string[]> = new Map(
       ["vcvtps2ph", ["xmmreg,xmmrm128", "xmmreg,ymmrm256", "ymmreg,xmmrm128", "ymmreg,ymmrm256"]],
       ["vgatherdpd vgatherqpd vgatherqps vgatherdps", ["xmmreg,xmem32", "xmmreg,ymem32", "ymmreg,xmem32", "ymmreg,ymem32", "xmmreg,xmem64", "xmmreg,ymem64", "ymmreg,xmem64", "ymmreg,ymem64"]],
       ["vextractps", ["reg64,xmmreg,imm"]],
-      ["bextr", ["reg32,rm32,imm", "reg64,rm64,imm"]],
     ] as const
   ).flatMap(([names, shapes]) => names.split(" ").map((name) => [name, shapes] as const)),
 ); // prettier-ignore

@@ -1,6 +1,8 @@
 /** Later extensions for kernels and their users. Recognised, not executed: the simulated processor has none of them. */
-import type { InstructionForm } from "../types";
+import type { InstructionForm, OperandSpec } from "../types";
 import {
+  CONDITION_FLAGS,
+  CONDITIONS,
   flags,
   insn,
   n,
@@ -8,6 +10,7 @@ import {
   op0f,
   op38,
   op3a,
+  opXop,
   r,
   recognised,
   rw,
@@ -43,6 +46,8 @@ const PLAIN: readonly (readonly [string, OpcodeBuilder, string, boolean?])[] = [
   ["wrmsrns", in01(0xc6).np(), "wrmsrns", true],
   ["rdmsrlist", in01(0xc6).f2(), "msrlist", true],
   ["wrmsrlist", in01(0xc6).f3(), "msrlist", true],
+  ["pvalidate", in01(0xff).f2(), "snp"],
+  ["rmpadjust", in01(0xfe).f3(), "snp", true],
 ];
 
 const CET = recognised("cet_ss");
@@ -50,6 +55,67 @@ const CET = recognised("cet_ss");
 const SHADOW_HINT: Traits = { semantics: "nop", feature: "cet_ss" };
 const CARRY = recognised("adx", { flags: flags({ read: "C", written: "C" }) });
 const OVERFLOW = recognised("adx", { flags: flags({ read: "O", written: "O" }) });
+
+/** A register that holds an address is as wide as addresses are. */
+function addressed(
+  mnemonic: string,
+  operands: (size: 16 | 32 | 64) => readonly OperandSpec[],
+  bytes: OpcodeBuilder,
+  feature: string,
+): InstructionForm[] {
+  return wide((size) => {
+    const traits = recognised(feature, size === 16 ? { modes: "legacy" } : {});
+    return insn(mnemonic, operands(size), bytes.address(size), traits);
+  });
+}
+
+const toLine = (size: 16 | 32 | 64): OperandSpec[] => [r(`r${size}`), r("m512")];
+
+/** RAO-INT: memory changes, no flag does. */
+function remote(mnemonic: string, bytes: OpcodeBuilder): InstructionForm[] {
+  const has = recognised("raoint");
+  return [
+    insn(mnemonic, [rw("m32"), r("r32")], bytes.reg().memory(), has),
+    insn(mnemonic, [rw("m64"), r("r64")], bytes.reg().memory().o64(), has),
+  ];
+}
+
+/** Compare, and add if the condition holds: the flags are those of the comparison. */
+const CONDITIONAL_ADDS = CONDITIONS.flatMap((names, condition) => {
+  const [first, ...others] = names.map((name) => `cmp${name}xadd`);
+  const has = recognised("cmpccxadd", {
+    aliases: others,
+    modes: "long",
+    flags: flags({ read: CONDITION_FLAGS[condition] ?? "", written: "CPAZSO" }),
+  });
+  return ([32, 64] as const).map((size) =>
+    insn(
+      first!,
+      [rw(`m${size}`), rw(`r${size}`), r(`vr${size}`)],
+      op38(0xe0 | condition)
+        .reg()
+        .memory()
+        .p66()
+        .underVex(0, size === 64 ? 1 : 0),
+      has,
+    ),
+  );
+});
+
+/** AMD's lightweight profiling: APM Vol. 3. */
+const PROFILING = ([32, 64] as const).flatMap((size) => {
+  const has = recognised("lwp");
+  const wideBit = size === 64 ? 1 : 0;
+  const control = opXop(9, 0x12).register().underVex(0, wideBit);
+  const record = opXop(10, 0x12).imm("id").underVex(0, wideBit);
+  const data = [r(`vr${size}`), r("rm32"), r("imm32")] as const;
+  return [
+    insn("llwpcb", [r(`rr${size}`)], control.ext(0), has),
+    insn("slwpcb", [w(`rr${size}`)], control.ext(1), has),
+    insn("lwpins", data, record.ext(0), recognised("lwp", { flags: flags({ written: "C" }) })),
+    insn("lwpval", data, record.ext(1), has),
+  ];
+});
 
 export const EXTENSION_ROWS: readonly InstructionForm[] = [
   ...PLAIN.map(([mnemonic, bytes, feature, isLong]) =>
@@ -66,6 +132,22 @@ export const EXTENSION_ROWS: readonly InstructionForm[] = [
     op38(0xf9).reg().np().memory().o64(),
     recognised("movdiri"),
   ),
+  ...addressed("movdir64b", toLine, op38(0xf8).reg().memory().p66(), "movdir64b"),
+  ...addressed("enqcmd", toLine, op38(0xf8).reg().memory().f2(), "enqcmd"),
+  ...addressed("enqcmds", toLine, op38(0xf8).reg().memory().f3(), "enqcmd"),
+  ...addressed(
+    "umonitor",
+    (size) => [r(`rr${size}`)],
+    op0f(0xae).ext(6).f3().register(),
+    "waitpkg",
+  ),
+  insn("ptwrite", [r("rm32")], op0f(0xae).ext(4).f3(), recognised("ptwrite")),
+  insn("ptwrite", [r("rm64")], op0f(0xae).ext(4).f3().o64(), recognised("ptwrite")),
+  ...remote("aadd", op38(0xfc).np()),
+  ...remote("aand", op38(0xfc).p66()),
+  ...remote("axor", op38(0xfc).f3()),
+  ...CONDITIONAL_ADDS,
+  ...PROFILING,
   insn("tpause", [r("rr32")], op0f(0xae).ext(6).p66().register(), recognised("waitpkg")),
   insn("umwait", [r("rr32")], op0f(0xae).ext(6).f2().register(), recognised("waitpkg")),
   insn(
