@@ -103,10 +103,31 @@ function wideAddress(analysis: Analysis, statement: Statement): bigint | undefin
   return undefined;
 }
 
+/** No segment of real mode reaches an address from here on: FFFF:FFFF is below it. */
+const BEYOND_REAL_MODE = 0x110000n;
+
+/** A 32-bit register gets such an address in 16-bit code, and the program uses it as one: it counts on limits that someone has raised. */
+function countsOnRaisedLimits({ model }: Analysis): boolean {
+  const used = new Set<number>();
+  const loaded = new Set<number>();
+  for (const { bits, form, operands } of model.statements) {
+    if (bits !== 16 || form === undefined) continue;
+    for (const { value } of operands)
+      if (value?.kind === "mem" && value.base?.class === "gpr" && value.base.size === 32)
+        used.add(value.base.number);
+    const [target, source] = operands.map(({ value }) => value);
+    const isLoad = form.mnemonic === "mov" && target?.kind === "reg" && source?.kind === "imm";
+    if (!isLoad || target.register.class !== "gpr" || !source.known) continue;
+    if (BigInt.asUintN(32, source.value) >= BEYOND_REAL_MODE) loaded.add(target.register.number);
+  }
+  return [...loaded].some((number) => used.has(number));
+}
+
 /** Without any write of CR0 the program stays in real mode, and no segment has a limit above 64 KiB. */
 function beyondLimit({ analysis }: RuleContext): Finding[] {
   const writes = systemWritesOf(analysis);
   if (writes.writesOf(0).length > 0 || writes.has("lgdt") || isLinkedPart(analysis)) return [];
+  if (countsOnRaisedLimits(analysis)) return [];
   return throughMacros(analysis, (statement) => {
     if (statement.bits !== 16 || statement.form === undefined) return undefined;
     const address = wideAddress(analysis, statement);

@@ -11,7 +11,7 @@ import { linesAfter } from "./edits";
 import { withCall } from "./expansions";
 import type { Finding, Fix, Rule, RuleContext } from "./rule";
 
-/** Instructions that real code puts between (segment loads, a serialising jump). */
+/** Instructions that real code puts between (a serialising jump, constants), loads of segment registers not counted. */
 const FARTHEST = 8;
 
 type Next = "far" | "unknown" | "none";
@@ -39,13 +39,14 @@ function whatFollows({ model: { statements } }: Analysis, at: number): Next {
     if (next.bits !== 16) return "none";
     if (next.form === undefined) return "unknown";
     if (isFarTransfer(next)) return "far";
-    const { mnemonic } = next.form;
+    const { form } = next;
+    const { mnemonic } = form;
     // `jmp short $+2` only serialises; every other transfer leaves the straight way.
     const jumpsToNext =
       mnemonic === "jmp" &&
       immediateOf(next.operands[0]?.value) === BigInt(next.address + next.length);
     if (!jumpsToNext && /^(j|call|ret|loop|int|sys|hlt)/.test(mnemonic)) return "unknown";
-    seen += 1;
+    if (form.semantics !== "mov_to_sreg") seen += 1;
     // Setting PE and clearing it again ("unreal mode") needs no far jump.
     if (isMoveToCr0(next) !== undefined) return "unknown";
     if (seen >= FARTHEST) return "none";

@@ -25,6 +25,9 @@ describe("MODE2: CR0.PE without a far jump", () => {
 
   it("is silent for unreal mode, for calls away, and for paging in 32-bit code", () => {
     assert.deepEqual(linesOf("MODE2", `${set}mov ds, bx\nand al, 0xfe\nmov cr0, eax\n`), []);
+    const segments = ["ds", "es", "fs", "gs", "ss"].map((name) => `mov ${name}, ax\n`).join("");
+    const unreal = `jmp next\nnext: mov ax, 16\n${segments}mov eax, cr0\nand eax, 0xfffe\nmov cr0, eax\n`;
+    assert.deepEqual(linesOf("MODE2", `${set}${unreal}`), []);
     assert.deepEqual(linesOf("MODE2", `${set}ret\n`), []);
     const paging = "bits 32\nmov eax, cr0\nor eax, 0x80000001\nmov cr0, eax\n";
     assert.deepEqual(linesOf("MODE2", `${paging}${"nop\n".repeat(12)}`), []);
@@ -214,6 +217,13 @@ describe("MODE10: addresses beyond 64 KiB in real mode", () => {
     assert.deepEqual(linesOf("MODE10", `bits 32\n${wide}`), []);
     assert.deepEqual(linesOf("MODE10", "bits 16\nmov al, [dword 0x8000]\n"), []);
     assert.deepEqual(linesOf("MODE10", "bits 16\nlea eax, [dword 0x100000]\n"), []);
+  });
+
+  it("are fine in the second stage of a loader that has raised the limit in the first", () => {
+    const copy = "mov esi, 0x1000000\nmov al, [esi]\n";
+    const check = "mov ebx, 0x90000\ncmp word [ebx+0x1fe], 0xaa55\n";
+    assert.deepEqual(linesOf("MODE10", `bits 16\n${copy}${check}`), []);
+    assert.deepEqual(linesOf("MODE10", `bits 16\nmov esi, 0x1000000\n${check}`), [4]);
   });
 });
 
