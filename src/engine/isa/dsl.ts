@@ -227,6 +227,8 @@ const IN_RM = /^(rm\d|rr|m\d|m$|sti$|vm|x?y?mm\/m|mm\/m)/;
 const MEMORY_ONLY = /^(m\d|m$|vm)/;
 const REGISTER_ONLY = /^(rr|sti$)/;
 
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 function check(form: InstructionForm): void {
   const { encoding, operands, id } = form;
   const fail = (why: string): never => {
@@ -255,28 +257,41 @@ function check(form: InstructionForm): void {
   if (form.lock && !/^(rm|m)\d/.test(kinds[0] ?? "")) fail("LOCK needs a memory destination");
 }
 
-function idOf(mnemonic: string, operands: readonly OperandSpec[], encoding: Encoding): string {
-  const parts = operands.map((operand) => operand.kind.replaceAll(/[:&]/g, "x").replace("/m", "m"));
-  if (encoding.addressSize !== 0) parts.push(`a${encoding.addressSize}`);
-  return [mnemonic, ...parts].join("_");
+/** Of operand kinds in ids. */
+const parts = new Map<OperandKind, string>();
+
+function partOf(kind: OperandKind): string {
+  let part = parts.get(kind);
+  if (part === undefined)
+    parts.set(kind, (part = kind.replaceAll(/[:&]/g, "x").replace("/m", "m")));
+  return part;
 }
 
+function idOf(mnemonic: string, operands: readonly OperandSpec[], encoding: Encoding): string {
+  let id = mnemonic;
+  for (const { kind } of operands) id += `_${partOf(kind)}`;
+  return encoding.addressSize === 0 ? id : `${id}_a${encoding.addressSize}`;
+}
+
+/** Plain objects, property by property: there are thousands of rows at every start, and spreading parts into one costs ten times as much. */
 function encodingOf(bytes: Encoding): Encoding {
-  return {
-    map: bytes.map,
-    opcode: bytes.opcode,
-    plusReg: bytes.plusReg,
-    ...(bytes.mandatory === undefined ? {} : { mandatory: bytes.mandatory }),
-    ...(bytes.modrm === undefined ? {} : { modrm: bytes.modrm }),
-    ...(bytes.mod === undefined ? {} : { mod: bytes.mod }),
-    ...(bytes.fixedModrm === undefined ? {} : { fixedModrm: bytes.fixedModrm }),
-    ...(bytes.suffix === undefined ? {} : { suffix: bytes.suffix }),
-    ...(bytes.vex === undefined ? {} : { vex: bytes.vex }),
-    operandSize: bytes.operandSize,
-    ...(bytes.size64 === undefined ? {} : { size64: bytes.size64 }),
-    addressSize: bytes.addressSize,
-    immediates: bytes.immediates,
+  const { map, opcode, plusReg, operandSize, addressSize, immediates } = bytes;
+  const encoding: Mutable<Encoding> = {
+    map,
+    opcode,
+    plusReg,
+    operandSize,
+    addressSize,
+    immediates,
   };
+  if (bytes.mandatory !== undefined) encoding.mandatory = bytes.mandatory;
+  if (bytes.modrm !== undefined) encoding.modrm = bytes.modrm;
+  if (bytes.mod !== undefined) encoding.mod = bytes.mod;
+  if (bytes.fixedModrm !== undefined) encoding.fixedModrm = bytes.fixedModrm;
+  if (bytes.suffix !== undefined) encoding.suffix = bytes.suffix;
+  if (bytes.vex !== undefined) encoding.vex = bytes.vex;
+  if (bytes.size64 !== undefined) encoding.size64 = bytes.size64;
+  return encoding;
 }
 
 /** Whether VEX.W asks for a 64-bit general register. */
@@ -297,7 +312,7 @@ export function insn(
     encoding.addressSize === 64 ||
     hasWideRegister(operands, encoding);
   const semantics = traits.semantics === undefined ? mnemonic : traits.semantics;
-  const form: InstructionForm = {
+  const form: Mutable<InstructionForm> = {
     id: idOf(mnemonic, operands, encoding),
     mnemonic,
     aliases: traits.aliases ?? [],
@@ -310,11 +325,11 @@ export function insn(
     repeat: traits.repeat ?? "none",
     flags: traits.flags ?? NO_FLAGS,
     sensitivity: traits.sensitivity ?? "innocuous",
-    ...(traits.vmExit === undefined ? {} : { vmExit: traits.vmExit }),
-    ...(semantics === null ? {} : { semantics }),
-    ...(traits.condition === undefined ? {} : { condition: traits.condition }),
-    ...(traits.feature === undefined ? {} : { feature: traits.feature }),
   };
+  if (traits.vmExit !== undefined) form.vmExit = traits.vmExit;
+  if (semantics !== null) form.semantics = semantics;
+  if (traits.condition !== undefined) form.condition = traits.condition;
+  if (traits.feature !== undefined) form.feature = traits.feature;
   check(form);
   return form;
 }

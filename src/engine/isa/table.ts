@@ -37,7 +37,7 @@ function withUniqueIds(rows: readonly InstructionForm[]): InstructionForm[] {
   return rows.map((form) => {
     const id = taken.has(form.id) ? longerId(form, taken) : form.id;
     taken.add(id);
-    return { ...form, id };
+    return id === form.id ? form : { ...form, id };
   });
 }
 
