@@ -5,6 +5,7 @@
 import { readFileSync, statSync } from "node:fs";
 import Module, { createRequire } from "node:module";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
 import type { CommandBundle } from "./bundle";
 
@@ -50,5 +51,15 @@ function load(name: string): CommandBundle {
   return module.exports as CommandBundle;
 }
 
+/** What the assembler's bundle was built with: scripts/build.mjs puts it in. Another V8 may not know the flags, and would say so. */
+declare const ASSEMBLER_V8: { readonly version: string; readonly flags: string } | undefined;
+
+function setAssemblerFlags(): void {
+  const built = typeof ASSEMBLER_V8 === "undefined" ? undefined : ASSEMBLER_V8;
+  if (built?.version === process.versions.v8) setFlagsFromString(built.flags);
+}
+
 const args = process.argv.slice(2);
-void load(args[0] === "asm" ? "cliAssembler" : "cliProgram").main(args);
+const assembles = args[0] === "asm";
+if (assembles) setAssemblerFlags();
+void load(assembles ? "cliAssembler" : "cliProgram").main(args);

@@ -19,7 +19,11 @@ describe("the benchmark's programs", () => {
   });
 
   it("have the asked number of lines and nothing to complain of", () => {
-    for (const text of [benchProgram("backward", 1000), benchProgram("forward", 1000)]) {
+    for (const text of [
+      benchProgram("backward", 1000),
+      benchProgram("forward", 1000),
+      benchProgram("dense", 1000),
+    ]) {
       assert.deepEqual(errorsOf(text), []);
       assert.ok(text.split("\n").length - 1 >= 1000);
     }

@@ -42,7 +42,7 @@ describe("programs full of distances, against the installed NASM", () => {
   });
 
   it("are the same bytes where it takes dozens of passes", () => {
-    for (const kind of ["backward", "forward"] as const) {
+    for (const kind of ["backward", "forward", "dense"] as const) {
       const source = benchProgram(kind, 10_000, 7);
       assert.ok(ofOurs(source) === ofNasm(source), kind);
     }

@@ -8,7 +8,7 @@ import { milliseconds, quantile, rounded, type Measurement } from "./measurement
 import { benchProgram, editProgram, PORTS_INCLUDE, type ProgramKind } from "./programs";
 
 const SIZES = [1_000, 10_000, 50_000];
-const KINDS: readonly ProgramKind[] = ["backward", "forward"];
+const KINDS: readonly ProgramKind[] = ["backward", "forward", "dense"];
 const EDIT_LINES = 2_000;
 const EDITS = 60;
 /** Edits before the clock counts: an editor's process has long been running. */

@@ -1,7 +1,10 @@
 /** Programs to measure the assembler with: the same for the same seed, accepted by NASM. */
 
-/** `backward`: straight code with jumps back. `forward`: jumps both ways, many at the edge of the short form, so that it takes many passes. */
-export type ProgramKind = "backward" | "forward";
+/**
+ * `backward`: straight code with jumps back. `forward`: jumps both ways, many at the edge of the short form, so that it takes many passes. `dense`:
+ * more of them, at shorter distances, so that it takes still more.
+ */
+export type ProgramKind = "backward" | "forward" | "dense";
 
 const REGISTERS = ["eax", "ebx", "ecx", "edx", "esi", "edi"] as const;
 const JUMPS = ["jne", "je", "jmp", "call"] as const;
@@ -29,8 +32,21 @@ function plainLine(dice: Dice): string {
   return `    push ${dice.of(REGISTERS)}`;
 }
 
+/** Labels to either side that a jump goes at most. */
+const REACH = { forward: 8, dense: 6 } as const;
+
+function wantedLabel(kind: ProgramKind, label: number, dice: Dice): number {
+  if (kind === "backward") return label - 1 - dice.below(20);
+  const reach = REACH[kind];
+  return label + dice.below(2 * reach + 1) - reach;
+}
+
+function isJump(kind: ProgramKind, dice: Dice): boolean {
+  return kind === "dense" ? dice.below(5) < 2 : dice.below(4) === 0;
+}
+
 function target(kind: ProgramKind, label: number, labels: number, dice: Dice): number {
-  const wanted = kind === "backward" ? label - 1 - dice.below(20) : label + dice.below(17) - 8;
+  const wanted = wantedLabel(kind, label, dice);
   return Math.max(0, Math.min((kind === "backward" ? label : labels) - 1, wanted));
 }
 
@@ -41,7 +57,7 @@ export function benchProgram(kind: ProgramKind, lines: number, seed = 1): string
   let label = 0;
   while (out.length < lines || label < labels) {
     if (out.length % 10 === 2 && label < labels) out.push(`l${label++}:`);
-    else if (dice.below(4) === 0 && label > 0)
+    else if (isJump(kind, dice) && label > 0)
       out.push(`    ${dice.of(JUMPS)} l${target(kind, label, labels, dice)}`);
     else out.push(plainLine(dice));
   }
