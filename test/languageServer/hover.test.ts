@@ -35,6 +35,18 @@ describe("hover over an instruction", () => {
     assert.doesNotMatch(hovered("bits 32\nad‸d eax, 1"), /r\/m64/);
   });
 
+  it("takes a VEX prefix apart, the short one and the long one", () => {
+    says(
+      "bits 64\nva‸ddps xmm0, xmm1, [r8+4]",
+      /`c4c170` VEX: R 0, X 0, B 1, map 0F, W 0, vvvv 1, L 0, prefix none · `58` opcode · `40` ModRM: mod 01.* · `04` 8-bit displacement/,
+    );
+    says(
+      "bits 32\nva‸ddpd ymm0, ymm1, ymm2",
+      /`c5f5` VEX: R 0, X 0, B 0, map 0F, W 0, vvvv 1, L 1, prefix 66 · `58` opcode · `c2` ModRM: mod 11/,
+    );
+    says("bits 32\nblc‸fill eax, ebx", /`8fe978` XOP: .*map 9, .*`01` opcode · `cb` ModRM/);
+  });
+
   it("says which encodings were not chosen, and why", () => {
     says(
       "bits 32\nad‸d ecx, 5",

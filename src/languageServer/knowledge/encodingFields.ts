@@ -51,6 +51,38 @@ function rexText(rex: number): string {
   return set.length === 0 ? "REX" : `REX.${set.join("")}`;
 }
 
+const VEX_MAPS = ["", "0F", "0F38", "0F3A"];
+const VEX_PREFIXES = ["none", "66", "F3", "F2"];
+
+/** The fields of a VEX or XOP prefix as they count: R, X, B and vvvv are stored inverted. SDM Vol. 2A, "The VEX Prefix". */
+function vexText(prefix: Uint8Array): string {
+  const [first = 0, second = 0, third = second] = prefix;
+  const isShort = first === 0xc5;
+  const [r, x, b] = [7, 6, 5].map((bit) => (isShort && bit < 7 ? 0 : (~second >> bit) & 1));
+  const map = isShort ? 1 : second & 31;
+  const w = isShort ? 0 : third >> 7;
+  const parts = [
+    `R ${r}, X ${x}, B ${b}`,
+    `map ${VEX_MAPS[map] ?? map}`,
+    `W ${w}`,
+    `vvvv ${(~third >> 3) & 15}`,
+    `L ${(third >> 2) & 1}`,
+    `prefix ${VEX_PREFIXES[third & 3]}`,
+  ];
+  return `${first === 0x8f ? "XOP" : "VEX"}: ${parts.join(", ")}`;
+}
+
+function takeOpcode(reader: Reader, { encoding }: InstructionForm, bytes: Uint8Array): void {
+  const text = encoding.plusReg ? "opcode + register" : "opcode";
+  if (encoding.vex === undefined) {
+    reader.take(encoding.map === 0 ? 1 : encoding.map === 1 ? 2 : 3, text);
+    return;
+  }
+  const length = reader.peek() === 0xc5 ? 2 : 3;
+  reader.take(length, vexText(bytes.subarray(reader.at, reader.at + length)));
+  reader.take(1, text);
+}
+
 /** Size of a displacement, and whether a SIB byte follows. */
 function modrmTail(
   modrm: number,
@@ -109,8 +141,7 @@ export function encodingFields(
     reader.take(1, isMandatory ? "mandatory prefix" : (PREFIXES[byte] ?? ""));
   }
   if (bits === 64 && (reader.peek() & 0xf0) === 0x40) reader.take(1, rexText(reader.peek()));
-  const opcodeLength = encoding.map === 0 ? 1 : encoding.map === 1 ? 2 : 3;
-  reader.take(opcodeLength, encoding.plusReg ? "opcode + register" : "opcode");
+  takeOpcode(reader, form, bytes);
   if (encoding.modrm !== undefined || encoding.fixedModrm !== undefined)
     takeModrm(reader, form, addressSize, bytes[reader.at + 1] ?? 0);
   for (const field of encoding.immediates) {

@@ -62,13 +62,15 @@ function addressed(
   operands: (size: 16 | 32 | 64) => readonly OperandSpec[],
   bytes: OpcodeBuilder,
   feature: string,
+  more: Traits = {},
 ): InstructionForm[] {
   return wide((size) => {
-    const traits = recognised(feature, size === 16 ? { modes: "legacy" } : {});
+    const traits = recognised(feature, size === 16 ? { modes: "legacy", ...more } : more);
     return insn(mnemonic, operands(size), bytes.address(size), traits);
   });
 }
 
+const QUEUED = flags({ written: "Z", cleared: "CPASO" });
 const toLine = (size: 16 | 32 | 64): OperandSpec[] => [r(`r${size}`), r("m512")];
 
 /** RAO-INT: memory changes, no flag does. */
@@ -133,8 +135,11 @@ export const EXTENSION_ROWS: readonly InstructionForm[] = [
     recognised("movdiri"),
   ),
   ...addressed("movdir64b", toLine, op38(0xf8).reg().memory().p66(), "movdir64b"),
-  ...addressed("enqcmd", toLine, op38(0xf8).reg().memory().f2(), "enqcmd"),
-  ...addressed("enqcmds", toLine, op38(0xf8).reg().memory().f3(), "enqcmd"),
+  ...addressed("enqcmd", toLine, op38(0xf8).reg().memory().f2(), "enqcmd", { flags: QUEUED }),
+  ...addressed("enqcmds", toLine, op38(0xf8).reg().memory().f3(), "enqcmd", {
+    flags: QUEUED,
+    cpl: 0,
+  }),
   ...addressed(
     "umonitor",
     (size) => [r(`rr${size}`)],
