@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { MarkupContent } from "vscode-languageserver-protocol";
 import { hoverAt } from "../../src/languageServer/features/hover";
 import { encodingFields } from "../../src/languageServer/knowledge/encodingFields";
+import { sampleInstructions } from "../codec/samples";
 import { scene } from "./support";
 
 /** The markdown at the cursor, "" for no hover. */
@@ -249,5 +250,16 @@ describe("fields of an encoding", () => {
       );
       assert.ok(!fields.some((field) => field.text === "more"), mnemonic?.text);
     }
+  });
+
+  it("leave no byte of any row unexplained", () => {
+    const unexplained = ([16, 32, 64] as const).flatMap((bits) =>
+      sampleInstructions(bits, 2)
+        .filter(({ bytes, instruction }) =>
+          encodingFields(bytes, instruction.form, bits).some(({ text }) => text === "more"),
+        )
+        .map(({ instruction }) => `${bits}: ${instruction.form.id}`),
+    );
+    assert.deepEqual(unexplained, []);
   });
 });

@@ -154,6 +154,7 @@ export function encodingFields(
       reader.take(size, `${size * 8}-bit ${field.startsWith("c") ? "distance" : "immediate"}`);
     }
   }
+  if (encoding.suffix !== undefined) reader.take(1, "opcode");
   reader.take(reader.left, "more");
   return reader.fields;
 }
