@@ -100,16 +100,21 @@ function load({ cpu, executor }: BareProcessor, { before }: Case): void {
   cpu.translationChanged();
 }
 
-/** One instruction: of a repeated one all iterations. */
-function step({ cpu, executor }: BareProcessor, { bytes }: Case): void {
+/** One instruction: of a repeated one all iterations. Gives the vector of the exception that it raised. */
+function step({ cpu, executor }: BareProcessor, { bytes }: Case): number | undefined {
+  let raised: number | undefined;
+  cpu.observe = (event) => {
+    if (event.kind === "exception") raised = event.vector;
+  };
   const start = cpu.rip;
   const instruction = decode(bytes, 0, 16);
   const repeats = !("failure" in instruction) && instruction.repeat !== 0;
   const deliveries = cpu.deliveries;
   for (let i = 0; i < (repeats ? REPEATS : 1); i++) {
     executor.run(1);
-    if (cpu.rip !== start || cpu.deliveries !== deliveries) return;
+    if (cpu.rip !== start || cpu.deliveries !== deliveries) break;
   }
+  return raised;
 }
 
 const FLAG_BITS: Readonly<Record<string, number>> = { C: 1, P: 4, A: 0x10, Z: 0x40, S: 0x80, O: 0x800 }; // prettier-ignore
@@ -125,7 +130,12 @@ function undefinedFlags(bytes: Uint8Array): number {
 const LOCK = 0xf0;
 const PREFIXES = new Set([LOCK, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x3e]);
 const LONGEST_286 = 10;
+const POP = 0x8f;
+const AAM = 0xd4;
+/** INS, OUTS, MOVS, CMPS, STOS, LODS, SCAS of words: bytes do not reach beyond the limit. */
+const STRINGS = new Set([0x6d, 0x6f, 0xa5, 0xa7, 0xab, 0xad, 0xaf]);
 const GP = 13;
+const SS_FAULT = 12;
 
 /** Why later processors do something else by design; undefined if they do not. */
 function generation({ bytes, exception }: Case): string | undefined {
@@ -136,8 +146,15 @@ function generation({ bytes, exception }: Case): string | undefined {
   if (opcode >= 0xd8 && opcode <= 0xdf) return "the coprocessor is absent otherwise";
   const fsOrGs = (bytes[prefixes + 1]! >> 3) & 7;
   if ((opcode === 0x8c || opcode === 0x8e) && fsOrGs > 3 && fsOrGs < 6) return "there is no FS or GS"; // prettier-ignore
-  if (exception === GP) return "a stack access beyond the limit is vector 13, not 12";
+  if (exception === GP && STRINGS.has(opcode)) return "a string access that faults has moved SI, DI and CX"; // prettier-ignore
+  if (exception === GP && opcode === POP) return "a POP whose destination faults has moved SP";
+  if (exception === 0 && opcode === AAM) return "AAM 0 has changed the flags";
   return undefined;
+}
+
+/** An access through SS beyond the limit is vector 13 on the 80286, and 12 since. */
+function isOlderStackFault({ exception }: Case, raised: number | undefined): boolean {
+  return exception === GP && raised === SS_FAULT;
 }
 
 /** What differs from the processor that was recorded; undefined if nothing. */
@@ -174,16 +191,23 @@ describe("hardware-recorded single steps", function () {
       const machine = bareProcessor(16, RAM);
       const failures: string[] = [];
       const others = new Map<string, number>();
+      const leaveOut = (reason: string): void => {
+        others.set(reason, (others.get(reason) ?? 0) + 1);
+      };
       let count = 0;
       for (const test of casesOf(join(FOLDER, file))) {
         if (count++ >= CASES) break;
         const reason = generation(test);
         if (reason !== undefined) {
-          others.set(reason, (others.get(reason) ?? 0) + 1);
+          leaveOut(reason);
           continue;
         }
         load(machine, test);
-        step(machine, test);
+        const raised = step(machine, test);
+        if (isOlderStackFault(test, raised)) {
+          leaveOut("a stack access beyond the limit is vector 13, not 12");
+          continue;
+        }
         const problem = difference(machine, test);
         if (problem !== undefined)
           failures.push(`${test.name} (${Buffer.from(test.bytes).toString("hex")}): ${problem}`);
