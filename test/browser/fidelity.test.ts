@@ -48,6 +48,10 @@ describe("a deprivileged kernel in VS Code", function () {
     await workbench.page
       .locator(".exception-widget", { hasText: "guest asked IF=0, hardware kept IF=1" })
       .waitFor();
+    // The head of the call stack says why the program stands still.
+    await workbench.page
+      .locator(".sidebar .pane-header", { hasText: /Call Stack.*Fidelity lost/s })
+      .waitFor();
     await workbench.screenshot("fidelity-lost");
   });
 });

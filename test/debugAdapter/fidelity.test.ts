@@ -62,6 +62,13 @@ describe("debugging where a deprivileged guest loses fidelity", () => {
     assert.equal(await currentLine(), session.guest.line("after"));
   });
 
+  it("says that it runs when a request of our own lets it run", async () => {
+    await session.go("ringside/runTo", { target: "fidelity-lost" });
+    const events = session.client.transcript.flatMap((message) => (message as { event?: string }).event ?? []); // prettier-ignore
+    const continued = events.lastIndexOf("continued");
+    assert.ok(continued >= 0 && continued < events.lastIndexOf("stopped"), events.join(" "));
+  });
+
   it("shows ring 0 to the guest beside ring 1 of the hardware", async () => {
     const { vcpu, cpu } = await session.client.ask("ringside/processor");
     assert.deepEqual([vcpu.cpl, cpu.cpl], [0, 1]);

@@ -17,7 +17,7 @@ export function runTo(session: RingsideSession, args: RunToArguments): object {
   const backward = args.direction === "backward";
   const debuggee = backward ? requireRecording(session) : session.stopped.debuggee;
   const options: Omit<RunOptions, "seenPosition"> = { backward, ...targetOf(session, args) };
-  session.run(options, (ticks, control) =>
+  session.runUnasked(options, (ticks, control) =>
     backward ? debuggee.runBackSlice(control) : debuggee.run(ticks, control),
   );
   return {};

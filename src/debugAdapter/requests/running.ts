@@ -132,7 +132,7 @@ export function travel(session: RingsideSession, position: number): void {
   if (!Number.isSafeInteger(position) || position < 0 || position > debuggee.horizon) {
     throw new RequestError(`Positions go from 0 to ${debuggee.horizon}.`);
   }
-  session.run({ backward: position < debuggee.position }, () => debuggee.travelTo(position));
+  session.runUnasked({ backward: position < debuggee.position }, () => debuggee.travelTo(position));
 }
 
 /** Reads an address argument that may be an expression. */

@@ -3,6 +3,7 @@ import {
   DebugSession,
   Event,
   ExitedEvent,
+  ContinuedEvent,
   StoppedEvent,
   TerminatedEvent,
 } from "@vscode/debugadapter";
@@ -190,6 +191,17 @@ export class RingsideSession extends DebugSession {
         .then((outcome) => this.tell(outcome, run, stepText.since(before, target)))
         .catch((error: unknown) => this.reportBug(error));
     });
+  }
+
+  /** Runs for a request that is not the protocol's own: its clients learn of it by an event, or go on showing the last stop. */
+  runUnasked(
+    options: Omit<RunOptions, "seenPosition">,
+    slice: (maxTicks: number, control: RunControl) => Stop | undefined,
+  ): void {
+    this.afterResponse(() => {
+      this.sendEvent(new ContinuedEvent(THREAD_ID, true));
+    });
+    this.run(options, slice);
   }
 
   /** A guest that sleeps is not stopped. If nothing but input can wake it, that is told once. */
