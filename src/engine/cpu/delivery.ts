@@ -205,7 +205,7 @@ function deliverProtected(cpu: Processor, event: DeliveredEvent): void {
   stack.push32(bytes, Number(event.returnRip));
   pushErrorCode(stack, bytes, event);
   const rip = gate.type & 8 ? gate.offset : gate.offset & 0xffffn;
-  if (rip > BigInt(code.limit))
+  if (Number(rip) > code.limit)
     throw gp(extBit, "the handler's entry point is beyond its segment's limit");
   const cs = cacheOf(cpu, code, ring);
   if (fromV86)
@@ -257,12 +257,8 @@ function deliverOnce(cpu: Processor, event: DeliveredEvent): void {
 function eventOf(cpu: Processor, fault: GuestFault, returnRip: bigint): DeliveredEvent {
   // Real-address mode pushes no error codes.
   const hasCode = cpu.protectedMode && pushesErrorCode(fault.vector);
-  return {
-    vector: fault.vector,
-    type: EVENT.hardware,
-    returnRip,
-    ...(hasCode ? { errorCode: fault.errorCode ?? 0 } : {}),
-  };
+  const errorCode = hasCode ? (fault.errorCode ?? 0) : undefined;
+  return { vector: fault.vector, type: EVENT.hardware, returnRip, errorCode };
 }
 
 /** Shutdown: a VM exit in a guest, the end of the machine on bare metal. SDM Vol. 3A, "Interrupt 8—Double Fault Exception (#DF)". */
@@ -356,8 +352,8 @@ function noteException(cpu: Processor, fault: GuestFault, rip: bigint): void {
     vector: fault.vector,
     why: () => fault.why,
     rip,
-    ...(fault.errorCode === undefined ? {} : { errorCode: fault.errorCode }),
-    ...(fault.address === undefined ? {} : { address: fault.address }),
+    errorCode: fault.errorCode,
+    address: fault.address,
   });
 }
 

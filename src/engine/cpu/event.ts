@@ -12,7 +12,7 @@ export const EVENT = {
 export interface DeliveredEvent {
   readonly vector: number;
   readonly type: (typeof EVENT)[keyof typeof EVENT];
-  readonly errorCode?: number;
+  readonly errorCode?: number | undefined;
   /** Return address that goes on the stack (RIP of the faulting instruction, or of the next one). */
   readonly returnRip: bigint;
   /** Injected by VM entry: no VM exit for the event itself. */

@@ -14,8 +14,8 @@ export type ObservedEvent =
   | {
       readonly kind: "exception";
       readonly vector: number;
-      readonly errorCode?: number;
-      readonly address?: bigint;
+      readonly errorCode?: number | undefined;
+      readonly address?: bigint | undefined;
       /** The sentence costs more than the event: it is made when somebody asks. */
       readonly why: () => string;
       readonly rip: bigint;

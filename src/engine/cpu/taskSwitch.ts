@@ -77,7 +77,7 @@ export interface TaskSwitch {
   /** EIP that the old task continues at. */
   readonly returnRip: bigint;
   /** Pushed on the new task's stack. */
-  readonly errorCode?: number;
+  readonly errorCode?: number | undefined;
   /** EXT bit of error codes. */
   readonly ext: number;
   /** Of the instruction, if one asked for the switch. */

@@ -19,7 +19,7 @@ export function checkOffset(
 ): void {
   if (cpu.longMode && cs.ar & AR.L) {
     if (canonicalLinear(offset) === undefined) throw gp(0, "the target is not canonical");
-  } else if (offset > BigInt(cs.limit))
+  } else if (Number(offset) > cs.limit)
     throw gp(0, "the target is beyond the code segment's limit");
 }
 
