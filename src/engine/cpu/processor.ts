@@ -405,10 +405,6 @@ export class Processor {
     this.view.setUint32(STATE.pending, this.view.getUint32(STATE.pending, true) | bit, true);
   }
 
-  get isPending(): boolean {
-    return this.view.getUint32(STATE.pending, true) !== 0;
-  }
-
   clearPending(): void {
     this.view.setUint32(STATE.pending, 0, true);
   }

@@ -10,7 +10,6 @@ import {
   type Label,
 } from "../../wasm/moduleBuilder";
 import { defineMultiplyHigh, REGION_TYPE } from "../interpreter";
-import { MISS_TYPE } from "../missCode";
 import { RegionEmitter } from "./regionEmitter";
 import {
   BUDGET,
@@ -171,11 +170,9 @@ export function buildRegion(
   memoryPages: number,
 ): RegionCode {
   const module = new ModuleBuilder(memoryPages);
-  const miss = module.importFunction("miss", ...MISS_TYPE);
   const auxOf = module.function([I32, I64, I64, I64, I32], [I32]);
   const f = module.function(...REGION_TYPE, "region");
   const functions = {
-    miss,
     auxOf: auxOf.index,
     defineMultiplyHigh: () => defineMultiplyHigh(module),
   };

@@ -25,7 +25,6 @@ import type { FunctionBuilder, Label } from "../../wasm/moduleBuilder";
 import { InvariantError } from "../../base/errors";
 import { KindEmitter, REGISTER_FIELDS } from "../kindEmitter";
 import { LOAD_OPS, STORE_OPS } from "../memoryFunctions";
-import { pushMiss } from "../missCode";
 import type { RegionOp } from "./regionGraph";
 import type { RegionFrame } from "./regionFrame";
 
@@ -185,7 +184,7 @@ export class RegionEmitter extends KindEmitter implements Emitter {
     this.b.op("i64.and");
   }
 
-  /** Leaves the host address of segment:offset in frame.host, or leaves the region: for a fault, and where tier 0 must see the access. */
+  /** Leaves the host address of segment:offset in frame.host, or leaves the region. */
   private hostAddress(
     size: OperandSize,
     choice: SegmentChoice,
@@ -205,11 +204,11 @@ export class RegionEmitter extends KindEmitter implements Emitter {
     b.mem("i64.load", guards.tlbBase + (write ? TLB_WRITE_TAG : 0)).get(va);
     if (bytes > 1) b.i64(bytes - 1).op("i64.add");
     b.i64(~0xfffn).op("i64.and", "i64.ne").if();
-    pushMiss(b, va, size, write).call(frame.miss).tee(host).op("i32.eqz").if();
+    // Filling the TLB here would cost more than it saves: V8 keeps registers free for a call that hardly ever happens.
     this.leaveHere();
-    b.end().else();
+    b.end();
     b.get(host).mem("i32.load", guards.tlbBase + TLB_DELTA);
-    b.get(va).op("i32.wrap_i64", "i32.add").set(host).end();
+    b.get(va).op("i32.wrap_i64", "i32.add").set(host);
   }
 
   /** va := linear address of offset va, within the segment's bounds. */

@@ -66,8 +66,6 @@ const FIRST_MICRO_OP = 2;
 
 /** Functions beside the region's. */
 interface RegionFunctions {
-  /** Imported: as the interpreter's, but gives 0 where the access faults. */
-  readonly miss: number;
   readonly auxOf: number;
   readonly defineMultiplyHigh: () => number;
 }
@@ -123,10 +121,6 @@ export class RegionFrame {
   registerToWrite(number: number): number {
     this.written.add(number);
     return this.register(number);
-  }
-
-  get miss(): number {
-    return this.functions.miss;
   }
 
   multiplyHigh(): number {

@@ -1,9 +1,6 @@
 /** The regions that exist, by their numbers in the table that the interpreter calls them through. */
-import { isCpuAbort } from "../../cpu/abort";
-import { RAM_BASE } from "../../cpu/layout";
 import type { Processor } from "../../cpu/processor";
 import { MAX_REGIONS } from "../interpreterStatus";
-import { hpaOfMissCode } from "../missCode";
 import type { MicroOpKind } from "../operandShapes";
 import { buildRegion } from "./regionCode";
 import { readGuards } from "./regionFrame";
@@ -22,18 +19,6 @@ export class RegionTable {
   private next = 0;
   private readonly view: DataView;
   private readonly reader: RegionReader;
-  /** A fault is forgotten: tier 0 executes the instruction and meets it again. So is a page that came with a write to code, which ends the run. */
-  private readonly miss = (low: number, high: number, code: number): number => {
-    const { cpu } = this;
-    try {
-      const hpa = hpaOfMissCode(cpu, low, high, code);
-      return typeof hpa === "number" && hpa >= 0 && !cpu.isPending ? RAM_BASE + hpa : 0;
-    } catch (problem) {
-      if (!isCpuAbort(problem)) throw problem;
-      return 0;
-    }
-  };
-
   constructor(
     private readonly cpu: Processor,
     private readonly memory: WebAssembly.Memory,
@@ -55,9 +40,7 @@ export class RegionTable {
     const pages = this.memory.buffer.byteLength / 65536;
     const { bytes, entries } = buildRegion(graph, entry, guards, this.view, pages);
     const module = new WebAssembly.Module(bytes);
-    const instance = new WebAssembly.Instance(module, {
-      env: { memory: this.memory, miss: this.miss },
-    });
+    const instance = new WebAssembly.Instance(module, { env: { memory: this.memory } });
     const number = this.free.pop() ?? this.next++;
     this.table.set(number, instance.exports.region);
     return { number, entries: entries.map(({ rip }) => rip) };
