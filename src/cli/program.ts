@@ -5,6 +5,7 @@ import { benchCommand } from "./commands/bench";
 import { checkCommand } from "./commands/check";
 import { compareCommand } from "./commands/compare";
 import { disasmCommand } from "./commands/disasm";
+import { reportCommand } from "./commands/report";
 import { runCommand } from "./commands/run";
 import { dapCommand, lspCommand } from "./commands/servers";
 import { runCommands } from "./dispatch";
@@ -15,6 +16,7 @@ const COMMANDS: readonly Command[] = [
   checkCommand,
   disasmCommand,
   compareCommand,
+  reportCommand,
   benchCommand,
   dapCommand,
   lspCommand,

@@ -255,7 +255,7 @@ describe("ringside run", () => {
   it("explains every command", async () => {
     const { status, out } = await ringside(["--help"]);
     assert.equal(status, 0);
-    for (const name of ["run", "asm", "disasm", "compare", "bench", "dap", "lsp"]) {
+    for (const name of ["run", "asm", "disasm", "compare", "report", "bench", "dap", "lsp"]) {
       assert.match(out, new RegExp(`^  ${name} `, "m"));
       const help = await ringside([name, "--help"]);
       assert.equal(help.status, 0);
