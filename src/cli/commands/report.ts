@@ -1,4 +1,5 @@
 /** `ringside report`: which instructions of a guest are sensitive (Popek and Goldberg 1974), and what running it under each technique shows. */
+import path from "node:path";
 import { createDebuggee, defaultMmu, hex, UserError } from "../../engine/index";
 import type { GuestImage, MmuKind, VmmKind } from "../../engine/index";
 import { TECHNIQUES } from "../../engine/language";
@@ -122,7 +123,7 @@ function text(
 function tableLines(instructions: readonly SensitiveInstruction[]): readonly string[] {
   const listed = instructions.map(
     ({ file, line, text: shown, traps, silentFailure }) =>
-      `${file}:${line}: ${shown}: ${traps}${silentFailure === undefined ? "" : ` (${silentFailure})`}`,
+      `${path.relative(process.cwd(), file)}:${line}: ${shown}: ${traps}${silentFailure === undefined ? "" : ` (${silentFailure})`}`,
   );
   const silent = instructions.filter(({ traps }) => traps === "silent").length;
   return [

@@ -47,6 +47,11 @@ function onlyWatched({ watchPoints, onWatch }: RunControl): RunControl {
 const FIRST_INTERVAL = 1_000_000;
 const MAX_CHECKPOINTS = 64;
 const MAX_TIMELINE = 100_000;
+/** Told of also when the timeline is full. */
+const ALWAYS_WANTED: ReadonlySet<MachineEvent["kind"]> = new Set([
+  "vm-entry-failure",
+  "fidelity-lost",
+]);
 
 interface Checkpoint {
   readonly snapshot: Snapshot;
@@ -77,7 +82,7 @@ export class RecordedMachine implements Debuggee {
       this.note(event);
     };
     this.machine.wantsEvent = (kind) =>
-      this.events.length < MAX_TIMELINE || kind === "vm-entry-failure" || this.isForVmm(kind);
+      this.events.length < MAX_TIMELINE || ALWAYS_WANTED.has(kind) || this.isForVmm(kind);
     this.machine.onOutput = (source, byte) => {
       if (this.position >= this.farthest) this.onOutput?.(source, byte);
     };
