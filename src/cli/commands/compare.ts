@@ -18,6 +18,8 @@ const OPTIONS = {
 } as const;
 
 const NO_MMU = "–";
+/** It is not padded. */
+const LAST_COLUMN = 7;
 
 /** A guest that never ends would hold up the comparison for ever. */
 const DEFAULT_LIMIT = 200_000_000;
@@ -47,6 +49,8 @@ interface Row {
   readonly stop?: RunEnd;
   readonly instructions?: number;
   readonly cycles?: number;
+  /** Cycles as many times as on bare metal. */
+  readonly slowdown?: number;
   readonly exits?: Readonly<Record<string, number>>;
   readonly serial?: string;
   /** Same end and same serial output as on the bare machine. */
@@ -100,24 +104,25 @@ function runUnder(
 function withVerdict(row: Row, bare: Row): Row {
   if (row.stop === undefined || bare.stop === undefined) return row;
   const sameEnd = row.stop.reason === bare.stop.reason && row.stop.code === bare.stop.code;
-  return { ...row, sameAsBare: sameEnd && row.serial === bare.serial };
+  const slowdown = (row.cycles ?? 0) / Math.max(1, bare.cycles ?? 0);
+  return { ...row, sameAsBare: sameEnd && row.serial === bare.serial, slowdown };
 }
 
 function table(rows: readonly Row[]): string {
   const lines = [
-    ["technique", "memory", "end", "instructions", "cycles", "exits", "as bare metal"],
+    ["technique", "memory", "end", "instructions", "cycles", "slowdown", "exits", "as bare metal"],
   ];
   for (const row of rows) {
     if (row.refused !== undefined) {
-      lines.push([row.vmm, row.mmu ?? NO_MMU, "cannot run", "", "", "", row.refused]);
+      lines.push([row.vmm, row.mmu ?? NO_MMU, "cannot run", "", "", "", "", row.refused]);
       continue;
     }
     const count = Object.values(row.exits ?? {}).reduce((sum, value) => sum + value, 0);
     const same = row.sameAsBare === undefined ? "" : row.sameAsBare ? "yes" : "NO";
-    lines.push([row.vmm, row.mmu ?? NO_MMU, row.stop?.reason ?? "", String(row.instructions ?? 0), String(row.cycles ?? 0), String(count), same]); // prettier-ignore
+    lines.push([row.vmm, row.mmu ?? NO_MMU, row.stop?.reason ?? "", String(row.instructions ?? 0), String(row.cycles ?? 0), `${(row.slowdown ?? 1).toFixed(2)} x`, String(count), same]); // prettier-ignore
   }
   const widths = (lines[0] ?? []).map((_, column) =>
-    Math.max(...lines.map((line) => (column === 6 ? 0 : (line[column] ?? "").length))),
+    Math.max(...lines.map((line) => (column === LAST_COLUMN ? 0 : (line[column] ?? "").length))),
   );
   const text = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()); // prettier-ignore
   const details = rows
@@ -136,7 +141,7 @@ function exitList(exits: Readonly<Record<string, number>>): string {
 export const compareCommand: Command = {
   name: "compare",
   usage: "ringside compare FILE [--json]",
-  summary: "Runs a guest under every technique that can: result, exits by reason, cycles",
+  summary: "Runs a guest under every technique that can: result, exits by reason, cycles, slowdown",
   options: [
     "--entry real16|protected32|long64, --load ADDR, --memory 64M   as with run",
     "--max-instructions N   give up after so many (default 200000000)",
