@@ -1,33 +1,17 @@
 /** `ringside compare`: one guest under every technique that can run it, against the bare machine. */
-import { createDebuggee, defaultMmu, UserError, VMM_KINDS } from "../../engine/index";
-import type { GuestImage, MmuKind, VmmKind } from "../../engine/index";
-import { machineSettings, parseAddress } from "../../debugAdapter/launch/machineSettings";
-import { onlyFile, parseOptions } from "../command";
+import { defaultMmu, VMM_KINDS } from "../../engine/index";
+import type { Debuggee, MmuKind, VmmKind } from "../../engine/index";
 import type { Command, Streams } from "../command";
 import { EXIT } from "../exitCodes";
-import { loadGuest } from "../guestFile";
-import { exitReport, runToEnd } from "../machineRun";
-import type { RunEnd } from "../machineRun";
-
-const OPTIONS = {
-  entry: { type: "string" },
-  load: { type: "string" },
-  memory: { type: "string" },
-  "max-instructions": { type: "string" },
-  json: { type: "boolean" },
-} as const;
+import { GUEST_RUN_OPTIONS, guestRuns, isSame, runUnder } from "../guestRuns";
+import type { GuestRuns, Outcome, Technique } from "../guestRuns";
+import { exitReport } from "../machineRun";
 
 const NO_MMU = "–";
 /** It is not padded. */
 const LAST_COLUMN = 7;
 
-/** A guest that never ends would hold up the comparison for ever. */
-const DEFAULT_LIMIT = 200_000_000;
-
-interface Technique {
-  readonly vmm: VmmKind;
-  readonly mmu: MmuKind;
-}
+const BARE: Technique = { vmm: "none", mmu: defaultMmu("none") };
 
 /** Every technique with its own memory virtualization; hardware-assisted with both of its kinds. */
 const TECHNIQUES: readonly Technique[] = VMM_KINDS.filter((vmm) => vmm !== "none").flatMap(
@@ -40,72 +24,42 @@ const TECHNIQUES: readonly Technique[] = VMM_KINDS.filter((vmm) => vmm !== "none
       : [{ vmm, mmu: defaultMmu(vmm) }],
 );
 
-interface Row {
+interface Row extends Outcome {
   readonly vmm: VmmKind;
   /** Absent on the bare machine: nothing virtualizes its memory. */
   readonly mmu?: MmuKind;
-  /** Why this technique cannot run the guest. */
-  readonly refused?: string;
-  readonly stop?: RunEnd;
   readonly instructions?: number;
   readonly cycles?: number;
   /** Cycles as many times as on bare metal. */
   readonly slowdown?: number;
   readonly exits?: Readonly<Record<string, number>>;
-  readonly serial?: string;
   /** Same end and same serial output as on the bare machine. */
   readonly sameAsBare?: boolean;
 }
 
 function run(args: readonly string[], streams: Streams): number {
-  const options = parseOptions(args, OPTIONS);
-  const settings = machineSettings({
-    entry: options.text("entry"),
-    loadAddress: options.text("load"),
-    memory: options.text("memory"),
-  });
-  const { image } = loadGuest(onlyFile(options), settings, streams);
-  const limit = parseAddress("number of instructions", options.text("max-instructions") ?? DEFAULT_LIMIT); // prettier-ignore
-  const bareMachine: Technique = { vmm: "none", mmu: defaultMmu("none") };
-  const bare = runUnder(image, bareMachine, settings.memoryBytes, limit);
-  const others = TECHNIQUES.map((technique) =>
-    withVerdict(runUnder(image, technique, settings.memoryBytes, limit), bare),
-  );
-  const rows = [bare, ...others];
-  if (options.flag("json")) streams.out(`${JSON.stringify({ file: image.name, runs: rows })}\n`);
-  else streams.out(table(rows));
+  const runs = guestRuns(args, streams);
+  const bare = rowOf(runs, BARE);
+  const rows = [bare, ...TECHNIQUES.map((each) => withVerdict(rowOf(runs, each), bare))];
+  const { image, isJson } = runs;
+  streams.out(isJson ? `${JSON.stringify({ file: image.name, runs: rows })}\n` : table(rows));
   return EXIT.ok;
 }
 
-function runUnder(
-  image: GuestImage,
-  { vmm, mmu }: Technique,
-  memoryBytes: number,
-  limit: number,
-): Row {
-  const technique = vmm === "none" ? { vmm } : { vmm, mmu };
-  try {
-    const debuggee = createDebuggee({ image, vmm, mmu, memoryBytes, recording: false });
-    const stop = runToEnd(debuggee, limit);
-    return {
-      ...technique,
-      stop,
-      instructions: debuggee.instructions,
-      cycles: debuggee.cycles,
-      exits: exitReport(debuggee),
-      serial: debuggee.serialText(),
-    };
-  } catch (error) {
-    if (error instanceof UserError) return { ...technique, refused: error.message };
-    throw error;
-  }
+function rowOf(runs: GuestRuns, technique: Technique): Row {
+  const { vmm, mmu } = technique;
+  return { ...(vmm === "none" ? { vmm } : { vmm, mmu }), ...runUnder(runs, technique, look) };
+}
+
+function look(debuggee: Debuggee): Required<Pick<Row, "instructions" | "cycles" | "exits">> {
+  const { instructions, cycles } = debuggee;
+  return { instructions, cycles, exits: exitReport(debuggee) };
 }
 
 function withVerdict(row: Row, bare: Row): Row {
-  if (row.stop === undefined || bare.stop === undefined) return row;
-  const sameEnd = row.stop.reason === bare.stop.reason && row.stop.code === bare.stop.code;
-  const slowdown = (row.cycles ?? 0) / Math.max(1, bare.cycles ?? 0);
-  return { ...row, sameAsBare: sameEnd && row.serial === bare.serial, slowdown };
+  const sameAsBare = isSame(row, bare);
+  if (sameAsBare === undefined) return row;
+  return { ...row, sameAsBare, slowdown: (row.cycles ?? 0) / Math.max(1, bare.cycles ?? 0) };
 }
 
 function table(rows: readonly Row[]): string {
@@ -142,10 +96,6 @@ export const compareCommand: Command = {
   name: "compare",
   usage: "ringside compare FILE [--json]",
   summary: "Runs a guest under every technique that can: result, exits by reason, cycles, slowdown",
-  options: [
-    "--entry real16|protected32|long64, --load ADDR, --memory 64M   as with run",
-    "--max-instructions N   give up after so many (default 200000000)",
-    "--json                 one JSON object",
-  ],
+  options: GUEST_RUN_OPTIONS,
   run,
 };

@@ -1,39 +1,19 @@
 /** `ringside report`: which instructions of a guest are sensitive (Popek and Goldberg 1974), and what running it under each technique shows. */
 import path from "node:path";
-import { createDebuggee, defaultMmu, hex, UserError } from "../../engine/index";
-import type { GuestImage, MmuKind, VmmKind } from "../../engine/index";
+import { defaultMmu, hex } from "../../engine/index";
+import type { Debuggee } from "../../engine/index";
 import { TECHNIQUES } from "../../engine/language";
 import type { SensitivitySeverity, TechniqueName } from "../../engine/language";
-import { machineSettings, parseAddress } from "../../debugAdapter/launch/machineSettings";
 import { Program } from "../../debugAdapter/sources/program";
-import { onlyFile, parseOptions } from "../command";
 import type { Command, Streams } from "../command";
 import { EXIT } from "../exitCodes";
-import { loadGuest } from "../guestFile";
-import { runToEnd } from "../machineRun";
-import type { RunEnd } from "../machineRun";
+import { GUEST_RUN_OPTIONS, guestRuns, isSame, runUnder } from "../guestRuns";
+import type { GuestRuns, Outcome, Technique } from "../guestRuns";
 import { sensitiveInstructions } from "../sensitiveInstructions";
 import type { SensitiveInstruction } from "../sensitiveInstructions";
 
-const OPTIONS = {
-  entry: { type: "string" },
-  load: { type: "string" },
-  memory: { type: "string" },
-  "max-instructions": { type: "string" },
-  json: { type: "boolean" },
-} as const;
-
-/** Instructions after which a guest that does not end is given up. */
-const DEFAULT_LIMIT = 200_000_000;
-
-interface Setting {
-  readonly vmm: VmmKind;
-  readonly mmu: MmuKind;
-  readonly kernelRing?: 1 | 3;
-}
-
-const BARE: Setting = { vmm: "none", mmu: defaultMmu("none") };
-const RUNS: readonly Setting[] = [
+const BARE: Technique = { vmm: "none", mmu: defaultMmu("none") };
+const RUNS: readonly Technique[] = [
   { vmm: "trap-and-emulate", mmu: "shadow-lazy", kernelRing: 1 },
   { vmm: "trap-and-emulate", mmu: "shadow-lazy", kernelRing: 3 },
   { vmm: "hardware-assisted", mmu: "nested" },
@@ -48,54 +28,32 @@ interface Loss {
   readonly text: string;
 }
 
-interface RunReport extends Setting {
-  /** Why this technique cannot run the guest. */
-  readonly refused?: string;
-  readonly stop?: RunEnd;
-  readonly serial?: string;
+interface RunReport extends Technique, Outcome {
   readonly lost?: readonly Loss[];
   /** Same end and same serial output as on the bare machine. */
   readonly sameAsBare?: boolean;
 }
 
 function run(args: readonly string[], streams: Streams): number {
-  const options = parseOptions(args, OPTIONS);
-  const settings = machineSettings({
-    entry: options.text("entry"),
-    loadAddress: options.text("load"),
-    memory: options.text("memory"),
-  });
-  const { image } = loadGuest(onlyFile(options), settings, streams);
-  const limit = parseAddress("number of instructions", options.text("max-instructions") ?? DEFAULT_LIMIT); // prettier-ignore
+  const runs = guestRuns(args, streams);
+  const { image, isJson } = runs;
   const instructions = sensitiveInstructions(image);
-  const bare = runUnder(image, BARE, settings.memoryBytes, limit);
-  const others = RUNS.map((each) => withVerdict(runUnder(image, each, settings.memoryBytes, limit), bare)); // prettier-ignore
-  const runs = [bare, ...others];
-  if (options.flag("json"))
-    streams.out(`${JSON.stringify({ file: image.name, instructions, runs })}\n`);
-  else streams.out(text(instructions, runs));
+  const bare = reportOf(runs, BARE);
+  const rows = [bare, ...RUNS.map((each) => withVerdict(reportOf(runs, each), bare))];
+  if (isJson) streams.out(`${JSON.stringify({ file: image.name, instructions, runs: rows })}\n`);
+  else streams.out(text(instructions, rows));
   return EXIT.ok;
 }
 
-function runUnder(
-  image: GuestImage,
-  setting: Setting,
-  memoryBytes: number,
-  limit: number,
-): RunReport {
-  const program = new Program(image);
+function reportOf(runs: GuestRuns, technique: Technique): RunReport {
+  const program = new Program(runs.image);
   const lost: Loss[] = [];
-  try {
-    const debuggee = createDebuggee({ image, ...setting, memoryBytes, recording: false });
+  const listen = (debuggee: Debuggee): void => {
     debuggee.onNotice = (notice, address) => {
       if (address !== undefined) lost.push(lossAt(program, address, notice));
     };
-    const stop = runToEnd(debuggee, limit);
-    return { ...setting, stop, serial: debuggee.serialText(), lost };
-  } catch (error) {
-    if (error instanceof UserError) return { ...setting, refused: error.message };
-    throw error;
-  }
+  };
+  return { ...technique, ...runUnder(runs, technique, () => ({ lost }), listen) };
 }
 
 function lossAt(program: Program, address: bigint, notice: string): Loss {
@@ -104,9 +62,8 @@ function lossAt(program: Program, address: bigint, notice: string): Loss {
 }
 
 function withVerdict(row: RunReport, bare: RunReport): RunReport {
-  if (row.stop === undefined || bare.stop === undefined) return row;
-  const sameEnd = row.stop.reason === bare.stop.reason && row.stop.code === bare.stop.code;
-  return { ...row, sameAsBare: sameEnd && row.serial === bare.serial };
+  const sameAsBare = isSame(row, bare);
+  return sameAsBare === undefined ? row : { ...row, sameAsBare };
 }
 
 function text(
@@ -161,10 +118,6 @@ export const reportCommand: Command = {
   usage: "ringside report FILE [--json]",
   summary:
     "Lists a guest's sensitive instructions, and runs it to see which techniques are faithful",
-  options: [
-    "--entry real16|protected32|long64, --load ADDR, --memory 64M   as with run",
-    "--max-instructions N   give up after so many (default 200000000)",
-    "--json                 one JSON object",
-  ],
+  options: GUEST_RUN_OPTIONS,
   run,
 };

@@ -127,8 +127,7 @@ export interface CpuidResult {
 }
 
 const EXTENDED = 0x80000000;
-/** CPUID.1:EDX.APIC. */
-const APIC_FEATURE = 1 << 9;
+const APIC_FEATURE = 1 << FEATURE_BITS.apic!.bit;
 
 /** A leaf above the highest one gives what the highest basic leaf gives. SDM Vol. 2A, "CPUID". */
 function existingLeaf({ maxBasicLeaf, maxExtendedLeaf }: CpuModel, leaf: number): number {

@@ -255,6 +255,11 @@ export class Tlb {
     this.flushL0();
   }
 
+  /** Of all address spaces that have been cached. */
+  tags(): readonly number[] {
+    return [...this.spaces.keys()];
+  }
+
   /** Everything of the tags that satisfy `matches`. */
   flushTags(matches: (tag: number) => boolean): void {
     for (const [tag, space] of this.spaces) if (matches(tag)) space.era++;

@@ -251,16 +251,12 @@ export class Executor {
     const { cpu } = this;
     const instruction = this.blocks.instructionOf(cpu.view.getUint32(STATE.microOp, true));
     const row = eventRow(instruction.form);
-    try {
-      const completed = cpu.systemEventWatcher?.(instruction);
-      const abort = executeSystemEvent(cpu, instruction, row);
-      if (abort) return this.abortWith(abort);
-      completed?.();
-      cpu.ticks++;
-      if (row.trapsByNewFlag) this.trapByNewFlag();
-    } catch (problem) {
-      this.abortWith(problem);
-    }
+    const completed = cpu.systemEventWatcher?.(instruction);
+    const abort = executeSystemEvent(cpu, instruction, row);
+    if (abort) return this.abortWith(abort);
+    completed?.();
+    cpu.ticks++;
+    if (row.trapsByNewFlag) this.trapByNewFlag();
     return "done";
   }
 

@@ -15,7 +15,7 @@ import { readVmcs } from "../cpu/vmx/vmcs";
 import type { FirmwareMemory } from "../devices/bios/memory";
 import { createStandardPc, type LocalApicFacts, type StandardPc } from "../devices/standardPc";
 import { Executor } from "../execution/executor";
-import type { GuestStart } from "../vmm/guestStart";
+import { startProcessor, type GuestStart } from "../vmm/guestStart";
 import type { Supervisor, TrapReport } from "../vmm/supervisor";
 import { guestStart } from "./boot";
 import { cpuMode } from "./cpuMode";
@@ -275,18 +275,7 @@ export class Machine {
   private startBare(start: GuestStart): void {
     const { cpu } = this;
     for (const { gpa, bytes } of start.memory) this.ram.writeBytes(gpa, bytes);
-    const { system } = cpu;
-    system.cr0 = start.cr0;
-    system.cr3 = start.cr3;
-    system.cr4 = start.cr4;
-    system.efer = start.efer;
-    system.segments = start.segments.map((segment) => ({ ...segment }));
-    system.gdtr = { ...start.gdtr };
-    system.idtr = { ...start.idtr };
-    for (const [register, value] of start.registers) cpu.setGpr(register, value);
-    cpu.rip = BigInt(start.entryPoint);
-    cpu.rflags = start.rflags ?? 2;
-    cpu.refresh();
+    startProcessor(cpu, start);
     cpu.translationChanged();
   }
 

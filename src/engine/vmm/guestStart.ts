@@ -1,4 +1,6 @@
-/** Initial register state, as plain data: put into the processor or into a VMCS. */
+/** Initial register state, as plain data: put into a processor or into a VMCS. */
+import type { Processor } from "../cpu/processor";
+
 export interface GuestStart {
   readonly entry: "real16" | "protected32" | "long64";
   readonly entryPoint: number;
@@ -23,4 +25,20 @@ export interface StartSegment {
   readonly base: bigint;
   readonly limit: number;
   readonly ar: number;
+}
+
+/** Sets a processor up as the guest expects it; registers that the start does not name stay as after reset. */
+export function startProcessor(cpu: Processor, start: GuestStart): void {
+  const { system } = cpu;
+  system.cr0 = start.cr0;
+  system.cr3 = start.cr3;
+  system.cr4 = start.cr4;
+  system.efer = start.efer;
+  system.segments = start.segments.map((segment) => ({ ...segment }));
+  system.gdtr = { ...start.gdtr };
+  system.idtr = { ...start.idtr };
+  for (const [register, value] of start.registers) cpu.setGpr(register, value);
+  cpu.rip = BigInt(start.entryPoint);
+  cpu.rflags = start.rflags ?? 2;
+  cpu.refresh();
 }

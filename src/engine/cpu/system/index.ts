@@ -1,4 +1,4 @@
-import { exception, gp, NM, ud, type CpuAbort, type GuestFault } from "../abort";
+import { exception, gp, isCpuAbort, NM, ud, type CpuAbort, type GuestFault } from "../abort";
 import type { Instruction } from "../../codec/types";
 import type { InstructionForm } from "../../isa/types";
 import type { Processor } from "../processor";
@@ -107,7 +107,7 @@ function refusal(cpu: Processor, row: EventRow): GuestFault | undefined {
   return undefined;
 }
 
-/** Executes a system event completely; returns or throws what ends it otherwise. RIP has not moved then. */
+/** Executes a system event completely; returns what ends it otherwise. RIP has not moved then. */
 export function executeSystemEvent(
   cpu: Processor,
   instruction: Instruction,
@@ -116,7 +116,12 @@ export function executeSystemEvent(
   if (!row.event) return absent(cpu, instruction);
   const fault = refusal(cpu, row);
   if (fault) return fault;
-  const result = row.event(cpu, instruction);
-  if (result === "next") cpu.advance(instruction);
-  return typeof result === "string" ? undefined : result;
+  try {
+    const result = row.event(cpu, instruction);
+    if (result === "next") cpu.advance(instruction);
+    return typeof result === "string" ? undefined : result;
+  } catch (problem) {
+    if (!isCpuAbort(problem)) throw problem;
+    return problem;
+  }
 }

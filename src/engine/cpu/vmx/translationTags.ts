@@ -31,12 +31,8 @@ export function flushVpidButGlobals(cpu: Processor, vpid: number): void {
 
 /** One page in every PCID of a VPID. */
 export function flushVpidPage(cpu: Processor, vpid: number, linear: Linear): void {
-  const tags = new Set<number>();
-  cpu.tlb.flushWhere((tag) => {
-    tags.add(tag);
-    return false;
-  });
-  for (const tag of tags) if (vpidOf(tag) === vpid) cpu.tlb.flushPage(pageOf(linear), tag);
+  for (const tag of cpu.tlb.tags())
+    if (vpidOf(tag) === vpid) cpu.tlb.flushPage(pageOf(linear), tag);
 }
 
 function eptPage(eptp: bigint): number {

@@ -1,7 +1,7 @@
 /** The VMM carries out an instruction that the hardware refused, on the virtual processor: at the guest's own ring, with the guest's own tables. */
 import { MAX_INSTRUCTION_LENGTH } from "../../codec/decode";
 import type { Instruction } from "../../codec/types";
-import { isCpuAbort, type CpuAbort } from "../../cpu/abort";
+import { isCpuAbort } from "../../cpu/abort";
 import { ACCESS } from "../../cpu/access";
 import { readLinear } from "../../cpu/dataAccess";
 import { DEBUG_CAUSE } from "../../cpu/debugRegisters";
@@ -44,15 +44,6 @@ function noteInvalidation(vm: Vm, instruction: Instruction): void {
   vm.state.work.invalidated = BigInt.asUintN(32, vcpu.segment(memory.segment).base + offset);
 }
 
-function attempt(vcpu: Processor, instruction: Instruction): CpuAbort | undefined {
-  try {
-    return executeSystemEvent(vcpu, instruction);
-  } catch (problem) {
-    if (!isCpuAbort(problem)) throw problem;
-    return problem;
-  }
-}
-
 /** Any instruction, by the VMM's interpreter: for those that the hardware refused because of a cut-off segment. */
 export function interpret(vm: Vm): void {
   const { vcpu } = vm;
@@ -74,7 +65,7 @@ export function emulate(vm: Vm, instruction: Instruction): void {
   noteInvalidation(vm, instruction);
   // RF covers the instruction that has just been refused, and what the instruction itself loads stays.
   vcpu.flagSystem &= ~RFLAGS.RF;
-  const abort = attempt(vcpu, instruction);
+  const abort = executeSystemEvent(vcpu, instruction);
   if (abort) {
     carryOut(vcpu, abort);
     return;

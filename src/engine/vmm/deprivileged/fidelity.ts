@@ -7,7 +7,6 @@ import { InvariantError } from "../../base/errors";
 import { hex } from "../../base/hex";
 import { format } from "../../codec/format";
 import type { Instruction } from "../../codec/types";
-import { isCpuAbort, type CpuAbort } from "../../cpu/abort";
 import { executeSystemEvent } from "../../cpu/system";
 import { writableFlags } from "../../cpu/system/flags";
 import type { Processor } from "../../cpu/processor";
@@ -198,18 +197,9 @@ function flagsText(believed: number, real: number): string {
 
 /** Carries the instruction out on the guest's own processor; what refuses it there. */
 function carryOut(guest: Processor, instruction: Instruction): string | undefined {
-  const abort = abortOf(guest, instruction);
+  const abort = executeSystemEvent(guest, instruction);
   if (!abort) return undefined;
   if (abort.abort !== "fault") throw new InvariantError("a VM exit without VMX");
   const code = abort.errorCode === undefined ? "" : `(${hex(abort.errorCode)})`;
   return `it should be ${vectorName(abort.vector)}${code}, hardware went on`;
-}
-
-function abortOf(guest: Processor, instruction: Instruction): CpuAbort | undefined {
-  try {
-    return executeSystemEvent(guest, instruction);
-  } catch (problem) {
-    if (!isCpuAbort(problem)) throw problem;
-    return problem;
-  }
 }

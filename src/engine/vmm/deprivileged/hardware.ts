@@ -2,7 +2,6 @@
 import { decode } from "../../codec/decode";
 import type { Instruction } from "../../codec/types";
 import { InvariantError } from "../../base/errors";
-import { isCpuAbort, type CpuAbort } from "../../cpu/abort";
 import { loadSegment } from "../../cpu/segmentation";
 import { loadPdptes } from "../../cpu/paging";
 import { executeSystemEvent } from "../../cpu/system";
@@ -201,19 +200,10 @@ export function leave(vm: Vm): string | undefined {
   const { cpu } = vm;
   if (!writeFrame(vm)) return "CS or SS reaches into the VMM's area";
   cpu.rip = BigInt(CODE.leave.at);
-  const abort = refusedBy(cpu);
+  const abort = executeSystemEvent(cpu, IRETD);
   if (abort) return abort.abort === "fault" ? abort.why : "a VM exit";
   cpu.refresh();
   return undefined;
-}
-
-function refusedBy(cpu: Processor): CpuAbort | undefined {
-  try {
-    return executeSystemEvent(cpu, IRETD);
-  } catch (problem) {
-    if (!isCpuAbort(problem)) throw problem;
-    return problem;
-  }
 }
 
 /** STI; HLT in the VMM, until an interrupt of the host. */

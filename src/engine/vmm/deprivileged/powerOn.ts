@@ -1,6 +1,7 @@
 /** From power-on to a virtual machine that can be resumed. */
 import type { SegmentRegister } from "../../cpu/systemState";
-import type { GuestStart } from "../guestStart";
+import { startProcessor, type GuestStart } from "../guestStart";
+import { placeImage } from "../handlerTable";
 import { buildStructures, loadHardware } from "./hardware";
 import type { Handler, Step, Vm } from "./vm";
 
@@ -11,20 +12,9 @@ export interface ResetSegments {
 }
 
 function startVirtualProcessor({ vcpu }: Vm, start: GuestStart, reset: ResetSegments): void {
-  const { system } = vcpu;
-  system.cr0 = start.cr0;
-  system.cr3 = start.cr3;
-  system.cr4 = start.cr4;
-  system.efer = start.efer;
-  system.segments = start.segments.map((segment) => ({ ...segment }));
-  system.ldtr = { ...reset.ldtr };
-  system.tr = { ...reset.tr };
-  system.gdtr = { ...start.gdtr };
-  system.idtr = { ...start.idtr };
-  for (const [register, value] of start.registers) vcpu.setGpr(register, value, 32);
-  vcpu.rip = BigInt(start.entryPoint);
-  vcpu.rflags = start.rflags ?? 2;
-  vcpu.refresh();
+  vcpu.system.ldtr = { ...reset.ldtr };
+  vcpu.system.tr = { ...reset.tr };
+  startProcessor(vcpu, start);
 }
 
 /** What the VMM does once, before the virtual machine starts. */
@@ -34,13 +24,7 @@ export function powerOnHandler(start: GuestStart, reset: ResetSegments): Handler
     key: "POWER_ON",
     title: "Power-on: from the VMM's area to a guest that can be resumed",
     steps: [
-      step(
-        "Put the guest's image into its memory",
-        "Guest-physical memory is the host's memory behind the VMM's own, in 2 MiB chunks in an order of their own.",
-        (vm) => {
-          for (const { gpa, bytes } of start.memory) vm.parts.guest.writeBytes(gpa, bytes);
-        },
-      ),
+      placeImage(start),
       step(
         "Build the VMM's area",
         "The top 4 MiB of the linear addresses: GDT with the VMM's own descriptors, LDT, IDT whose gates all lead to ring-0 stubs, TSS with SS0:ESP0 and no open port, stack, code.",

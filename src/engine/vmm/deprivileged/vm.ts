@@ -8,22 +8,15 @@ import type { CostProfile } from "../costs";
 import type { GuestMemory } from "../guestMemory";
 import type { HostMemory } from "../hostMemory";
 import type { ShadowSpace } from "../memory/shadowLazy/shadowSpace";
-import type { SupervisorStop, VmmStep } from "../supervisor";
+import type { HandlerOf, StepOf } from "../handlerTable";
+import type { SupervisorStop } from "../supervisor";
 import type { VirtualDevices, VirtualTime } from "../virtualDevices";
 import type { VmmArea } from "./area";
 import type { KernelRing } from "./rings";
 import type { DeprivilegedState, Trap } from "./state";
 
-/** One step as it runs. */
-export interface Step extends VmmStep {
-  readonly run: (vm: Vm) => void;
-}
-
-export interface Handler {
-  readonly key: string;
-  readonly title: string;
-  readonly steps: readonly Step[];
-}
+export type Step = StepOf<Vm>;
+export type Handler = HandlerOf<Vm>;
 
 /** A processor over guest-physical memory, and who runs it. */
 export interface VirtualInterpreter {

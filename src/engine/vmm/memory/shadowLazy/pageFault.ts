@@ -14,17 +14,11 @@ import { leafEntry, type ShadowLeaf } from "./shadowTables";
 const ERROR = { write: 2, user: 4, fetch: 16 } as const;
 
 /** What the walk of the guest's tables gave. */
-export interface PageFaultWork {
+export interface PageFaultWork extends Omit<MappedPage, "kind"> {
   readonly linear: bigint;
   readonly hardwareErrorCode: number;
   /** Of the guest's own fault, or undefined for a hidden one. */
   readonly trueErrorCode: number | undefined;
-  readonly gpa: number;
-  readonly writable: boolean;
-  readonly user: boolean;
-  readonly executable: boolean;
-  readonly dirty: boolean;
-  readonly pageSize: number;
 }
 
 /** The fault as the processor reported it. */

@@ -1,11 +1,12 @@
 /** The hypervisor of technique `hardware-assisted`: VMX, with nested or shadow paging. */
-import { InvariantError, UserError } from "../../../base/errors";
+import { UserError } from "../../../base/errors";
 import { clonePlain } from "../../../base/clone";
 import type { VmExit } from "../../../cpu/vmx/vmExit";
 import { EXIT_REASONS, exitReasonByNumber } from "../../../isa/vmx/exitReasons";
 import { costProfileOf } from "../../costs";
 import { GuestMemory } from "../../guestMemory";
 import type { GuestStart } from "../../guestStart";
+import { HandlerTable } from "../../handlerTable";
 import { HostMemory, initialHostMemory } from "../../hostMemory";
 import type {
   ExitCounter,
@@ -40,7 +41,7 @@ export interface HardwareAssistedContext extends SupervisorContext {
 export class HardwareAssistedSupervisor implements Supervisor {
   readonly handlers: readonly VmmHandler[];
   private readonly vm: Vm;
-  private readonly byKey: ReadonlyMap<string, Handler>;
+  private readonly table: HandlerTable<Vm>;
   private readonly powerOn: Handler;
 
   constructor(context: HardwareAssistedContext, memory: MemoryVirtualization) {
@@ -51,7 +52,7 @@ export class HardwareAssistedSupervisor implements Supervisor {
     this.powerOn = powerOnHandler(context.start, { ldtr, tr });
     const handlers = handlersOf(memory);
     this.handlers = [this.powerOn, ...handlers];
-    this.byKey = new Map(handlers.map((handler) => [handler.key, handler]));
+    this.table = new HandlerTable(handlers);
     const state = initialState(memory, reserved.hpa);
     const end = reserved.hpa + reserved.bytes;
     // A restored snapshot replaces the state: ask the virtual machine for it once there is one.
@@ -88,34 +89,15 @@ export class HardwareAssistedSupervisor implements Supervisor {
     state.charged = key;
     (state.counters[key] ??= { count: 0, cycles: 0 }).count++;
     this.vm.charge(this.vm.parts.costs.vmExit.cycles);
-    state.position = { key: this.byKey.has(key) ? key : UNEXPECTED_EXIT.key, step: 0 };
+    state.position = { key: this.table.has(key) ? key : UNEXPECTED_EXIT.key, step: 0 };
   }
 
   runStep(): void {
-    const { state } = this.vm;
-    const { position } = state;
-    if (!position) throw new InvariantError("the guest is running: the VMM has no step to run");
-    const handler = this.handler(position.key);
-    const step = handler.steps[position.step]!;
-    const next = position.step + 1;
-    const isLast = next === handler.steps.length;
-    // The last step enters the guest, whose first event may exit again: then `exited` has set the position.
-    if (isLast) state.position = undefined;
-    step.run(this.vm);
-    if (state.stopped) state.position ??= position;
-    else if (!isLast) state.position = { key: position.key, step: next };
-  }
-
-  private handler(key: string): Handler {
-    const handler = this.byKey.get(key);
-    if (!handler) throw new InvariantError(`there is no handler ${key}`);
-    return handler;
+    this.table.runStep(this.vm);
   }
 
   get position(): VmmPosition | undefined {
-    const { position, cause } = this.vm.state;
-    if (!position) return undefined;
-    return { handler: this.handler(position.key), step: position.step, exit: cause };
+    return this.table.position(this.vm, this.vm.state.cause);
   }
 
   get stopped(): SupervisorStop | undefined {

@@ -5,6 +5,7 @@ import { MSR } from "../../../isa/msrs";
 import { RSP } from "../../../isa/registers";
 import { EFER, type SegmentRegister } from "../../../cpu/systemState";
 import type { GuestStart } from "../../guestStart";
+import { placeImage } from "../../handlerTable";
 import { bootHost, enterVmxOperation, writeHostState } from "./hostEnvironment";
 import { buildMsrBitmap } from "./msrBitmap";
 import type { Handler, Step, Vm } from "./vm";
@@ -127,13 +128,7 @@ export function powerOnHandler(start: GuestStart, reset: ResetSegments): Handler
     key: "POWER_ON",
     title: "Power-on: from the host's tables to a VMCS that can be entered",
     steps: [
-      step(
-        "Put the guest's image into its memory",
-        "Guest-physical memory is the host's memory behind the VMM's own, in 2 MiB chunks in an order of their own.",
-        (vm) => {
-          for (const { gpa, bytes } of start.memory) vm.parts.guest.writeBytes(gpa, bytes);
-        },
-      ),
+      placeImage(start),
       step(
         "Build the host's tables and enter 64-bit mode",
         "Page tables, GDT, IDT, TSS and stack of the VMM; the page of ones that stands in for addresses without RAM.",

@@ -12,22 +12,15 @@ import type { VmcsFieldName } from "../../../isa/vmx/vmcsFields";
 import type { CostProfile } from "../../costs";
 import type { GuestMemory } from "../../guestMemory";
 import type { HostMemory } from "../../hostMemory";
-import type { SupervisorStop, VmmStep } from "../../supervisor";
+import type { HandlerOf, StepOf } from "../../handlerTable";
+import type { SupervisorStop } from "../../supervisor";
 import type { VirtualDevices, VirtualTime } from "../../virtualDevices";
 import type { HostPages } from "./hostPages";
 import type { ShadowState } from "../../memory/shadowLazy/shadowState";
 import type { ExitInformation, NestedState, VmState } from "./state";
 
-/** One step as it runs. */
-export interface Step extends VmmStep {
-  readonly run: (vm: Vm) => void;
-}
-
-export interface Handler {
-  readonly key: string;
-  readonly title: string;
-  readonly steps: readonly Step[];
-}
+export type Step = StepOf<Vm>;
+export type Handler = HandlerOf<Vm>;
 
 /** What the guest believes of its control registers. */
 export interface GuestControlRegisters {

@@ -13,6 +13,7 @@ import { TRAPS, trapOfVector, UNEXPECTED_TRAP } from "../../../isa/traps";
 import { costProfileOf } from "../../costs";
 import { GuestMemory } from "../../guestMemory";
 import type { GuestStart } from "../../guestStart";
+import { HandlerTable } from "../../handlerTable";
 import { HostMemory, initialHostMemory } from "../../hostMemory";
 import { initialShadowState } from "../../memory/shadowLazy/shadowState";
 import { VmmArea } from "../../deprivileged/area";
@@ -75,7 +76,7 @@ interface Saved {
 export class TrapAndEmulateSupervisor implements Supervisor {
   readonly handlers: readonly VmmHandler[];
   private readonly vm: Vm;
-  private readonly byKey = new Map(HANDLERS.map((handler) => [handler.key, handler]));
+  private readonly table = new HandlerTable(HANDLERS);
   private readonly powerOn: Handler;
   private readonly lens: Lens;
 
@@ -134,29 +135,11 @@ export class TrapAndEmulateSupervisor implements Supervisor {
   }
 
   runStep(): void {
-    const { state } = this.vm;
-    const { position } = state;
-    if (!position) throw new InvariantError("the guest is running: the VMM has no step to run");
-    const handler = this.handler(position.key);
-    const step = handler.steps[position.step]!;
-    const next = position.step + 1;
-    const isLast = next === handler.steps.length;
-    if (isLast) state.position = undefined;
-    step.run(this.vm);
-    if (state.stopped) state.position ??= position;
-    else if (!isLast) state.position = { key: position.key, step: next };
-  }
-
-  private handler(key: string): Handler {
-    const handler = this.byKey.get(key);
-    if (!handler) throw new InvariantError(`there is no handler ${key}`);
-    return handler;
+    this.table.runStep(this.vm);
   }
 
   get position(): VmmPosition | undefined {
-    const { position } = this.vm.state;
-    if (!position) return undefined;
-    return { handler: this.handler(position.key), step: position.step, exit: undefined };
+    return this.table.position(this.vm, undefined);
   }
 
   get stopped(): SupervisorStop | undefined {
